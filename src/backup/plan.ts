@@ -1,0 +1,147 @@
+import type { LocalFile } from "../cassandra/data-directories.ts";
+import { isImmutable, parseComponentName } from "../cassandra/sstable.ts";
+import { throwIfAborted } from "../errors.ts";
+import { type ComponentPath, hashAlgorithmOf, objectKey } from "../repository/repository.ts";
+import type { HashAlgorithm } from "../transfer/transfer.ts";
+import type { KnownObject } from "./known-hashes.ts";
+import type { LocalTable } from "./local-files.ts";
+
+/** What becomes of one local file. */
+export interface PlannedFile {
+  readonly local: LocalFile;
+  readonly baseName: string;
+  /** Relative to the node's prefix. */
+  readonly objectKey: string;
+  readonly action: "send" | "keep";
+  /** The manifest's hash; undefined where it is learned while the file is sent. */
+  readonly hash: string | null | undefined;
+  /** The SHA-256 that the object key promises, where it holds one. */
+  readonly contentSha256: string | undefined;
+  /** Milliseconds since 1970 of the stored object; undefined for what is to be sent. */
+  readonly storedModifiedMs: number | undefined;
+}
+
+export interface PlannedTable {
+  readonly table: LocalTable;
+  readonly files: readonly PlannedFile[];
+}
+
+export interface BackupPlan {
+  readonly tables: readonly PlannedTable[];
+  readonly send: { readonly files: number; readonly bytes: number };
+  readonly keep: { readonly files: number; readonly bytes: number };
+}
+
+/** What the planner may ask; each answer is looked up or computed once. */
+export interface PlanInputs {
+  readonly algorithm: HashAlgorithm;
+  /** What the listing shows under a relative key. */
+  stored(key: string): { readonly sizeBytes: number; readonly modifiedMs: number } | undefined;
+  /** What earlier manifests say of the stored objects among `keys`. */
+  known(keys: ReadonlySet<string>): Promise<ReadonlyMap<string, KnownObject>>;
+  /** The hash of a local file, from the record where that is possible. */
+  hashLocal(file: LocalFile, algorithm: "SHA-256" | "CRC"): Promise<string>;
+  /** The hash of a stored object, by reading it. */
+  hashStored(key: string, algorithm: "SHA-256" | "CRC"): Promise<string>;
+  readonly signal?: AbortSignal;
+}
+
+const contentPrefixLength = 16;
+
+interface Candidate {
+  readonly local: LocalFile;
+  readonly baseName: string;
+  readonly path: ComponentPath;
+  readonly key: string;
+}
+
+/**
+ * Decides for each local file whether it must be sent, by one rule: an object is never trusted to hold what this backup
+ * needs unless the listing shows it with the right size and, for components that Cassandra rewrites in place, its hash
+ * is known to be the local one. A rewritten component goes under a key of its own, since earlier backups still name the
+ * former content. A component that never changes and is stored with another size is damaged: it is sent again.
+ */
+export async function planBackup(tables: readonly LocalTable[], inputs: PlanInputs): Promise<BackupPlan> {
+  const candidates = tables.map((table) => ({ table, files: [...candidatesOf(table)] }));
+  const present = new Set<string>();
+  for (const { files } of candidates) {
+    for (const { key, local } of files) if (inputs.stored(key)?.sizeBytes === local.sizeBytes) present.add(key);
+  }
+  const known = await inputs.known(present);
+  const planned: PlannedTable[] = [];
+  const totals = { send: { files: 0, bytes: 0 }, keep: { files: 0, bytes: 0 } };
+  for (const { table, files } of candidates) {
+    throwIfAborted(inputs.signal);
+    const plannedFiles: PlannedFile[] = [];
+    for (const candidate of files) {
+      const file = await planFile(candidate, known.get(candidate.key), inputs);
+      plannedFiles.push(file);
+      totals[file.action].files += 1;
+      totals[file.action].bytes += file.local.sizeBytes;
+    }
+    planned.push({ table, files: plannedFiles });
+  }
+  return { tables: planned, ...totals };
+}
+
+function* candidatesOf({ keyspace, table, tableId, sstables }: LocalTable): Generator<Candidate> {
+  for (const { baseName, generation, digest, index, files } of sstables) {
+    for (const local of files) {
+      const version = `${generation}-${digest}`;
+      const path = { keyspace, table, tableId, index, version, file: local.name };
+      yield { local, baseName, path, key: objectKey(path) };
+    }
+  }
+}
+
+async function planFile(
+  candidate: Candidate,
+  known: KnownObject | undefined,
+  inputs: PlanInputs,
+): Promise<PlannedFile> {
+  const { local, key } = candidate;
+  const stored = inputs.stored(key);
+  if (stored === undefined) return send(candidate, key);
+  if (isImmutable(parseComponentName(local.name)?.component ?? "")) {
+    if (stored.sizeBytes !== local.sizeBytes) return send(candidate, key);
+    return keep(candidate, key, stored.modifiedMs, await manifestHash(local, known?.hash, inputs));
+  }
+  if (stored.sizeBytes === local.sizeBytes && (await holdsContentOf(local, key, known, inputs))) {
+    return keep(candidate, key, stored.modifiedMs, await manifestHash(local, known?.hash, inputs));
+  }
+  const sha256 = await inputs.hashLocal(local, "SHA-256");
+  const version = `${candidate.path.version}-${sha256.slice(0, contentPrefixLength)}`;
+  const contentKey = objectKey({ ...candidate.path, version });
+  const storedContent = inputs.stored(contentKey);
+  if (storedContent?.sizeBytes !== local.sizeBytes) return send(candidate, contentKey, sha256);
+  return keep(candidate, contentKey, storedContent.modifiedMs, await manifestHash(local, sha256, inputs), sha256);
+}
+
+/** Whether the stored object of a rewritable component holds the local file's content. */
+async function holdsContentOf(local: LocalFile, key: string, known: KnownObject | undefined, inputs: PlanInputs) {
+  const algorithm = hashAlgorithmOf(known?.hash);
+  if (known === undefined || algorithm === "NONE") return false;
+  if ((await inputs.hashLocal(local, algorithm)) !== known.hash) return false;
+  return known.trusted || (await inputs.hashStored(key, algorithm)) === known.hash;
+}
+
+/** The hash to put into the manifest: a known one if it was made with the algorithm asked for, else the local file's. */
+async function manifestHash(local: LocalFile, known: string | null | undefined, { algorithm, hashLocal }: PlanInputs) {
+  if (algorithm === "NONE") return null;
+  return typeof known === "string" && hashAlgorithmOf(known) === algorithm ? known : hashLocal(local, algorithm);
+}
+
+function send({ local, baseName }: Candidate, key: string, contentSha256?: string): PlannedFile {
+  const base = { local, baseName, objectKey: key, action: "send", hash: undefined } as const;
+  return { ...base, contentSha256, storedModifiedMs: undefined };
+}
+
+function keep(
+  { local, baseName }: Candidate,
+  key: string,
+  storedModifiedMs: number,
+  hash: string | null,
+  contentSha256?: string,
+): PlannedFile {
+  return { local, baseName, objectKey: key, action: "keep", hash, contentSha256, storedModifiedMs };
+}

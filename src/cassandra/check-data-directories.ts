@@ -1,0 +1,42 @@
+import { realpath, stat } from "node:fs/promises";
+import { AppError } from "../errors.ts";
+import { listTableDirectories } from "./data-directories.ts";
+import type { NodeFacts } from "./node.ts";
+
+/**
+ * The data directories to read: those given, else those the node names. A directory that was given must be the node's:
+ * the same directory as one that the node names, or, where the node sees other paths than we do (a container), one that
+ * holds keyspaces of its. None of the node's may be missing, or SSTables would be left out in silence.
+ */
+export async function checkDataDirectories(given: readonly string[], facts: NodeFacts): Promise<readonly string[]> {
+  const named = facts.dataDirectories;
+  const directories = given.length === 0 ? named : given;
+  for (const directory of directories) {
+    const found = await stat(directory).catch(() => undefined);
+    if (found?.isDirectory() === true) continue;
+    const what = given.length === 0 ? `the node's data directory ${directory} is not on this machine` : "";
+    throw new AppError("not-found", what === "" ? `data directory ${directory} does not exist` : what, {
+      hint:
+        given.length === 0 ? "give --data-dir, the path under which it is here" : `the node uses ${named.join(", ")}`,
+    });
+  }
+  if (given.length === 0) return directories;
+  const ours = new Set(await Promise.all(directories.map((directory) => realpath(directory))));
+  const theirs = await Promise.all(named.map((directory) => realpath(directory).catch(() => undefined)));
+  const visible = theirs.filter((directory) => directory !== undefined);
+  const hint = `give --data-dir for each of ${named.join(", ")}, or not at all`;
+  const foreign = [...ours].find((directory) => visible.length === named.length && !visible.includes(directory));
+  if (foreign !== undefined) {
+    throw new AppError("usage", `${foreign} is not a data directory of this node`, { hint });
+  }
+  if (ours.size < named.length) {
+    throw new AppError("usage", `the node has ${named.length} data directories, --data-dir names ${ours.size}`, {
+      hint,
+    });
+  }
+  const [first] = await listTableDirectories(directories, (keyspace) => keyspace === "system");
+  if (first === undefined) {
+    throw new AppError("usage", `${directories.join(", ")} does not hold this node's tables`, { hint });
+  }
+  return directories;
+}

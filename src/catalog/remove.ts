@@ -1,0 +1,233 @@
+/**
+ * Removing backups. What makes it safe: the manifest goes first, so that a backup is either whole or not there; objects
+ * go only if no manifest left names them; and a record of the removal stays until the last of its objects is gone, so
+ * that a removal cut short is finished by the next one. A manifest that cannot be read stops every removal beside it,
+ * since nobody can say what it names.
+ */
+import type { Clock } from "../clock.ts";
+import { AppError, isAppError } from "../errors.ts";
+import type { Logger } from "../log.ts";
+import { holdExclusively } from "../operation/exclusive.ts";
+import {
+  type BackupName,
+  findOneBackup,
+  listNodes,
+  type Manifest,
+  manifestEntries,
+  type NodePath,
+  NodeRepository,
+  removeTopology,
+} from "../repository/repository.ts";
+import type { RemoveRequest } from "../request/request.ts";
+import type { Storage } from "../storage/storage.ts";
+
+export interface RemovedBackup {
+  readonly path: NodePath;
+  readonly name: string;
+  /** Objects that no other backup names: deleted, or with `dry` to be deleted. */
+  readonly objects: number;
+  readonly bytes: number;
+}
+
+export interface RemoveReport {
+  readonly removed: readonly RemovedBackup[];
+  /** Backups that an age rule would have removed, kept because they are their node's newest. */
+  readonly keptNewest: readonly { readonly path: NodePath; readonly name: string }[];
+  /** Removals that an earlier run had begun and not finished. */
+  readonly finished: number;
+}
+
+export interface RemoveDependencies {
+  readonly storage: Storage;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** Removes what the request names, on one node or, for a global request, on all of the cluster or of its `dcs`. */
+export async function removeBackups(request: RemoveRequest, dependencies: RemoveDependencies): Promise<RemoveReport> {
+  const { storage, log, signal } = dependencies;
+  if (!request.skipBucketVerification && !(await storage.bucketExists({ signal }))) {
+    throw new AppError("not-found", `there is no ${storage.description}`, { hint: "check --storage-location" });
+  }
+  const removed: RemovedBackup[] = [];
+  const keptNewest: { path: NodePath; name: string }[] = [];
+  let finished = 0;
+  let unknown: AppError | undefined;
+  for (const path of await nodesOf(request, storage, signal)) {
+    const repository = new NodeRepository(storage, path, log);
+    await using _hold = request.dry ? undefined : await holdNode(path);
+    const node = new NodeRemoval(repository, request.dry, signal);
+    await node.load();
+    finished += await node.finishEarlier();
+    let chosen: Chosen;
+    try {
+      chosen = choose(request, node.names, repository, dependencies.clock);
+    } catch (error) {
+      // Not every node of a cluster has every backup.
+      if (!request.globalRequest || !isAppError(error, "not-found")) throw error;
+      unknown = error;
+      continue;
+    }
+    keptNewest.push(...chosen.kept.map((name) => ({ path, name: name.text })));
+    for (const name of chosen.remove) {
+      removed.push({ path, name: name.text, ...(await node.remove(name)) });
+      log.debug(`${request.dry ? "would remove" : "removed"} ${name.text} of ${path.node}`);
+    }
+  }
+  if (removed.length === 0 && unknown !== undefined) throw unknown;
+  if (request.globalRequest && request.dcs.length === 0 && !request.dry) {
+    await removeTopology(storage, [...new Set(removed.map(({ name }) => name))], signal);
+  }
+  return { removed, keptNewest, finished };
+}
+
+async function nodesOf(request: RemoveRequest, storage: Storage, signal: AbortSignal): Promise<readonly NodePath[]> {
+  const { node } = request.storageLocation;
+  if (!request.globalRequest) {
+    if (node !== undefined) return [node];
+    throw new AppError("usage", "the storage location does not say whose backups to remove", {
+      hint: "give it in full: protocol://bucket/cluster/datacenter/node, or add --global-request",
+    });
+  }
+  const nodes = await listNodes(storage, node?.cluster, signal);
+  const chosen = nodes.filter(({ datacenter }) => request.dcs.length === 0 || request.dcs.includes(datacenter));
+  if (chosen.length > 0) return chosen;
+  const there = [...new Set(nodes.map(({ datacenter }) => datacenter))];
+  throw new AppError(
+    "not-found",
+    `there are no nodes of ${request.dcs.join(", ") || "any cluster"} in ${storage.description}`,
+    {
+      hint: there.length > 0 ? `there is ${there.join(", ")}` : "check --storage-location",
+    },
+  );
+}
+
+/** A backup of the node on this machine and a removal of its backups must not run at the same time. */
+function holdNode({ node }: NodePath): Promise<AsyncDisposable> {
+  return holdExclusively(`esop/backup/${node}`, `a backup or removal of node ${node} is running on this machine`);
+}
+
+interface Chosen {
+  readonly remove: readonly BackupName[];
+  readonly kept: readonly BackupName[];
+}
+
+/** `names` newest first. Age rules never choose the newest backup of a node: it may be the only one that is any good. */
+function choose(
+  request: RemoveRequest,
+  names: readonly BackupName[],
+  repository: NodeRepository,
+  clock: Clock,
+): Chosen {
+  if (request.backupName !== undefined) {
+    return { remove: [findOneBackup(names, request.backupName, { where: repository.description })], kept: [] };
+  }
+  const limitMs = clock.now() - (request.olderThanMs ?? 0);
+  const candidates = request.oldest ? names.slice(-1) : names.filter(({ createdMs }) => createdMs < limitMs);
+  const [newest] = names;
+  return {
+    // The oldest first, so that a removal cut short leaves the newer ones.
+    remove: candidates.filter((name) => name !== newest).reverse(),
+    kept: candidates.filter((name) => name === newest),
+  };
+}
+
+/** Objects of one delete call; stores take a thousand at most. */
+const batchSize = 1000;
+
+/** The removals of one node, with the number of manifests that name each object kept up to date between them. */
+class NodeRemoval {
+  readonly #repository: NodeRepository;
+  readonly #dry: boolean;
+  readonly #signal: AbortSignal;
+  readonly #uses = new Map<string, number>();
+  readonly #damaged = new Map<string, string>();
+  #names: BackupName[] = [];
+
+  constructor(repository: NodeRepository, dry: boolean, signal: AbortSignal) {
+    this.#repository = repository;
+    this.#dry = dry;
+    this.#signal = signal;
+  }
+
+  get names(): readonly BackupName[] {
+    return this.#names;
+  }
+
+  async load(): Promise<void> {
+    for (const { name } of await this.#repository.listBackups(this.#signal)) {
+      this.#names.push(name);
+      try {
+        const manifest = await this.#repository.readManifest(name, this.#signal);
+        for (const key of keysOf(manifest)) this.#uses.set(key, (this.#uses.get(key) ?? 0) + 1);
+      } catch (error) {
+        if (!isAppError(error, "corrupt")) throw error;
+        this.#damaged.set(name.text, error.message);
+      }
+    }
+  }
+
+  /** Deletes what removals cut short have left behind; gives how many there were. */
+  async finishEarlier(): Promise<number> {
+    const removals = await this.#repository.listRemovals(this.#signal);
+    if (this.#dry || this.#damaged.size > 0) return 0;
+    for (const { name } of removals) {
+      const manifest = await this.#repository.readRemoval(name, this.#signal);
+      if (manifest === undefined) continue;
+      // The removal's record is written before the manifest goes: the backup may be there still.
+      if (!this.#names.some(({ text }) => text === name.text)) await this.#deleteUnused(manifest);
+      await this.#repository.endRemoval(name, this.#signal);
+    }
+    return removals.length;
+  }
+
+  async remove(name: BackupName): Promise<{ readonly objects: number; readonly bytes: number }> {
+    if (this.#damaged.has(name.text)) return this.#removeDamaged(name);
+    const [damaged] = this.#damaged;
+    if (damaged !== undefined) {
+      throw new AppError("corrupt", `${damaged[1]}, so that nobody can say which objects it shares`, {
+        hint: `remove it first, by its full name: ${damaged[0]}`,
+      });
+    }
+    const { manifest, text } = await this.#repository.readStoredManifest(name, this.#signal);
+    const unused = unusedIn(manifest, (key) => (this.#uses.get(key) ?? 0) <= 1);
+    if (!this.#dry) await this.#repository.beginRemoval(name, text, this.#signal);
+    for (const key of keysOf(manifest)) this.#uses.set(key, (this.#uses.get(key) ?? 1) - 1);
+    this.#names = this.#names.filter(({ text }) => text !== name.text);
+    if (!this.#dry) {
+      await this.#deleteUnused(manifest);
+      await this.#repository.endRemoval(name, this.#signal);
+    }
+    return unused;
+  }
+
+  /** Only the manifest goes: what it names cannot be told, and is left. */
+  async #removeDamaged(name: BackupName): Promise<{ readonly objects: number; readonly bytes: number }> {
+    if (!this.#dry) await this.#repository.deleteManifest(name, this.#signal);
+    this.#damaged.delete(name.text);
+    this.#names = this.#names.filter(({ text }) => text !== name.text);
+    return { objects: 0, bytes: 0 };
+  }
+
+  async #deleteUnused(manifest: Manifest): Promise<void> {
+    const keys = [...keysOf(manifest)].filter((key) => (this.#uses.get(key) ?? 0) === 0);
+    for (let start = 0; start < keys.length; start += batchSize) {
+      await this.#repository.deleteData(keys.slice(start, start + batchSize), this.#signal);
+    }
+  }
+}
+
+function keysOf(manifest: Manifest): Set<string> {
+  const keys = new Set<string>();
+  for (const { objectKey } of manifestEntries(manifest)) keys.add(objectKey);
+  return keys;
+}
+
+function unusedIn(manifest: Manifest, unused: (key: string) => boolean) {
+  const sizes = new Map<string, number>();
+  for (const { objectKey, size } of manifestEntries(manifest)) if (unused(objectKey)) sizes.set(objectKey, size ?? 0);
+  let bytes = 0;
+  for (const size of sizes.values()) bytes += size;
+  return { objects: sizes.size, bytes };
+}

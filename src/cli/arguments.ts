@@ -1,0 +1,187 @@
+/** The command line, read by the option table of its verb. Throws `usage`. */
+import { parseArgs } from "node:util";
+import { AppError } from "../errors.ts";
+import {
+  dashed,
+  type Given,
+  generalOptions,
+  isVerbName,
+  nearest,
+  type OptionTable,
+  type Source,
+  type VerbName,
+  verbs,
+} from "../request/request.ts";
+
+export type CommandLine =
+  | { readonly kind: "nothing" }
+  | { readonly kind: "help"; readonly verb?: VerbName }
+  | { readonly kind: "version"; readonly source: Source }
+  | { readonly kind: "verb"; readonly verb: VerbName; readonly source: Source };
+
+export const commandNames: readonly string[] = [...Object.keys(verbs), "help", "version"];
+
+/** A flag's place in the table: its key, and whether it takes a value. */
+interface Flag {
+  readonly key: string;
+  readonly takesValue: boolean;
+}
+
+const helpKey = "help";
+const versionKey = "version";
+
+export function parseCommandLine(argv: readonly string[]): CommandLine {
+  const [first] = readTokens(argv, flagsOf(generalOptions)).positionals;
+  refuseEarlyOptions(argv.slice(0, first?.index ?? argv.length));
+  if (first === undefined) {
+    const { asked, source } = readOptions(argv, generalOptions);
+    return asked === helpKey
+      ? { kind: "help" }
+      : asked === versionKey
+        ? { kind: "version", source }
+        : { kind: "nothing" };
+  }
+  const rest = argv.toSpliced(first.index, 1);
+  if (first.value === "help") return readHelp(rest);
+  if (first.value === "version") return readVersion(rest);
+  if (!isVerbName(first.value)) refuseCommand(first.value);
+  return readVerb(first.value, rest);
+}
+
+function refuseCommand(word: string): never {
+  const near = nearest(word, commandNames);
+  throw new AppError("usage", `unknown command '${word}'`, {
+    hint: near === undefined ? "esop help lists all commands" : `did you mean ${near}`,
+  });
+}
+
+function readHelp(rest: readonly string[]): CommandLine {
+  const { positionals } = readOptions(rest, generalOptions);
+  const [word, surplus] = positionals;
+  if (surplus !== undefined) refuseArgument(surplus);
+  if (word === undefined || word === "help" || word === "version") return { kind: "help" };
+  return isVerbName(word) ? { kind: "help", verb: word } : refuseCommand(word);
+}
+
+function readVersion(rest: readonly string[]): CommandLine {
+  const { asked, positionals, source } = readOptions(rest, generalOptions);
+  const [word] = positionals;
+  if (asked === helpKey || word === "help") return { kind: "help" };
+  return word === undefined ? { kind: "version", source } : refuseArgument(word);
+}
+
+function readVerb(verb: VerbName, rest: readonly string[]): CommandLine {
+  const { asked, positionals, source } = readOptions(rest, verbs[verb].options);
+  const [word] = positionals;
+  if (asked === helpKey || word === "help") return { kind: "help", verb };
+  if (asked === versionKey) return { kind: "version", source };
+  return word === undefined ? { kind: "verb", verb, source } : refuseArgument(word);
+}
+
+function refuseArgument(word: string): never {
+  throw new AppError("usage", `unexpected argument '${word}'`, {
+    hint: "everything after the command is an option: a value with blanks needs quotes",
+  });
+}
+
+/** What stands before the command must be understood without knowing it. */
+function refuseEarlyOptions(early: readonly string[]): void {
+  const general = flagsOf(generalOptions);
+  for (const { name, rawName } of readTokens(early, general).options) {
+    if (general.has(name)) continue;
+    const taken = Object.values(verbs).some(({ options }) => flagsOf(options).has(name));
+    if (!taken) refuseOption(rawName, general);
+    throw new AppError("usage", `${rawName} stands before the command`, {
+      hint: "write the command first: esop backup --storage-location …",
+    });
+  }
+}
+
+/** Every spelling without dashes; help and version belong to all tables. */
+function flagsOf(table: OptionTable): Map<string, Flag> {
+  const flags = new Map<string, Flag>([
+    ["help", { key: helpKey, takesValue: false }],
+    ["h", { key: helpKey, takesValue: false }],
+    ["version", { key: versionKey, takesValue: false }],
+    ["V", { key: versionKey, takesValue: false }],
+  ]);
+  for (const [key, option] of Object.entries(table)) {
+    for (const flag of [option.flag, ...option.aliases])
+      flags.set(flag, { key, takesValue: option.arity !== "switch" });
+  }
+  return flags;
+}
+
+interface OptionToken {
+  readonly name: string;
+  /** As it was written. */
+  readonly rawName: string;
+  readonly value: string | undefined;
+  readonly inlineValue: boolean | undefined;
+}
+
+interface Tokens {
+  readonly options: readonly OptionToken[];
+  readonly positionals: readonly { readonly index: number; readonly value: string }[];
+}
+
+function readTokens(argv: readonly string[], flags: ReadonlyMap<string, Flag>): Tokens {
+  const options: Record<string, { type: "string" | "boolean"; short?: string }> = {};
+  for (const [flag, { takesValue }] of flags) {
+    options[flag] = { type: takesValue ? "string" : "boolean", ...(flag.length === 1 ? { short: flag } : {}) };
+  }
+  const { tokens } = parseArgs({ args: [...argv], options, strict: false, allowPositionals: true, tokens: true });
+  return {
+    options: tokens.filter((token) => token.kind === "option"),
+    positionals: tokens.filter((token) => token.kind === "positional"),
+  };
+}
+
+interface Read {
+  /** Whether help or the version is asked for in place of anything else. */
+  readonly asked: string | undefined;
+  readonly positionals: readonly string[];
+  readonly source: Source;
+}
+
+function readOptions(argv: readonly string[], table: OptionTable): Read {
+  const flags = flagsOf(table);
+  const { options, positionals } = readTokens(argv, flags);
+  const found = new Map<string, { texts: string[]; origin: string }>();
+  let asked: string | undefined;
+  for (const token of options) {
+    const flag = flags.get(token.name);
+    const oneDash = token.name.length === 1 && token.rawName.startsWith("--");
+    if (flag === undefined || oneDash) refuseOption(token.rawName, flags);
+    if (flag.key === helpKey || flag.key === versionKey) asked ??= flag.key;
+    else addValue(found, flag, token);
+  }
+  return { asked, positionals: positionals.map(({ value }) => value), source: found satisfies Map<string, Given> };
+}
+
+function addValue(found: Map<string, { texts: string[]; origin: string }>, flag: Flag, token: OptionToken): void {
+  const text = flag.takesValue ? requireValue(token) : (token.value ?? "true");
+  const given = found.get(flag.key);
+  if (given === undefined) found.set(flag.key, { texts: [text], origin: token.rawName });
+  else given.texts.push(text);
+}
+
+/** The complaints do not show the value: it may be a password. */
+function requireValue({ rawName, value, inlineValue }: OptionToken): string {
+  if (value === undefined || (inlineValue !== true && /^-./.test(value))) {
+    throw new AppError("usage", `${rawName} needs a value`, {
+      hint: `write ${rawName}=VALUE when the value begins with a dash`,
+    });
+  }
+  // "-s=tag" is how other parsers write "-stag".
+  return rawName.length === 2 && inlineValue === true ? value.replace(/^=/, "") : value;
+}
+
+function refuseOption(rawName: string, flags: ReadonlyMap<string, Flag>): never {
+  const word = rawName.replace(/^-+/, "");
+  const long = [...flags.keys()].filter((flag) => flag.length > 1);
+  const near = word.length === 1 ? undefined : nearest(word, long);
+  throw new AppError("usage", `unknown option ${rawName}`, {
+    hint: near === undefined ? "esop help COMMAND lists the options of a command" : `did you mean ${dashed(near)}`,
+  });
+}

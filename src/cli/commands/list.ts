@@ -1,0 +1,82 @@
+import { connectNode } from "../../cassandra/connect.ts";
+import { type ListedBackup, type ListedNode, listBackups } from "../../catalog/list.ts";
+import type { ListRequest } from "../../request/request.ts";
+import { replaceFile } from "../../transfer/transfer.ts";
+import { formatBytes, formatInstant } from "../../units.ts";
+import type { Command, CommandContext } from "../command.ts";
+import { openRequestedStorage } from "../open.ts";
+import { renderTable } from "../table.ts";
+
+export const listCommand: Command<ListRequest> = {
+  async run(request, context) {
+    const { log, output, signal } = context;
+    const storage = await openRequestedStorage(request, context, true);
+    try {
+      const nodes = await listBackups(request, { storage, log, signal });
+      const addresses = request.resolveNodes ? await resolveNodes(request, context) : new Map<string, string>();
+      const json = { type: "list", nodes: nodes.map((node) => jsonOf(node, addresses)) };
+      const text = () => describe(nodes, request, addresses);
+      if (request.toFile === undefined) output.result(json, text);
+      else await replaceFile(request.toFile, `${request.json ? JSON.stringify(json) : text()}\n`);
+    } finally {
+      await storage.close();
+    }
+  },
+};
+
+/** Addresses by host ID, as a running node of the cluster knows them. */
+async function resolveNodes({ jmx }: ListRequest, { signal }: CommandContext): Promise<ReadonlyMap<string, string>> {
+  const node = await connectNode(jmx, { longCallTimeoutMs: 60_000, signal });
+  try {
+    return new Map((await node.topology({ signal })).map(({ hostId, address }) => [hostId, address]));
+  } finally {
+    await node.close();
+  }
+}
+
+function jsonOf({ path, backups, total }: ListedNode, addresses: ReadonlyMap<string, string>) {
+  const address = addresses.get(path.node);
+  return {
+    ...path,
+    ...(address === undefined ? {} : { address }),
+    backups: backups.map(({ name, ...rest }) => ({
+      name: name.text,
+      tag: name.tag,
+      schemaVersion: name.schemaVersion,
+      time: formatInstant(name.createdMs),
+      ...rest,
+    })),
+    total,
+  };
+}
+
+function describe(nodes: readonly ListedNode[], request: ListRequest, addresses: ReadonlyMap<string, string>): string {
+  if (request.simpleFormat) return nodes.flatMap(({ backups }) => backups.map(({ name }) => name.text)).join("\n");
+  const bytes = (value: number) => (request.humanUnits ? formatBytes(value) : String(value));
+  return nodes.map((node) => describeNode(node, bytes, addresses)).join("\n\n");
+}
+
+function describeNode(
+  { path, backups, total }: ListedNode,
+  bytes: (value: number) => string,
+  addresses: ReadonlyMap<string, string>,
+): string {
+  const address = addresses.get(path.node);
+  const head = `${path.cluster}/${path.datacenter}/${path.node}${address === undefined ? "" : ` (${address})`}`;
+  if (backups.length === 0) return `${head}: no backups`;
+  const row = ({ name, tables, files, bytes: size, reclaimableBytes, damaged }: ListedBackup) =>
+    damaged === undefined
+      ? [formatInstant(name.createdMs), String(tables), String(files), bytes(size), bytes(reclaimableBytes), name.text]
+      : [formatInstant(name.createdMs), "?", "?", "?", "?", `${name.text} (damaged)`];
+  const columns = [
+    { title: "TIME" },
+    { title: "TABLES", align: "right" },
+    { title: "FILES", align: "right" },
+    { title: "SIZE", align: "right" },
+    { title: "RECLAIMABLE", align: "right" },
+    { title: "BACKUP" },
+  ] as const;
+  const table = renderTable(columns, backups.map(row));
+  const shown = backups.length === total.backups ? "" : `, ${backups.length} shown`;
+  return `${head}\n${table}\n${total.backups} backups${shown}; ${total.files} files, ${bytes(total.bytes)} in all (shared files counted once)`;
+}

@@ -1,0 +1,54 @@
+import { type RemoveReport, removeBackups } from "../../catalog/remove.ts";
+import { toAppError } from "../../errors.ts";
+import type { RemoveRequest } from "../../request/request.ts";
+import { formatBytes, formatDuration } from "../../units.ts";
+import type { Command, CommandContext } from "../command.ts";
+import { openRequestedStorage } from "../open.ts";
+
+export const removeBackupCommand: Command<RemoveRequest> = {
+  async run(request, context) {
+    if (request.rateMs === undefined) await once(request, context);
+    else await repeatedly(request, request.rateMs, context);
+  },
+};
+
+async function once(request: RemoveRequest, context: CommandContext): Promise<void> {
+  const { clock, log, output, signal } = context;
+  const storage = await openRequestedStorage(request, context, request.dry);
+  try {
+    const report = await removeBackups(request, { storage, clock, log, signal });
+    output.result({ type: "remove-backup", dry: request.dry, ...report }, () => describe(report, request.dry));
+  } finally {
+    await storage.close();
+  }
+}
+
+/** Until it is stopped: a store that fails once must not end a daemon that will be needed tomorrow. */
+async function repeatedly(request: RemoveRequest, rateMs: number, context: CommandContext): Promise<void> {
+  const { clock, log, signal } = context;
+  for (;;) {
+    try {
+      await once(request, context);
+    } catch (thrown) {
+      const error = toAppError(thrown);
+      if (!error.retryable) throw error;
+      log.warn(`${error.message}; trying again in ${formatDuration(rateMs)}`);
+    }
+    await clock.sleep(rateMs, signal);
+  }
+}
+
+function describe({ removed, keptNewest, finished }: RemoveReport, dry: boolean): string {
+  const verb = dry ? "would remove" : "removed";
+  const lines = removed.map(
+    ({ path, name, objects, bytes }) =>
+      `${verb} ${name} of ${path.node}: ${objects} files, ${formatBytes(bytes)} freed`,
+  );
+  for (const { path, name } of keptNewest) {
+    lines.push(`kept ${name} of ${path.node}: it is the node's newest backup; remove it by its name`);
+  }
+  if (finished > 0) lines.push(`finished ${finished} earlier removals`);
+  const bytes = removed.reduce((sum, one) => sum + one.bytes, 0);
+  lines.push(`${verb} ${removed.length} ${removed.length === 1 ? "backup" : "backups"}, ${formatBytes(bytes)} freed`);
+  return lines.join("\n");
+}

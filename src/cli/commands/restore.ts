@@ -1,0 +1,41 @@
+import { findNode } from "../../cassandra/connect.ts";
+import type { RestoreRequest } from "../../request/request.ts";
+import { type RestoreReport, restore } from "../../restore/restore.ts";
+import { formatBytes, formatDuration } from "../../units.ts";
+import type { Command } from "../command.ts";
+import { openRequestedStorage } from "../open.ts";
+
+export const restoreCommand: Command<RestoreRequest> = {
+  async run(request, context) {
+    const { clock, log, output, signal } = context;
+    const storage = await openRequestedStorage(request, context, true);
+    try {
+      const node = await findNode(request.jmx, { longCallTimeoutMs: request.timeoutMs, signal });
+      try {
+        const report = await restore(request, { storage, node, clock, log, progress: output.progress, signal });
+        output.result({ type: "restore", dryRun: request.dryRun, ...report }, () => describe(report, request.dryRun));
+      } finally {
+        await node?.close();
+      }
+    } finally {
+      await storage.close();
+    }
+  },
+};
+
+function describe(report: RestoreReport, dryRun: boolean): string {
+  const { fetched, reused, phase, durationMs } = report;
+  const tables = `${report.tables} ${report.tables === 1 ? "table" : "tables"}`;
+  const files = `${fetched.files} files (${formatBytes(fetched.bytes)})`;
+  const there = `${reused.files} files (${formatBytes(reused.bytes)}) already here`;
+  if (dryRun || phase === "init") {
+    return `would restore ${tables} of ${report.backup}, strategy ${report.strategy}: ${files} to download, ${there}`;
+  }
+  const what = phase === "all" ? `restored ${tables}` : `phase ${phase} of ${tables} done`;
+  const lines = [
+    `${what} in ${formatDuration(durationMs)}, strategy ${report.strategy}: ${files} downloaded, ${there}`,
+    `from backup ${report.backup}`,
+    ...report.next.map((step, index) => `${index === 0 ? "next: " : "then: "}${step}`),
+  ];
+  return lines.join("\n");
+}

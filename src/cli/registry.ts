@@ -1,0 +1,9 @@
+import type { Registry } from "./command.ts";
+
+/** How to load each command; nothing of it is loaded before it is asked for. */
+export const registry: Registry = {
+  backup: async () => (await import("./commands/backup.ts")).backupCommand,
+  restore: async () => (await import("./commands/restore.ts")).restoreCommand,
+  list: async () => (await import("./commands/list.ts")).listCommand,
+  "remove-backup": async () => (await import("./commands/remove-backup.ts")).removeBackupCommand,
+};

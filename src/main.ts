@@ -1,0 +1,129 @@
+#!/usr/bin/env node
+/**
+ * The process: the only reader of arguments and environment, the only caller of exit. Asked for the version alone, it
+ * loads next to nothing.
+ */
+import { readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { constants, homedir } from "node:os";
+import type { TextSink } from "./cli/output.ts";
+import type { ProgramIo } from "./cli/program.ts";
+import { systemClock } from "./clock.ts";
+import { AppError, errorTable, fileError, systemErrorCode, toAppError } from "./errors.ts";
+
+/** What still holds the process after the command has ended gets this long. */
+const graceMs = 500;
+const endingSignals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+const argv = process.argv.slice(2);
+
+function readVersion(): string {
+  const description: unknown = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+  const known = typeof description === "object" && description !== null && "version" in description;
+  return known ? String(description.version) : "unknown";
+}
+
+function sink(stream: NodeJS.WriteStream): TextSink {
+  const { NO_COLOR: noColor, TERM: terminal } = process.env;
+  const isTerminal = stream.isTTY === true;
+  return {
+    isTerminal,
+    colors: isTerminal && (noColor ?? "") === "" && terminal !== "dumb",
+    get columns() {
+      return stream.columns ?? 80;
+    },
+    write: (text) => {
+      stream.write(text);
+    },
+  };
+}
+
+/** A reader that has gone away ("esop list | head -1") misses the rest, and that is all; a full disk is a failure. */
+function watch(stream: NodeJS.WriteStream, name: string): void {
+  const gone = new Set(["EPIPE", "EIO", "ERR_STREAM_DESTROYED"]);
+  stream.on("error", (error) => {
+    if (!gone.has(systemErrorCode(error) ?? "")) throw fileError(error, `write to ${name}`);
+  });
+}
+
+function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    if (stream.destroyed || stream.writableEnded) resolve();
+    else stream.write("", () => resolve());
+  });
+}
+
+/** The first signal cancels, so that the command can clean up behind itself; the second ends the process. */
+function cancelOnSignals(): { readonly signal: AbortSignal; readonly status: () => number | undefined } {
+  const abort = new AbortController();
+  let status: number | undefined;
+  for (const name of endingSignals) {
+    process.on(name, () => {
+      if (status !== undefined) process.exit(128 + constants.signals[name]);
+      status = 128 + constants.signals[name];
+      process.stderr.write(`\nesop: ${name}: stopping in good order, once more stops at once\n`);
+      abort.abort(new AppError("cancelled", `cancelled by ${name}`));
+    });
+  }
+  return { signal: abort.signal, status: () => status };
+}
+
+function createIo(signal: AbortSignal): ProgramIo {
+  return {
+    stdout: sink(process.stdout),
+    stderr: sink(process.stderr),
+    environment: process.env,
+    homeDirectory: homedir(),
+    version: readVersion(),
+    clock: systemClock,
+    every: (ms, callback) => {
+      const timer = setInterval(callback, ms).unref();
+      return () => clearInterval(timer);
+    },
+    signal,
+    readFile: async (path) => {
+      try {
+        return await readFile(path, "utf8");
+      } catch (error) {
+        throw fileError(error, `read ${path}`);
+      }
+    },
+  };
+}
+
+async function runProgram(): Promise<void> {
+  const [{ earlySettings, run }, { registry }, { createOutput }] = await Promise.all([
+    import("./cli/program.ts"),
+    import("./cli/registry.ts"),
+    import("./cli/output.ts"),
+  ]);
+  const { signal, status: signalled } = cancelOnSignals();
+  const io = createIo(signal);
+  const fail = (thrown: unknown) => {
+    ended = true;
+    const error = toAppError(thrown);
+    createOutput(io, earlySettings(argv, process.env)).failure(error);
+    process.exit(errorTable[error.code].exit);
+  };
+  process.on("uncaughtException", fail);
+  process.on("unhandledRejection", fail);
+  let ended = false;
+  process.on("exit", (status) => {
+    if (ended || status !== 0) return;
+    // Nothing is left that could ever go on, and yet the command has not ended.
+    fail(new AppError("internal", "the command stopped before its end", { hint: "please report this" }));
+  });
+  const status = await run(argv, io, registry);
+  ended = true;
+  process.exitCode = status === errorTable.cancelled.exit ? (signalled() ?? status) : status;
+  await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
+  setTimeout(() => process.exit(), graceMs).unref();
+}
+
+watch(process.stdout, "standard output");
+watch(process.stderr, "standard error");
+if (argv.length === 1 && ["-V", "--version", "version"].includes(argv[0] ?? "")) {
+  process.stdout.write(`esop ${readVersion()}\n`);
+} else {
+  void runProgram();
+}

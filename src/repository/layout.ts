@@ -1,0 +1,90 @@
+import { AppError } from "../errors.ts";
+
+/**
+ * Which bytes go where in a bucket. The grammar, shared with Esop (Java):
+ *
+ *   <cluster>/<dc>/<node>/data/<ks>/<table>-<id>/[.<index>/]<generation>-<digest>[-<content>]/<component file>
+ *   <cluster>/<dc>/<node>/manifests/<tag>-<schema version>-<millis>.json
+ *   <cluster>/<dc>/<node>/removals/<tag>-<schema version>-<millis>.json    a removal that is under way
+ *   topology/<tag>-<schema version>-<millis>.json
+ *
+ * <content> stands only where Cassandra rewrote a component in place: the first 16 hex digits of its SHA-256, so that
+ * an object once written never changes. Object keys in a manifest are relative to the node's prefix.
+ */
+
+/** The node a repository belongs to; each part is one key segment. */
+export interface NodePath {
+  readonly cluster: string;
+  readonly datacenter: string;
+  readonly node: string;
+}
+
+export const dataPrefix = "data/";
+export const manifestPrefix = "manifests/";
+export const removalPrefix = "removals/";
+export const topologyPrefix = "topology/";
+
+/** "cluster/dc/node/". */
+export function nodePrefix(path: NodePath): string {
+  return `${path.cluster}/${path.datacenter}/${path.node}/`;
+}
+
+/** Where one file of an SSTable belongs: on a node's disk and in the bucket. */
+export interface ComponentPath {
+  readonly keyspace: string;
+  readonly table: string;
+  /** 32 hex digits. */
+  readonly tableId: string;
+  /** ".city_idx" for an SSTable of a legacy secondary index. */
+  readonly index: string | undefined;
+  /** "<generation>-<digest>", with a content hash where the component was rewritten in place. */
+  readonly version: string;
+  /** "nb-1-big-Data.db". */
+  readonly file: string;
+}
+
+const keyPattern = /^data\/(\w+)\/(\w+)-([0-9a-f]{32})\/(?:(\.[\w.-]+)\/)?([\w.-]+)\/([\w.+-]+)$/;
+
+/** The path of a manifest's object key, or undefined when it is not one (and so is never followed anywhere). */
+export function parseObjectKey(objectKey: string): ComponentPath | undefined {
+  const match = keyPattern.exec(objectKey);
+  if (match === null) return undefined;
+  const [, keyspace = "", table = "", tableId = "", index, version = "", file = ""] = match;
+  if (version.startsWith(".") || file.startsWith(".") || index === "." || index === "..") return undefined;
+  return { keyspace, table, tableId, index, version, file };
+}
+
+export function objectKey(path: ComponentPath): string {
+  const index = path.index === undefined ? "" : `${path.index}/`;
+  return `${dataPrefix}${path.keyspace}/${path.table}-${path.tableId}/${index}${path.version}/${path.file}`;
+}
+
+/** "data/ks/table-id/": every object of one table. */
+export function tablePrefix(keyspace: string, table: string, tableId: string): string {
+  return `${dataPrefix}${keyspace}/${table}-${tableId}/`;
+}
+
+/** A backup's full name and its parts. */
+export interface BackupName {
+  readonly text: string;
+  readonly tag: string;
+  readonly schemaVersion: string;
+  readonly createdMs: number;
+}
+
+const namePattern = /^(.+)-([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})-(\d{1,16})$/;
+
+export function parseBackupName(text: string): BackupName | undefined {
+  const match = namePattern.exec(text);
+  if (match === null) return undefined;
+  const [, tag = "", schemaVersion = "", millis = ""] = match;
+  return { text, tag, schemaVersion, createdMs: Number(millis) };
+}
+
+export function backupName(tag: string, schemaVersion: string, createdMs: number): BackupName {
+  const name = parseBackupName(`${tag}-${schemaVersion}-${createdMs}`);
+  if (name === undefined) {
+    throw new AppError("internal", `cannot name a backup of tag '${tag}' and schema version '${schemaVersion}'`);
+  }
+  return name;
+}

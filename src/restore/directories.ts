@@ -1,0 +1,86 @@
+import { chown, mkdir, readdir, rename, stat, statfs } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { AppError, fileError, systemErrorCode } from "../errors.ts";
+import { formatBytes } from "../units.ts";
+
+/** Whose files Cassandra's are; what a restore writes must be theirs too, or the node cannot read it. */
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** The owner of a directory, where files made by this process would not be theirs and it may give them away. */
+export async function ownerToKeep(directory: string): Promise<Owner | undefined> {
+  const { uid, gid } = await stat(directory);
+  const mayChange = process.geteuid?.() === 0;
+  return mayChange && (uid !== 0 || gid !== 0) ? { uid, gid } : undefined;
+}
+
+/** Makes a directory and the parents it lacks, each given to the owner. */
+export async function makeDirectory(path: string, owner: Owner | undefined): Promise<void> {
+  try {
+    const first = await mkdir(path, { recursive: true });
+    if (first === undefined || owner === undefined) return;
+    for (let made = path; made.length >= first.length; made = dirname(made)) await chown(made, owner.uid, owner.gid);
+  } catch (error) {
+    throw fileError(error, `make directory ${path}`);
+  }
+}
+
+/** The path itself, or its nearest parent that exists. */
+export async function existingParent(path: string): Promise<string> {
+  for (let candidate = path; ; candidate = dirname(candidate)) {
+    try {
+      await stat(candidate);
+      return candidate;
+    } catch (error) {
+      const code = systemErrorCode(error);
+      if ((code !== "ENOENT" && code !== "ENOTDIR") || candidate === dirname(candidate))
+        throw fileError(error, `read ${path}`);
+    }
+  }
+}
+
+/** The file system a path is or will be on. */
+export async function deviceOf(path: string): Promise<number> {
+  return (await stat(await existingParent(path))).dev;
+}
+
+export async function freeBytes(path: string): Promise<number> {
+  const { bavail, bsize } = await statfs(await existingParent(path));
+  return bavail * bsize;
+}
+
+/** Throws `no-space` unless the file system of `path` has room for `bytes`. */
+export async function checkSpace(path: string, bytes: number): Promise<void> {
+  const free = await freeBytes(path);
+  if (bytes <= free) return;
+  throw new AppError(
+    "no-space",
+    `the restore needs ${formatBytes(bytes)} below ${path}, only ${formatBytes(free)} are free`,
+    {
+      hint: "free some space there, or restore fewer tables at a time with --entities",
+    },
+  );
+}
+
+/** Renames a file into a directory that exists; a file that is no longer there was moved by an earlier run. */
+export async function moveFile(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to);
+  } catch (error) {
+    if (systemErrorCode(error) === "ENOENT" && (await stat(to).catch(() => undefined)) !== undefined) return;
+    throw fileError(error, `move ${from} to ${to}`);
+  }
+}
+
+/** The paths of all files below a directory; none if it is not there. */
+export async function filesBelow(directory: string): Promise<string[]> {
+  try {
+    const entries = await readdir(directory, { withFileTypes: true, recursive: true });
+    return entries.filter((entry) => !entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name));
+  } catch (error) {
+    if (systemErrorCode(error) === "ENOENT") return [];
+    throw fileError(error, `read ${directory}`);
+  }
+}

@@ -1,0 +1,150 @@
+import { link, lstat, rm } from "node:fs/promises";
+import { dirname } from "node:path";
+import { forEachConcurrently, type RateLimit } from "../concurrency/concurrency.ts";
+import { AppError, isAppError, systemErrorCode } from "../errors.ts";
+import type { Progress } from "../progress.ts";
+import { hashAlgorithmOf, type ManifestEntry, type NodeRepository } from "../repository/repository.ts";
+import { download, hashFile, syncDirectory } from "../transfer/transfer.ts";
+import { makeDirectory, type Owner } from "./directories.ts";
+
+/** One stored object that must lie at `path` before the restore can go on. */
+export interface WantedFile {
+  readonly entry: ManifestEntry;
+  readonly path: string;
+  /** A file on the same file system that may already hold the content; it is hashed, and linked where it does. */
+  readonly candidate?: string;
+}
+
+export interface FetchOptions {
+  readonly repository: NodeRepository;
+  readonly owner: Owner | undefined;
+  readonly connections: number;
+  readonly rateLimit: RateLimit;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+}
+
+export interface FetchReport {
+  readonly fetched: { readonly files: number; readonly bytes: number };
+  /** Files that were there already, and right. */
+  readonly reused: { readonly files: number; readonly bytes: number };
+}
+
+async function sizeOf(path: string): Promise<number | undefined> {
+  try {
+    const found = await lstat(path);
+    return found.isFile() ? found.size : undefined;
+  } catch (error) {
+    if (systemErrorCode(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** Whether the file at `path` is what the manifest says; without a hash there, its size has to do. */
+export async function holds(path: string, { size, hash }: ManifestEntry, signal: AbortSignal): Promise<boolean> {
+  const found = await sizeOf(path);
+  if (found === undefined || (size !== undefined && found !== size)) return false;
+  const algorithm = hashAlgorithmOf(hash);
+  return algorithm === "NONE" ? size !== undefined : (await hashFile(path, algorithm, { signal })) === hash;
+}
+
+/**
+ * The files that are not yet at their path. Those that are were put there whole and verified by an earlier run, and are
+ * hashed once more here. A candidate that holds the content counts as there; unless nothing may be touched, it is linked
+ * to its place.
+ */
+export async function missingFiles(
+  files: readonly WantedFile[],
+  options: FetchOptions & { readonly touchNothing?: boolean },
+): Promise<readonly WantedFile[]> {
+  const missing: WantedFile[] = [];
+  await forEachConcurrently(
+    files,
+    options.connections,
+    async (file, signal) => {
+      if (await holds(file.path, file.entry, signal)) return;
+      if (file.candidate !== undefined && (await holds(file.candidate, file.entry, signal))) {
+        if (options.touchNothing === true) return;
+        await makeDirectory(dirname(file.path), options.owner);
+        await rm(file.path, { force: true });
+        await link(file.candidate, file.path);
+        return;
+      }
+      missing.push(file);
+    },
+    { signal: options.signal },
+  );
+  return missing;
+}
+
+/** Bytes that `files` will take; an entry without a size counts as nothing. */
+export function bytesOf(files: readonly WantedFile[]): number {
+  return files.reduce((sum, { entry }) => sum + (entry.size ?? 0), 0);
+}
+
+/** Downloads and verifies the missing files; each appears at its path only whole, right and durable. */
+export async function fetchFiles(
+  files: readonly WantedFile[],
+  missing: readonly WantedFile[],
+  options: FetchOptions,
+): Promise<FetchReport> {
+  const { repository, progress, owner, connections, rateLimit, signal } = options;
+  const directories = new Set(files.map(({ path }) => dirname(path)));
+  for (const directory of directories) await makeDirectory(directory, owner);
+  const largestFirst = missing.toSorted((a, b) => (b.entry.size ?? 0) - (a.entry.size ?? 0));
+  let bytes = 0;
+  progress.start({ label: "downloading", totalBytes: bytesOf(missing), totalFiles: missing.length });
+  try {
+    await forEachConcurrently(
+      largestFirst,
+      connections,
+      async ({ entry, path }, signal) => {
+        bytes += await fetchFile(repository, entry, path, {
+          rateLimit,
+          signal,
+          onBytes: (moved) => progress.add(moved),
+          ...(owner === undefined ? {} : { owner }),
+        });
+        progress.fileDone();
+      },
+      { signal },
+    );
+  } finally {
+    progress.done();
+  }
+  for (const directory of directories) await syncDirectory(directory);
+  const all = bytesOf(files);
+  return {
+    fetched: { files: missing.length, bytes },
+    reused: { files: files.length - missing.length, bytes: all - bytesOf(missing) },
+  };
+}
+
+async function fetchFile(
+  repository: NodeRepository,
+  entry: ManifestEntry,
+  path: string,
+  how: Omit<Parameters<typeof download>[3], "expected">,
+): Promise<number> {
+  const algorithm = hashAlgorithmOf(entry.hash);
+  const expected = {
+    ...(entry.size === undefined ? {} : { sizeBytes: entry.size }),
+    ...(typeof entry.hash === "string" ? { hash: entry.hash } : {}),
+    algorithm,
+  };
+  try {
+    return (await download(repository.storage, repository.key(entry.objectKey), path, { ...how, expected })).sizeBytes;
+  } catch (error) {
+    const hint =
+      "this backup cannot be restored as it is: restore an older one, or leave the table out with --entities";
+    if (isAppError(error, "not-found")) {
+      throw new AppError("corrupt", `the backup names ${entry.objectKey}, which is not in the store`, {
+        hint,
+        cause: error,
+      });
+    }
+    if (isAppError(error, "corrupt"))
+      throw new AppError("corrupt", error.message, { hint: error.hint ?? hint, cause: error });
+    throw error;
+  }
+}

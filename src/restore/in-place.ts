@@ -1,0 +1,254 @@
+/**
+ * Restoring a stopped node by putting the backup's SSTables in the place of its own. The recipe:
+ *
+ *   find out where everything is and that the node is stopped -> targets, commit log, room, all before anything is touched
+ *   -> every file lies verified in a staging directory on the file system it will live on
+ *   -> swap, the point of no return: what is replaced is moved aside, what is staged takes its place -> cassandra.yaml
+ *
+ * Nothing is deleted: replaced SSTables, commit log segments, hints and caches stay aside until the cleanup phase, which
+ * asks for a node that is up again. A journal makes the swap resumable; tables that are not restored are not touched,
+ * and neither are their unflushed writes.
+ */
+import { rename, rm, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { findInCommitLog } from "../cassandra/commit-log.ts";
+import { editConfig } from "../cassandra/config-file.ts";
+import { listSSTables } from "../cassandra/data-directories.ts";
+import { AppError, fileError, systemErrorCode } from "../errors.ts";
+import { checkSpace, deviceOf, existingParent, freeBytes, type Owner, ownerToKeep } from "./directories.ts";
+import { bytesOf, type FetchReport, fetchFiles, missingFiles, type WantedFile } from "./fetch.ts";
+import { readJournal, writeJournal } from "./journal.ts";
+import type { RestoreRun } from "./restore.ts";
+import type { StoppedNode } from "./stopped-node.ts";
+import { type CommitLogTreatment, type Place, parseSwapJournal, planSwap, runSwap, type SwapJournal } from "./swap.ts";
+import { findTargets, type StoppedTable } from "./target-directories.ts";
+
+export interface InPlaceReport extends FetchReport {
+  readonly next: readonly string[];
+}
+
+export async function restoreInPlace(run: RestoreRun, stopped: StoppedNode): Promise<InPlaceReport> {
+  const { request, signal } = run;
+  if (request.phase === "cleanup") return cleanUp(run, stopped);
+  if (request.phase !== undefined && request.phase !== "init") {
+    throw new AppError("usage", `IN_PLACE has no phase '${request.phase}'`, {
+      hint: "run it without --restoration-phase-type; init only checks, cleanup deletes what was replaced",
+    });
+  }
+  const places = await findPlaces(run, stopped);
+  const [first] = places;
+  if (first === undefined) throw new AppError("internal", "no data directory to restore into");
+  const journalPath = join(first.root, "journal.json");
+  const journal = await readJournal(journalPath, parseSwapJournal);
+  if (journal !== undefined && !journal.done) {
+    run.log.warn("an earlier run of this restore was interrupted while it replaced files; finishing it");
+    return finish(run, stopped, places, journalPath, journal, { fetched: nothing, reused: nothing });
+  }
+
+  const wholeSchema = request.restoreSystemKeyspace || request.restoreIntoNewCluster;
+  const targets = await findTargets(run.selected, stopped.dataDirectories, wholeSchema, signal);
+  const commitLog = await treatCommitLog(run, stopped, targets, wholeSchema);
+  const wanted = await assignPlaces(run, stopped, places, targets);
+  const files = [...wanted.values()].flat();
+  const options = fetchOptions(run, await ownerOf(stopped));
+  const missing = await missingFiles(files, { ...options, touchNothing: request.dryRun || request.phase === "init" });
+  for (const place of places) {
+    const below = missing.filter(({ path }) => path.startsWith(`${place.root}/`));
+    await checkSpace(place.root, bytesOf(below));
+  }
+  if (request.dryRun || request.phase === "init")
+    return { fetched: count(missing), reused: count(files, missing), next: [] };
+  if (request.noDownloadData && missing.length > 0) {
+    throw new AppError("not-found", `${missing.length} files are not downloaded yet`, {
+      hint: "leave out --restoration-no-download-data",
+    });
+  }
+  if (journal !== undefined) await keepFormerRestore(places);
+  const report = await fetchFiles(files, missing, options);
+  const swap = await planSwap(places, targets, {
+    stopped,
+    commitLog,
+    everything: request.entities.kind === "all" || wholeSchema,
+  });
+  await writeJournal(journalPath, swap);
+  return finish(run, stopped, places, journalPath, swap, report);
+}
+
+const nothing = { files: 0, bytes: 0 } as const;
+
+function count(files: readonly WantedFile[], without: readonly WantedFile[] = []) {
+  return { files: files.length - without.length, bytes: bytesOf(files) - bytesOf(without) };
+}
+
+function fetchOptions(run: RestoreRun, owner: Owner | undefined) {
+  const { repository, request, rateLimit, progress, signal } = run;
+  return { repository, connections: request.concurrentConnections, rateLimit, progress, signal, owner };
+}
+
+/** The owner of Cassandra's files: that of the first data directory, or of the parent it will be made in. */
+async function ownerOf({ dataDirectories: [first = ""] }: StoppedNode): Promise<Owner | undefined> {
+  return ownerToKeep(await existingParent(first));
+}
+
+/** A staging and a set-aside place for each data directory, on its file system, outside it where that is possible. */
+async function findPlaces({ backup }: RestoreRun, { dataDirectories }: StoppedNode): Promise<Place[]> {
+  const places: Place[] = [];
+  for (const [index, dataDirectory] of dataDirectories.entries()) {
+    const parent = dirname(dataDirectory);
+    const outside = (await deviceOf(parent)) === (await deviceOf(dataDirectory));
+    const root = join(outside ? parent : dataDirectory, "esop-restore", backup.text);
+    places.push({
+      dataDirectory,
+      root,
+      staged: join(root, `staged-${index}`),
+      replaced: join(root, `replaced-${index}`),
+    });
+  }
+  return places;
+}
+
+/**
+ * What must happen to the commit log, so that neither the restored tables get writes newer than the backup, nor other
+ * tables lose theirs. Throws `node-state` where that cannot be had.
+ */
+async function treatCommitLog(
+  { selected, signal }: RestoreRun,
+  { commitLogDirectory }: StoppedNode,
+  targets: readonly StoppedTable[],
+  wholeSchema: boolean,
+): Promise<CommitLogTreatment> {
+  if (wholeSchema) return { kind: "set-aside" };
+  const ids = new Set([...targets.map(({ tableId }) => tableId), ...selected.map(({ content }) => content.id)]);
+  const { segments, entangled } = await findInCommitLog(commitLogDirectory, ids, signal);
+  if (entangled) {
+    throw new AppError(
+      "node-state",
+      "the commit log holds writes of the restored tables that cannot be told from others'",
+      {
+        hint: "start the node, run `nodetool drain`, stop it, and run the same command again",
+      },
+    );
+  }
+  return { kind: "mask", segments, tableIds: [...ids] };
+}
+
+/**
+ * Where each file will be staged. All components of one SSTable go to one data directory: where the node has that
+ * SSTable already (its files are linked if they are right), else where most room is left. Local system tables go where
+ * Cassandra looks for them.
+ */
+async function assignPlaces(
+  run: RestoreRun,
+  stopped: StoppedNode,
+  places: readonly Place[],
+  targets: readonly StoppedTable[],
+): Promise<ReadonlyMap<string, WantedFile[]>> {
+  const room = new Map<Place, number>();
+  for (const place of places) room.set(place, await freeBytes(place.root));
+  const wanted = new Map<string, WantedFile[]>();
+  for (const table of targets) {
+    const directory = join(table.keyspace, `${table.table}-${table.tableId}`);
+    const present = new Map<string, Place>();
+    for (const place of places) {
+      for (const { baseName } of (await listSSTables(join(place.dataDirectory, directory), run.signal)) ?? []) {
+        present.set(baseName, place);
+      }
+    }
+    const files = [...run.files((keyspace, name) => keyspace === table.keyspace && name === table.table)];
+    for (const [baseName, components] of Map.groupBy(files, (file) => file.baseName)) {
+      const local = table.keyspace === "system" || table.keyspace === "system_schema";
+      const place = local ? systemPlace(places, stopped) : (present.get(baseName) ?? roomiest(room));
+      const bytes = components.reduce((sum, { entry }) => sum + (entry.size ?? 0), 0);
+      room.set(place, (room.get(place) ?? 0) - bytes);
+      const assigned = components.map(({ entry, path }): WantedFile => {
+        const relative = join(directory, path.index ?? "", path.file);
+        return { entry, path: join(place.staged, relative), candidate: join(place.dataDirectory, relative) };
+      });
+      wanted.set(`${directory}/${baseName}`, assigned);
+    }
+  }
+  return wanted;
+}
+
+function systemPlace(places: readonly Place[], { systemDirectory }: StoppedNode): Place {
+  const place = places.find(({ dataDirectory }) => dataDirectory === systemDirectory) ?? places[0];
+  if (place === undefined) throw new AppError("internal", "no data directory to restore into");
+  return place;
+}
+
+function roomiest(room: ReadonlyMap<Place, number>): Place {
+  const [best] = [...room].sort(([, a], [, b]) => b - a);
+  if (best === undefined) throw new AppError("internal", "no data directory to restore into");
+  return best[0];
+}
+
+/** A former restore of the same backup has not been cleaned up: what it replaced is kept under another name. */
+async function keepFormerRestore(places: readonly Place[]): Promise<void> {
+  for (const root of new Set(places.map((place) => place.root))) {
+    for (let number = 1; ; number += 1) {
+      const kept = `${root}.${number}`;
+      if ((await stat(kept).catch(() => undefined)) !== undefined) continue;
+      await rename(root, kept).catch((error: unknown) => {
+        if (systemErrorCode(error) !== "ENOENT") throw fileError(error, `move ${root} to ${kept}`);
+      });
+      break;
+    }
+  }
+}
+
+async function finish(
+  run: RestoreRun,
+  stopped: StoppedNode,
+  places: readonly Place[],
+  journalPath: string,
+  journal: SwapJournal,
+  report: FetchReport,
+): Promise<InPlaceReport> {
+  const { request, manifest, log } = run;
+  const edited = request.updateCassandraYaml ? editedConfig(stopped, manifest.tokens) : undefined;
+  const done = await runSwap(places, journal, {
+    owner: await ownerOf(stopped),
+    configFile: edited,
+    saveProgress: (state) => writeJournal(journalPath, state),
+  });
+  await writeJournal(journalPath, done);
+  const roots = [...new Set(places.map(({ root }) => root))];
+  log.info(`what was replaced is in ${roots.join(", ")}`);
+  return {
+    ...report,
+    next: ["start the node", "when it has proved itself, run the same command with --restoration-phase-type cleanup"],
+  };
+}
+
+function editedConfig({ configFile }: StoppedNode, tokens: readonly string[]) {
+  if (configFile === undefined) return undefined;
+  const settings = { auto_bootstrap: false, num_tokens: tokens.length, initial_token: tokens.join(",") };
+  return { path: configFile.path, text: editConfig(configFile.text, configFile.path, settings) };
+}
+
+/** Deletes what a finished restore set aside, once the node is up with what took its place. */
+async function cleanUp(run: RestoreRun, stopped: StoppedNode): Promise<InPlaceReport> {
+  if (stopped.operationMode !== "NORMAL") {
+    throw new AppError(
+      "node-state",
+      `the node is ${stopped.operationMode ?? "down"}; what was replaced is kept until it is NORMAL`,
+      {
+        hint: "start the node, look at its data, then clean up",
+      },
+    );
+  }
+  const places = await findPlaces(run, stopped);
+  const journal = await readJournal(join(places[0]?.root ?? "", "journal.json"), parseSwapJournal);
+  if (journal === undefined || !journal.done) {
+    throw new AppError("node-state", `there is no finished IN_PLACE restore of ${run.backup.text} to clean up`, {
+      hint:
+        journal === undefined ? "check --snapshot-tag" : "stop the node and run the restore again: it was interrupted",
+    });
+  }
+  for (const root of new Set(places.map((place) => place.root))) {
+    await rm(root, { recursive: true, force: true }).catch((error: unknown) => {
+      throw fileError(error, `delete ${root}`);
+    });
+  }
+  return { fetched: nothing, reused: nothing, next: [] };
+}

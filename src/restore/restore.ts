@@ -1,0 +1,170 @@
+/**
+ * Restoring one node from a backup. The door of this folder: finds the backup, the tables and the strategy, then hands
+ * over to the recipe of a running node (live.ts) or of a stopped one (in-place.ts).
+ */
+
+import { checkDataDirectories } from "../cassandra/check-data-directories.ts";
+import type { CassandraNode, NodeFacts } from "../cassandra/node.ts";
+import type { Clock } from "../clock.ts";
+import { type RateLimit, unlimited, withDeadline } from "../concurrency/concurrency.ts";
+import { AppError } from "../errors.ts";
+import type { Logger } from "../log.ts";
+import type { Progress } from "../progress.ts";
+import {
+  type BackupName,
+  findNewestBackup,
+  type Manifest,
+  type ManifestFile,
+  manifestFiles,
+  NodeRepository,
+  readTopologyFiles,
+} from "../repository/repository.ts";
+import { completeLocation, type RestoreRequest } from "../request/request.ts";
+import type { Storage } from "../storage/storage.ts";
+import type { FetchReport } from "./fetch.ts";
+import { restoreInPlace } from "./in-place.ts";
+import { restoreLive } from "./live.ts";
+import { type SelectedTable, selectTables } from "./select-tables.ts";
+import { stoppedNode } from "./stopped-node.ts";
+
+export interface RestoreDependencies {
+  readonly storage: Storage;
+  /** The running node; undefined when nothing listens at its JMX address. */
+  readonly node: CassandraNode | undefined;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+}
+
+/** What the recipes of all strategies work with. */
+export interface RestoreRun extends Omit<RestoreDependencies, "node"> {
+  readonly request: RestoreRequest;
+  readonly repository: NodeRepository;
+  readonly backup: BackupName;
+  readonly manifest: Manifest;
+  readonly selected: readonly SelectedTable[];
+  /** The manifest's files of the selected tables, or of those that `wanted` accepts. */
+  files(wanted?: (keyspace: string, table: string) => boolean): Iterable<ManifestFile>;
+  readonly dataDirectories: readonly string[];
+  readonly rateLimit: RateLimit;
+}
+
+export type Strategy = "IMPORT" | "HARDLINKS" | "IN_PLACE";
+
+export interface RestoreReport extends FetchReport {
+  readonly backup: string;
+  readonly strategy: Strategy;
+  readonly phase: RestoreRequest["phase"] | "all";
+  readonly tables: number;
+  readonly durationMs: number;
+  /** What the operator has to do next, if anything. */
+  readonly next: readonly string[];
+}
+
+export async function restore(request: RestoreRequest, dependencies: RestoreDependencies): Promise<RestoreReport> {
+  const { node, clock, log } = dependencies;
+  const startedMs = clock.monotonic();
+  using signal = withDeadline(request.timeoutMs, dependencies.signal, "the restore");
+  const facts = await node?.facts({ signal });
+  const strategy = chooseStrategy(request, facts, log);
+  const run = await prepare(request, { ...dependencies, signal }, facts);
+  log.info(`restoring ${run.selected.length} tables of ${run.backup.text}, strategy ${strategy}`);
+  const outcome =
+    strategy === "IN_PLACE" || node === undefined || facts === undefined
+      ? await restoreInPlace(run, await stoppedNode(request, facts))
+      : { ...(await restoreLive(run, node, facts, { strategy, phase: request.phase })), next: [] };
+  return {
+    ...outcome,
+    backup: run.backup.text,
+    strategy,
+    phase: request.phase ?? "all",
+    tables: run.selected.length,
+    durationMs: clock.monotonic() - startedMs,
+  };
+}
+
+/** The strategy asked for, if the node's state allows it; else the one that fits the state, said aloud. */
+function chooseStrategy(request: RestoreRequest, facts: NodeFacts | undefined, log: Logger): Strategy {
+  const { strategy } = request;
+  if (strategy === undefined) {
+    const chosen = facts === undefined ? "IN_PLACE" : "IMPORT";
+    log.info(`the node is ${facts === undefined ? "down" : "up"}: restoring with strategy ${chosen}`);
+    return chosen;
+  }
+  if (strategy !== "IN_PLACE" && facts === undefined) {
+    throw new AppError("unreachable", `nothing listens at the node's JMX address; ${strategy} needs a running node`, {
+      hint: "start the node, or check --jmx-service, or restore IN_PLACE",
+    });
+  }
+  if (strategy === "IN_PLACE" && facts !== undefined && request.phase !== "cleanup") {
+    throw new AppError("node-state", "the node is running; IN_PLACE replaces the files of a stopped node", {
+      hint: "stop it first, or restore with --restoration-strategy-type IMPORT",
+    });
+  }
+  return strategy;
+}
+
+async function prepare(
+  request: RestoreRequest,
+  dependencies: Omit<RestoreDependencies, "node">,
+  facts: NodeFacts | undefined,
+): Promise<RestoreRun> {
+  const { storage, log, signal } = dependencies;
+  if (!request.skipBucketVerification && !(await storage.bucketExists({ signal }))) {
+    throw new AppError("not-found", `there is no ${storage.description}`, { hint: "check --storage-location" });
+  }
+  const repository = new NodeRepository(storage, await nodePath(request, facts, storage, signal), log);
+  const stored = await repository.listBackups(signal);
+  const exact = request.exactSchemaVersion ? facts?.schemaVersion : undefined;
+  const { backup, older } = findNewestBackup(
+    stored.map(({ name }) => name),
+    request.snapshotTag,
+    { where: repository.description, schemaVersion: request.schemaVersion ?? exact },
+  );
+  if (older.length > 0) {
+    log.warn(`'${request.snapshotTag}' means ${older.length + 1} backups; taking the newest, ${backup.text}`);
+  }
+  const manifest = await repository.readManifest(backup, signal);
+  const selected = selectTables(manifest, request);
+  const names = new Set(selected.map(({ keyspace, table }) => `${keyspace}.${table}`));
+  const dataDirectories = facts === undefined ? request.dataDirs : await checkDataDirectories(request.dataDirs, facts);
+  return {
+    ...dependencies,
+    request,
+    repository,
+    backup,
+    manifest,
+    selected,
+    files: (wanted) =>
+      manifestFiles(
+        manifest,
+        (keyspace, table) => names.has(`${keyspace}.${table}`) && wanted?.(keyspace, table) !== false,
+      ),
+    dataDirectories,
+    rateLimit: unlimited,
+  };
+}
+
+/**
+ * Where the node's backups lie. A location of only a bucket is completed from the running node; with
+ * `--resolve-host-id-from-topology` its last part is a host name or address, and the topology file knows the host ID.
+ */
+async function nodePath(request: RestoreRequest, facts: NodeFacts | undefined, storage: Storage, signal: AbortSignal) {
+  const { storageLocation: location } = request;
+  if (location.node === undefined && facts === undefined) {
+    throw new AppError("usage", "the storage location does not say whose backup to restore, and the node is down", {
+      hint: "give it in full: protocol://bucket/cluster/datacenter/node",
+    });
+  }
+  const path = location.node ?? (facts === undefined ? undefined : completeLocation(location, facts).node);
+  if (path === undefined) throw new AppError("internal", "no node in the storage location");
+  if (!request.resolveHostIdFromTopology) return path;
+  for (const { topology } of await readTopologyFiles(storage, request.snapshotTag, signal)) {
+    const found = topology.find(({ hostname, ipAddress }) => hostname === path.node || ipAddress === path.node);
+    if (found !== undefined) return { ...path, node: found.nodeId };
+  }
+  throw new AppError("not-found", `no topology file of '${request.snapshotTag}' knows a node '${path.node}'`, {
+    hint: "give the node's host ID as the last part of --storage-location",
+  });
+}

@@ -1,0 +1,66 @@
+import { stat } from "node:fs/promises";
+import { listSnapshots, listSSTables, listTableDirectories } from "../cassandra/data-directories.ts";
+import { AppError } from "../errors.ts";
+import { isSystemKeyspace, type SelectedTable } from "./select-tables.ts";
+
+/** A table of a stopped node with the id under which the node will look for it. */
+export interface StoppedTable extends SelectedTable {
+  readonly tableId: string;
+}
+
+/**
+ * The id of each table on a stopped node. With the backup's schema restored it is the backup's; else it is that of the
+ * table's directory on the node, which differs where the table was dropped and made again: files put under the former
+ * id would never be seen. Throws `node-state` where no table of that name is to be found, or several.
+ */
+export async function findTargets(
+  selected: readonly SelectedTable[],
+  dataDirectories: readonly string[],
+  schemaIsRestored: boolean,
+  signal: AbortSignal,
+): Promise<readonly StoppedTable[]> {
+  const targets: StoppedTable[] = [];
+  for (const table of selected) {
+    const ofBackup = table.content.id;
+    const keeps = schemaIsRestored || isSystemKeyspace(table.keyspace);
+    targets.push({ ...table, tableId: keeps ? ofBackup : await idOnNode(table, dataDirectories, signal) });
+  }
+  return targets;
+}
+
+async function idOnNode(
+  table: SelectedTable,
+  dataDirectories: readonly string[],
+  signal: AbortSignal,
+): Promise<string> {
+  const { keyspace, table: name } = table;
+  const present = await existing(dataDirectories);
+  const wanted = (ks: string, t: string) => ks === keyspace && t === name;
+  const alive = new Set<string>();
+  for (const directory of await listTableDirectories(present, wanted, signal)) {
+    const dropped = (await listSnapshots(directory)).some((snapshot) => snapshot.startsWith("dropped-"));
+    // A drop leaves the directory with its snapshot; a directory with SSTables is a table's that lives.
+    if (!dropped || ((await listSSTables(directory.path, signal)) ?? []).length > 0) alive.add(directory.tableId);
+  }
+  const [id, ...others] = alive;
+  if (id !== undefined && others.length === 0) return id;
+  if (id === undefined) {
+    throw new AppError("node-state", `table '${keyspace}.${name}' does not exist on this node`, {
+      hint:
+        "on an empty node add --restore-system-keyspace (the same node again) or --restore-into-new-cluster; " +
+        "otherwise start the node, create the table, and restore with IMPORT",
+    });
+  }
+  throw new AppError("node-state", `which of ${alive.size} directories is table '${keyspace}.${name}' cannot be told`, {
+    hint: "start the node and restore with --restoration-strategy-type IMPORT",
+  });
+}
+
+/** The data directories that are there; an empty node may have none yet. */
+async function existing(dataDirectories: readonly string[]): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const directory of dataDirectories) {
+    if ((await stat(directory).catch(() => undefined)) !== undefined) found.push(directory);
+  }
+  return found;
+}

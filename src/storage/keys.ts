@@ -1,0 +1,42 @@
+import { AppError } from "../errors.ts";
+
+/** Whether the text can name an object in every store. */
+export function isKey(text: string): boolean {
+  return text.isWellFormed() && !text.includes("\0") && text.split("/").every(isSegment);
+}
+
+function isSegment(text: string): boolean {
+  return text !== "" && text !== "." && text !== "..";
+}
+
+/** Throws `usage` for anything that cannot name an object. */
+export function checkKey(key: string): void {
+  if (!isKey(key)) {
+    throw new AppError("usage", `'${key}' is not an object key`, {
+      hint: "a key has no leading or trailing slash and no empty, '.' or '..' part",
+    });
+  }
+}
+
+/** Throws `usage` for a prefix that `children` cannot look below. */
+export function checkFolderPrefix(prefix: string): void {
+  if (prefix !== "" && !(prefix.endsWith("/") && isKey(prefix.slice(0, -1)))) {
+    throw new AppError("usage", `'${prefix}' is not a folder of objects`, { hint: "it is empty or ends with a slash" });
+  }
+}
+
+/** Throws `usage` for a name that cannot be one directory, or one bucket, of its own. */
+export function checkBucketName(name: string): void {
+  if (!isKey(name) || name.includes("/")) {
+    throw new AppError("usage", `'${name}' is not a bucket name`, { hint: "a bucket is one name without slashes" });
+  }
+}
+
+/** Throws `usage` for a range that runs backwards or is not of whole bytes. */
+export function checkRange(range: { readonly start: number; readonly end: number } | undefined): void {
+  if (range === undefined) return;
+  const { start, end } = range;
+  if (!Number.isSafeInteger(start) || !Number.isSafeInteger(end) || start < 0 || end < start) {
+    throw new AppError("usage", `${start} to ${end} is not a range of bytes`);
+  }
+}

@@ -1,0 +1,106 @@
+import { randomUUID } from "node:crypto";
+import { type FileHandle, open, rename, unlink } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { abortable } from "../concurrency/concurrency.ts";
+import { AppError, fileError, throwIfAborted } from "../errors.ts";
+import { type Storage, writeFully } from "../storage/storage.ts";
+import { createHasher, type HashAlgorithm } from "./hash.ts";
+import { type PaceOptions, paced } from "./paced.ts";
+
+/** Files in the making end so; one that no process writes any more is left over from a kill and may be removed. */
+export const partSuffix = ".esop-part";
+
+export interface DownloadOptions extends PaceOptions {
+  /** What must arrive; NONE (or no `hash`) leaves the content unproved. */
+  readonly expected: {
+    readonly sizeBytes?: number | undefined;
+    readonly hash?: string | undefined;
+    readonly algorithm: HashAlgorithm;
+  };
+  /** Given to the file before anyone sees it; the process's own when left out. */
+  readonly owner?: { readonly uid: number; readonly gid: number };
+}
+
+export interface Download {
+  readonly sizeBytes: number;
+  /** Undefined for the algorithm NONE. */
+  readonly hash: string | undefined;
+}
+
+/**
+ * Brings the object to `targetPath`, replacing what is there, whose directory must exist. The bytes go into a hidden
+ * file beside the target, which gets the target's name once size and hash are proved and the bytes are on the disk;
+ * a mismatch is `corrupt` and leaves nothing. The new name is durable after a syncDirectory, the caller's to make
+ * once for all files of a directory.
+ */
+export async function download(
+  storage: Storage,
+  key: string,
+  targetPath: string,
+  options: DownloadOptions,
+): Promise<Download> {
+  throwIfAborted(options.signal);
+  const partPath = join(dirname(targetPath), `.${basename(targetPath).slice(0, 60)}.${randomUUID()}${partSuffix}`);
+  const doing = `write ${targetPath}`;
+  const handle = await converted(doing, () => open(partPath, "wx"));
+  try {
+    const result = await receive(storage, key, handle, doing, options);
+    await converted(doing, async () => {
+      if (options.owner !== undefined) await handle.chown(options.owner.uid, options.owner.gid);
+      // Owner and mode are no data: only the full sync carries them.
+      await (options.owner === undefined ? handle.datasync() : handle.sync());
+      await handle.close();
+    });
+    throwIfAborted(options.signal);
+    await converted(doing, () => rename(partPath, targetPath));
+    return result;
+  } catch (error) {
+    await handle.close().catch(() => undefined);
+    await unlink(partPath).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function receive(
+  storage: Storage,
+  key: string,
+  handle: FileHandle,
+  doing: string,
+  options: DownloadOptions,
+): Promise<Download> {
+  const { expected, signal } = options;
+  const hasher = createHasher(expected.algorithm);
+  const limitBytes = expected.sizeBytes ?? Number.MAX_SAFE_INTEGER;
+  let sizeBytes = 0;
+  const stream = await storage.get(key, signal === undefined ? { transient: true } : { transient: true, signal });
+  for await (const chunk of abortable(paced(stream, options), signal)) {
+    sizeBytes += chunk.length;
+    // More than announced: why fill the disk with it.
+    if (sizeBytes > limitBytes) break;
+    hasher.update(chunk);
+    await converted(doing, () => writeFully(handle, chunk));
+  }
+  if (sizeBytes !== (expected.sizeBytes ?? sizeBytes)) {
+    const found = sizeBytes > limitBytes ? "more" : String(sizeBytes);
+    throw corrupt(key, storage, `${expected.sizeBytes} bytes were expected and ${found} found`);
+  }
+  const hash = hasher.digest();
+  if (hash !== undefined && hash !== (expected.hash ?? hash)) {
+    throw corrupt(key, storage, `its ${expected.algorithm} is ${hash}, but ${expected.hash} was expected`);
+  }
+  return { sizeBytes, hash };
+}
+
+function corrupt(key: string, storage: Storage, how: string): AppError {
+  return new AppError("corrupt", `object '${key}' in ${storage.description} is damaged: ${how}`, {
+    hint: "restore from another backup, and back the node up again",
+  });
+}
+
+async function converted<T>(doing: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw fileError(error, doing);
+  }
+}

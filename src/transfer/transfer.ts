@@ -1,0 +1,18 @@
+/**
+ * Files to objects and back. Every byte is read once: its hash is taken on the way. A transfer holds a few hundred KiB
+ * whatever its size. Nothing is visible under its final name, here or there, before it is whole, verified and on disk.
+ */
+
+export { syncDirectory } from "../storage/storage.ts";
+export { type Download, type DownloadOptions, download, partSuffix } from "./download.ts";
+export { fileSource } from "./file-source.ts";
+export {
+  createHasher,
+  type HashAlgorithm,
+  type Hasher,
+  hashFile,
+  hashStream,
+  type RealHashAlgorithm,
+} from "./hash.ts";
+export { replaceFile } from "./replace-file.ts";
+export { type Upload, type UploadOptions, upload } from "./upload.ts";

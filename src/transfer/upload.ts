@@ -1,0 +1,85 @@
+import type { ByteRange, ReadOptions, RewindableSource, Storage } from "../storage/storage.ts";
+import { fileSource } from "./file-source.ts";
+import { createHasher, type HashAlgorithm, type Hasher } from "./hash.ts";
+import { type PaceOptions, paced } from "./paced.ts";
+
+export interface UploadOptions extends PaceOptions {
+  readonly algorithm: HashAlgorithm;
+}
+
+export interface Upload {
+  readonly sizeBytes: number;
+  /** Of the bytes that were stored; undefined for the algorithm NONE. */
+  readonly hash: string | undefined;
+}
+
+/** Puts a file, or a source, under the key, and gives the hash of what went over in the pass that succeeded. */
+export async function upload(
+  storage: Storage,
+  key: string,
+  from: string | RewindableSource,
+  options: UploadOptions,
+): Promise<Upload> {
+  const source = typeof from === "string" ? await fileSource(from) : from;
+  const hashing = new HashingSource(source, options);
+  await storage.put(key, hashing, options.signal === undefined ? {} : { signal: options.signal });
+  return { sizeBytes: source.sizeBytes, hash: await hashing.digest() };
+}
+
+/**
+ * Hashes what a driver reads of the source. A driver may start over, or read the source range by range (the parts of a
+ * multipart upload) and single ranges again: in order, each byte is hashed when it first goes by. Only if ranges are
+ * read out of order is the source read once more for its hash.
+ */
+class HashingSource implements RewindableSource {
+  readonly sizeBytes: number;
+  readonly #source: RewindableSource;
+  readonly #options: UploadOptions;
+  #hasher: Hasher;
+  /** Every byte before this one is in the hash. */
+  #hashedBytes = 0;
+  #reportedBytes = 0;
+
+  constructor(source: RewindableSource, options: UploadOptions) {
+    this.sizeBytes = source.sizeBytes;
+    this.#source = source;
+    this.#options = options;
+    this.#hasher = createHasher(options.algorithm);
+  }
+
+  async *open(range?: ByteRange, reading?: ReadOptions): AsyncGenerator<Uint8Array, void> {
+    if (range === undefined) this.#startOver();
+    const hasher = this.#hasher;
+    let position = range?.start ?? 0;
+    const onBytes = (bytes: number) => this.#report(bytes);
+    for await (const chunk of paced(this.#source.open(range, reading), { ...this.#options, onBytes })) {
+      const fresh = this.#hashedBytes - position;
+      if (hasher === this.#hasher && fresh >= 0 && fresh < chunk.length) {
+        hasher.update(fresh === 0 ? chunk : chunk.subarray(fresh));
+        this.#hashedBytes = position + chunk.length;
+      }
+      position += chunk.length;
+      yield chunk;
+    }
+  }
+
+  async digest(): Promise<string | undefined> {
+    if (this.#hashedBytes !== this.sizeBytes && this.#options.algorithm !== "NONE") {
+      this.#hasher = createHasher(this.#options.algorithm);
+      for await (const chunk of this.#source.open(undefined, { transient: true })) this.#hasher.update(chunk);
+    }
+    return this.#hasher.digest();
+  }
+
+  #startOver(): void {
+    this.#hasher = createHasher(this.#options.algorithm);
+    this.#hashedBytes = 0;
+    this.#report(-this.#reportedBytes);
+  }
+
+  #report(bytes: number): void {
+    if (bytes === 0) return;
+    this.#reportedBytes += bytes;
+    this.#options.onBytes?.(bytes);
+  }
+}

@@ -53,13 +53,25 @@ function flushed(stream: NodeJS.WriteStream): Promise<void> {
   });
 }
 
+/**
+ * From now on a signal ends the process as if we had never listened. Unlike process.exit this does not wait for a
+ * file operation that hangs (a dead network mount, say).
+ */
+function stopListening(): void {
+  for (const name of endingSignals) process.removeAllListeners(name);
+}
+
 /** The first signal cancels, so that the command can clean up behind itself; the second ends the process. */
 function cancelOnSignals(): { readonly signal: AbortSignal; readonly status: () => number | undefined } {
   const abort = new AbortController();
   let status: number | undefined;
   for (const name of endingSignals) {
     process.on(name, () => {
-      if (status !== undefined) process.exit(128 + constants.signals[name]);
+      if (status !== undefined) {
+        stopListening();
+        process.kill(process.pid, name);
+        return;
+      }
       status = 128 + constants.signals[name];
       process.stderr.write(`\nesop: ${name}: stopping in good order, once more stops at once\n`);
       abort.abort(new AppError("cancelled", `cancelled by ${name}`));
@@ -117,6 +129,7 @@ async function runProgram(): Promise<void> {
   ended = true;
   process.exitCode = status === errorTable.cancelled.exit ? (signalled() ?? status) : status;
   await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
+  stopListening();
   setTimeout(() => process.exit(), graceMs).unref();
 }
 

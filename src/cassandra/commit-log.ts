@@ -32,10 +32,18 @@ export async function listSegments(directory: string): Promise<string[]> {
   }
 }
 
-/** Looks for mutations of the tables (ids of 32 hex digits) in every segment; a missing directory has none. */
+/** Table ids, each of 32 hex digits. */
+export interface CommitLogTables {
+  /** The tables whose mutations are looked for. */
+  readonly wanted: ReadonlySet<string>;
+  /** Tables of keyspaces that hold none of the wanted: a mutation is of one keyspace only. */
+  readonly foreign: ReadonlySet<string>;
+}
+
+/** Looks for mutations of the wanted tables in every segment; a missing directory has none. */
 export async function findInCommitLog(
   directory: string,
-  tableIds: ReadonlySet<string>,
+  tables: CommitLogTables,
   signal?: AbortSignal,
 ): Promise<CommitLogFindings> {
   const segments: string[] = [];
@@ -46,7 +54,7 @@ export async function findInCommitLog(
     const segment = await readFile(path).catch((error: unknown) => {
       throw fileError(error, `read ${path}`);
     });
-    const masked = maskTables(segment, tableIds);
+    const masked = maskTables(segment, tables);
     if (masked === "entangled") entangled = true;
     else if (masked > 0) segments.push(name);
   }
@@ -61,7 +69,7 @@ const nobody = Buffer.from("e50be50be50b4e50be50e50be50be50b", "hex");
  * stay as they are, so that Cassandra still knows which of the others it has flushed. Gives their number, or
  * "entangled" where a mutation spans several tables of which one is meant, or where the segment cannot be read.
  */
-export function maskTables(segment: Buffer, tableIds: ReadonlySet<string>): number | "entangled" {
+export function maskTables(segment: Buffer, tables: CommitLogTables): number | "entangled" {
   if (segment.length < 18) return 0;
   const parametersEnd = 14 + segment.readUInt16BE(12);
   if (parametersEnd + 4 > segment.length) return "entangled";
@@ -74,7 +82,7 @@ export function maskTables(segment: Buffer, tableIds: ReadonlySet<string>): numb
     if (end === 0 && crc === 0) break;
     if (crc !== markerCrc(lowId, highId, marker) || end <= marker || end > segment.length) return "entangled";
     if (end - marker > 8) {
-      const found = plain ? maskSection(segment.subarray(marker + 8, end), tableIds) : "entangled";
+      const found = plain ? maskSection(segment.subarray(marker + 8, end), tables) : "entangled";
       if (found === "entangled") return found;
       masked += found;
     }
@@ -91,7 +99,7 @@ function markerCrc(lowId: number, highId: number, offset: number): number {
   return crc32(bytes);
 }
 
-function maskSection(section: Buffer, tableIds: ReadonlySet<string>): number | "entangled" {
+function maskSection(section: Buffer, { wanted, foreign }: CommitLogTables): number | "entangled" {
   let masked = 0;
   for (let offset = 0; offset + 12 <= section.length; ) {
     const size = section.readInt32BE(offset);
@@ -99,14 +107,15 @@ function maskSection(section: Buffer, tableIds: ReadonlySet<string>): number | "
     const sizeBytes = section.subarray(offset, offset + 4);
     const body = section.subarray(offset + 8, offset + 8 + size);
     if (size < 17 || body.length < size || crc32(sizeBytes) !== section.readUInt32BE(offset + 4)) return "entangled";
+    const firstTable = body.toString("hex", 1, 17);
     if (body[0] === 1) {
-      if (tableIds.has(body.toString("hex", 1, 17))) {
+      if (wanted.has(firstTable)) {
         nobody.copy(body, 1);
         section.writeUInt32BE(crc32(body, crc32(sizeBytes)), offset + 8 + size);
         masked += 1;
       }
-    } else if ([...tableIds].some((id) => body.includes(Buffer.from(id, "hex")))) {
-      // Where the second update starts is known only by decoding the first.
+    } else if (!foreign.has(firstTable) && [...wanted].some((id) => body.includes(Buffer.from(id, "hex")))) {
+      // Where the second update starts is known only by decoding the first; and schema changes name tables as data.
       return "entangled";
     }
     offset += size + 12;

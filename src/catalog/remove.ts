@@ -57,7 +57,7 @@ export async function removeBackups(request: RemoveRequest, dependencies: Remove
   for (const path of await nodesOf(request, storage, signal)) {
     const repository = new NodeRepository(storage, path, log);
     await using _hold = request.dry ? undefined : await holdNode(path);
-    const node = new NodeRemoval(repository, request.dry, signal);
+    const node = new NodeRemoval(repository, request.dry, log, signal);
     await node.load();
     finished += await node.finishEarlier();
     let chosen: Chosen;
@@ -140,14 +140,16 @@ const batchSize = 1000;
 class NodeRemoval {
   readonly #repository: NodeRepository;
   readonly #dry: boolean;
+  readonly #log: Logger;
   readonly #signal: AbortSignal;
   readonly #uses = new Map<string, number>();
   readonly #damaged = new Map<string, string>();
   #names: BackupName[] = [];
 
-  constructor(repository: NodeRepository, dry: boolean, signal: AbortSignal) {
+  constructor(repository: NodeRepository, dry: boolean, log: Logger, signal: AbortSignal) {
     this.#repository = repository;
     this.#dry = dry;
+    this.#log = log;
     this.#signal = signal;
   }
 
@@ -172,14 +174,26 @@ class NodeRemoval {
   async finishEarlier(): Promise<number> {
     const removals = await this.#repository.listRemovals(this.#signal);
     if (this.#dry || this.#damaged.size > 0) return 0;
-    for (const { name } of removals) {
-      const manifest = await this.#repository.readRemoval(name, this.#signal);
-      if (manifest === undefined) continue;
-      // The removal's record is written before the manifest goes: the backup may be there still.
-      if (!this.#names.some(({ text }) => text === name.text)) await this.#deleteUnused(manifest);
-      await this.#repository.endRemoval(name, this.#signal);
+    let finished = 0;
+    for (const { name } of removals) if (await this.#finish(name)) finished += 1;
+    return finished;
+  }
+
+  async #finish(name: BackupName): Promise<boolean> {
+    let manifest: Manifest | undefined;
+    try {
+      manifest = await this.#repository.readRemoval(name, this.#signal);
+    } catch (error) {
+      if (!isAppError(error, "corrupt")) throw error;
+      // What it named cannot be told, and must not keep other backups from being removed.
+      this.#log.warn(`the removal of ${name.text} cannot be finished: ${error.message}`);
+      return false;
     }
-    return removals.length;
+    if (manifest === undefined) return false;
+    // The removal's record is written before the manifest goes: the backup may be there still.
+    await this.#deleteUnused(manifest);
+    await this.#repository.endRemoval(name, this.#signal);
+    return true;
   }
 
   async remove(name: BackupName): Promise<{ readonly objects: number; readonly bytes: number }> {

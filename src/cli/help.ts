@@ -133,19 +133,21 @@ function optionRows(options: readonly Option<unknown>[]): string[] {
     const short = option.aliases.find((alias) => alias.length === 1);
     const flag = `${short === undefined ? "    " : `${dashed(short)}, `}${dashed(option.flag)}`;
     const left = option.placeholder === "" ? flag : `${flag} ${option.placeholder}`;
-    return row(`  ${left}`, `${option.help}${factsOf(option)}`);
+    return row(`  ${left}`, describeOption(option));
   });
 }
 
-/** What must be known beside the meaning: " (default: 10; also --cc)". */
-function factsOf(option: Option<unknown>): string {
+/** The meaning, and in parentheses what must be known beside it: "… (default: 10; also --cc)". */
+function describeOption(option: Option<unknown>): string {
   const also = [...option.aliases.filter((alias) => alias.length > 1).map(dashed), ...option.env.slice(1)];
   const facts = [
     ...(option.required ? ["required"] : []),
     ...(option.defaultText === undefined ? [] : [defaultWords(option, option.defaultText)]),
     ...(also.length === 0 ? [] : [`also ${also.join(", ")}`]),
   ];
-  return facts.length === 0 ? "" : ` (${facts.join("; ")})`;
+  if (facts.length === 0) return option.help;
+  const start = option.help.endsWith(")") ? `${option.help.slice(0, -1)}; ` : `${option.help} (`;
+  return `${start}${facts.join("; ")})`;
 }
 
 function defaultWords(option: Option<unknown>, text: string): string {

@@ -32,7 +32,6 @@ export interface ProgressScreen {
 export const redrawEveryMs = 100;
 export const tellEveryMs = 30_000;
 const rateWindowMs = 10_000;
-const barWidth = 20;
 
 export const silentProgress: Progress = {
   start: () => undefined,
@@ -103,6 +102,7 @@ class Tally {
 
   bar(nowMs: number, columns: number): string {
     const share = this.#share();
+    const barWidth = columns < 100 ? 10 : 20;
     const filled = Math.floor(share * barWidth);
     const bar = `[${"#".repeat(filled)}${".".repeat(barWidth - filled)}]`;
     const percent = `${Math.floor(share * 100)}%`.padStart(4);

@@ -37,6 +37,7 @@ export async function forEachConcurrently<T>(
     await Promise.all(Array.from({ length: Math.max(1, limit) }, work));
   } finally {
     options.signal?.removeEventListener("abort", onOuterAbort);
+    source.close();
   }
   if (failures.length > 0) throw failures[0];
 }
@@ -67,12 +68,14 @@ class SharedSource<T> {
       if (step.done === true) this.#ended = true;
       return step;
     } catch (error) {
-      this.#close();
+      this.close();
       throw error;
     }
   }
 
-  #close(): void {
+  /** Lets go of the iterator unless it has ended by itself. */
+  close(): void {
+    if (this.#ended) return;
     this.#ended = true;
     try {
       Promise.resolve(this.#iterator.return?.()).catch(() => undefined);

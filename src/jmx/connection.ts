@@ -238,13 +238,14 @@ function isSessionGone(outcome: Outcome): boolean {
   return outcome.kind === "thrown" && outcome.error.className === "java.rmi.NoSuchObjectException";
 }
 
+/** A connection that breaks may be the sign of a restart. */
 function endsSession(outcome: Outcome): boolean {
-  return outcome.kind === "not-sent" || isSessionGone(outcome);
+  return outcome.kind === "not-sent" || outcome.kind === "lost" || isSessionGone(outcome);
 }
 
-/** An id that the server does not know, like a connection that failed, means that the call was not begun. */
+/** An id that the server does not know, like a connection that cannot be had, means that the call was not begun. */
 function mayRepeat(outcome: Outcome, request: Request): boolean {
-  return endsSession(outcome) || (outcome.kind === "lost" && request.idempotent);
+  return endsSession(outcome) && (outcome.kind !== "lost" || request.idempotent);
 }
 
 function resultOf(outcome: Outcome): JmxValue {

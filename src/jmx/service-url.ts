@@ -9,7 +9,7 @@ export interface JmxTarget {
 
 const defaults: JmxTarget = { host: "127.0.0.1", port: 7199, name: "jmxrmi" };
 const urlPattern = /^service:jmx:rmi:\/\/[^/]*\/jndi\/rmi:\/\/([^/]*)\/([^/\s]+)$/;
-const addressPattern = /^(\[[0-9a-f:.%]+\]|[^\s:/[\]]*)(?::(\d{1,5}))?$/i;
+const addressPattern = /^(\[[0-9a-f:.]+(?:%[\w.-]+)?\]|[^\s:/[\]]*)(?::(\d{1,5}))?$/i;
 
 /**
  * "10.0.0.1", "10.0.0.1:7199", ":7199", "[::1]:7199" or "service:jmx:rmi:///jndi/rmi://10.0.0.1:7199/jmxrmi"; what is

@@ -37,9 +37,9 @@ export function matchBackups(
 ): readonly BackupName[] {
   const ofSchema =
     options.schemaVersion === undefined ? names : names.filter((name) => name.schemaVersion === options.schemaVersion);
-  const matching = ofSchema.filter(
-    (name) => name.text === wanted || name.tag === wanted || `${name.tag}-${name.schemaVersion}` === wanted,
-  );
+  const full = ofSchema.find((name) => name.text === wanted);
+  if (full !== undefined) return [full];
+  const matching = ofSchema.filter((name) => name.tag === wanted || `${name.tag}-${name.schemaVersion}` === wanted);
   if (matching.length === 0) {
     const otherSchemas = names.filter((name) => name.tag === wanted && !ofSchema.includes(name));
     if (otherSchemas.length > 0) {

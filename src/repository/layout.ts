@@ -72,7 +72,8 @@ export interface BackupName {
   readonly createdMs: number;
 }
 
-const namePattern = /^(.+)-([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})-(\d{1,16})$/;
+/** A tag holds no slash, so that a name is one key segment, and nothing that would move a terminal's cursor. */
+const namePattern = /^([^/\p{Cc}]+)-([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})-(\d{1,15})$/u;
 
 export function parseBackupName(text: string): BackupName | undefined {
   const match = namePattern.exec(text);

@@ -74,7 +74,7 @@ function foreignKey(key: unknown): AppError {
   return new AppError("corrupt", `names an object that is no part of an SSTable: ${JSON.stringify(key)}`);
 }
 
-type Json = Readonly<Record<string, unknown>>;
+type Json = Record<string, unknown>;
 
 function isObject(value: unknown): value is Json {
   return typeof value === "object" && value !== null && !Array.isArray(value);
@@ -85,22 +85,35 @@ function requireObject(value: unknown, what: string): Json {
   return value;
 }
 
-function checkEntry(entry: unknown, keyspace: string, table: string): void {
-  const { objectKey, size, hash } = requireObject(entry, "object behind an entry");
+/** Some tools write null for what they do not know: the same as leaving it out. */
+function dropNull(object: Json, field: string): void {
+  if (object[field] === null) delete object[field];
+}
+
+function checkEntry(value: unknown, keyspace: string, table: string): void {
+  const entry = requireObject(value, "object behind an entry");
+  dropNull(entry, "size");
+  const { objectKey, size, hash } = entry;
   const path = typeof objectKey === "string" ? parseObjectKey(objectKey) : undefined;
   if (path === undefined || path.keyspace !== keyspace || path.table !== table) throw foreignKey(objectKey);
-  if (size !== undefined && size !== null && !(Number.isSafeInteger(size) && Number(size) >= 0)) {
+  if (size !== undefined && !(Number.isSafeInteger(size) && Number(size) >= 0)) {
     throw new AppError("corrupt", `gives ${JSON.stringify(size)} as the size of ${String(objectKey)}`);
   }
   if (hash !== undefined && hash !== null && typeof hash !== "string") {
     throw new AppError("corrupt", `gives ${JSON.stringify(hash)} as the hash of ${String(objectKey)}`);
   }
+  if (typeof hash === "string" && hash !== hash.toLowerCase()) entry["hash"] = hash.toLowerCase();
 }
 
 function checkTable(value: unknown, keyspace: string, table: string): void {
-  const { sstables, id } = requireObject(value, `table ${keyspace}.${table}`);
+  const content = requireObject(value, `table ${keyspace}.${table}`);
+  dropNull(content, "schemaContent");
+  const { sstables, id, schemaContent } = content;
   if (typeof id !== "string" || !/^[0-9a-f]{32}$/.test(id)) {
     throw new AppError("corrupt", `has no valid id for table ${keyspace}.${table}`);
+  }
+  if (schemaContent !== undefined && typeof schemaContent !== "string") {
+    throw new AppError("corrupt", `has no readable schema of ${keyspace}.${table}`);
   }
   for (const entries of Object.values(requireObject(sstables, `SSTables of ${keyspace}.${table}`))) {
     if (!Array.isArray(entries))

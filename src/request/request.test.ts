@@ -148,7 +148,7 @@ describe("restore requests", () => {
     ["IN_PLACE", { "import-no-verify-tokens": "true" }, "--import-no-verify-tokens is for IMPORT"],
     ["IN_PLACE", { "import-source-dir": "/x" }, "--import-source-dir is for HARDLINKS and IMPORT"],
     ["IN_PLACE", { rename: "k.a=k.b", entities: "k.a" }, "--rename is for HARDLINKS and IMPORT"],
-    ["IN_PLACE", { "restoration-phase-type": "init" }, "IN_PLACE has no phases"],
+    ["IN_PLACE", { "restoration-phase-type": "truncate" }, "IN_PLACE has only init and cleanup"],
     ["HARDLINKS", { "import-keep-level": "true" }, "--import-keep-level is for IMPORT"],
     ["HARDLINKS", { "restore-system-keyspace": "true" }, "--restore-system-keyspace is for IN_PLACE"],
     ["IMPORT", { "restore-system-keyspace": "true" }, "--restore-system-keyspace is for IN_PLACE"],

@@ -51,7 +51,7 @@ export function parseStorageLocation(text: string): StorageLocation {
   if (separator === -1) refuse(text, "there is no :// after the protocol", example);
   const protocol = protocols.find((known) => known === text.slice(0, separator));
   if (protocol === undefined) refuse(text, `'${text.slice(0, separator)}' is not a protocol`, example);
-  const path = text.slice(separator + 3).replace(/(?<=[^/])\/$/, "");
+  const path = text.slice(separator + 3).replace(/\/$/, "");
   if (/[?#\\]/.test(path)) {
     refuse(text, "it holds '?', '#' or a backslash", "settings of a store come from flags and environment variables");
   }
@@ -72,7 +72,7 @@ function parseBucketPath(text: string, protocol: Protocol, path: string): Storag
     refuseDots(text, segments);
     return { protocol, bucket };
   }
-  if (segments.length > 4) refuse(text, `there are ${segments.length - 4} segments too many after the node`, hint);
+  if (segments.length > 4) refuse(text, `after the node there is more: '${segments.slice(4).join("/")}'`, hint);
   return { protocol, bucket, node: parseNode(text, { cluster, datacenter, node }, segments, hint) };
 }
 

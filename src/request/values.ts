@@ -58,7 +58,9 @@ export function choice<const T extends string>(
     choices,
     parse: (given) => {
       const wanted = given.trim().toLowerCase();
-      const found = choices.find((value) => value.toLowerCase() === wanted) ?? also[wanted];
+      const found =
+        choices.find((value) => value.toLowerCase() === wanted) ??
+        (Object.hasOwn(also, wanted) ? also[wanted] : undefined);
       if (found === undefined) {
         throw new AppError("usage", `'${given}' is not one of ${choices.join(", ")}`);
       }

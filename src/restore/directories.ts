@@ -1,5 +1,5 @@
-import { chown, mkdir, readdir, rename, stat, statfs } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { chown, mkdir, readdir, rename, rm, rmdir, stat, statfs } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { AppError, fileError, systemErrorCode } from "../errors.ts";
 import { formatBytes } from "../units.ts";
 
@@ -82,5 +82,28 @@ export async function filesBelow(directory: string): Promise<string[]> {
   } catch (error) {
     if (systemErrorCode(error) === "ENOENT") return [];
     throw fileError(error, `read ${directory}`);
+  }
+}
+
+/** Those of the directories that are there; an empty node has not made its own yet. */
+export async function existingDirectories(directories: readonly string[]): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const directory of directories) {
+    if ((await stat(directory).catch(() => undefined)) !== undefined) found.push(directory);
+  }
+  return found;
+}
+
+/** The directory in which restores keep what they stage and what they set aside, one directory for each backup. */
+export const restoreDirectory = "esop-restore";
+
+/** Deletes a directory of one restore, and the directory it is in once nothing is left there. */
+export async function removeRestoreDirectory(path: string): Promise<void> {
+  try {
+    await rm(path, { recursive: true, force: true });
+    if (basename(dirname(path)) === restoreDirectory) await rmdir(dirname(path));
+  } catch (error) {
+    if (!["ENOTEMPTY", "EEXIST", "ENOENT"].includes(systemErrorCode(error) ?? ""))
+      throw fileError(error, `delete ${path}`);
   }
 }

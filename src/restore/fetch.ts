@@ -99,12 +99,13 @@ export async function fetchFiles(
       largestFirst,
       connections,
       async ({ entry, path }, signal) => {
-        bytes += await fetchFile(repository, entry, path, {
+        const moved = await fetchFile(repository, entry, path, {
           rateLimit,
           signal,
           onBytes: (moved) => progress.add(moved),
           ...(owner === undefined ? {} : { owner }),
         });
+        bytes += moved;
         progress.fileDone();
       },
       { signal },

@@ -9,13 +9,23 @@
  * asks for a node that is up again. A journal makes the swap resumable; tables that are not restored are not touched,
  * and neither are their unflushed writes.
  */
-import { rename, rm, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { readdir, rename, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { findInCommitLog } from "../cassandra/commit-log.ts";
 import { editConfig } from "../cassandra/config-file.ts";
-import { listSSTables } from "../cassandra/data-directories.ts";
+import { listSSTables, listTableDirectories } from "../cassandra/data-directories.ts";
 import { AppError, fileError, systemErrorCode } from "../errors.ts";
-import { checkSpace, deviceOf, existingParent, freeBytes, type Owner, ownerToKeep } from "./directories.ts";
+import {
+  checkSpace,
+  deviceOf,
+  existingDirectories,
+  existingParent,
+  freeBytes,
+  type Owner,
+  ownerToKeep,
+  removeRestoreDirectory,
+  restoreDirectory,
+} from "./directories.ts";
 import { bytesOf, type FetchReport, fetchFiles, missingFiles, type WantedFile } from "./fetch.ts";
 import { readJournal, writeJournal } from "./journal.ts";
 import type { RestoreRun } from "./restore.ts";
@@ -29,13 +39,7 @@ export interface InPlaceReport extends FetchReport {
 
 export async function restoreInPlace(run: RestoreRun, stopped: StoppedNode): Promise<InPlaceReport> {
   const { request, signal } = run;
-  if (request.phase === "cleanup") return cleanUp(run, stopped);
-  if (request.phase !== undefined && request.phase !== "init") {
-    throw new AppError("usage", `IN_PLACE has no phase '${request.phase}'`, {
-      hint: "run it without --restoration-phase-type; init only checks, cleanup deletes what was replaced",
-    });
-  }
-  const places = await findPlaces(run, stopped);
+  const places = await findPlaces(run, stopped.dataDirectories);
   const [first] = places;
   if (first === undefined) throw new AppError("internal", "no data directory to restore into");
   const journalPath = join(first.root, "journal.json");
@@ -91,12 +95,12 @@ async function ownerOf({ dataDirectories: [first = ""] }: StoppedNode): Promise<
 }
 
 /** A staging and a set-aside place for each data directory, on its file system, outside it where that is possible. */
-async function findPlaces({ backup }: RestoreRun, { dataDirectories }: StoppedNode): Promise<Place[]> {
+async function findPlaces({ backup }: RestoreRun, dataDirectories: readonly string[]): Promise<Place[]> {
   const places: Place[] = [];
   for (const [index, dataDirectory] of dataDirectories.entries()) {
     const parent = dirname(dataDirectory);
     const outside = (await deviceOf(parent)) === (await deviceOf(dataDirectory));
-    const root = join(outside ? parent : dataDirectory, "esop-restore", backup.text);
+    const root = join(outside ? parent : dataDirectory, restoreDirectory, backup.text);
     places.push({
       dataDirectory,
       root,
@@ -113,13 +117,20 @@ async function findPlaces({ backup }: RestoreRun, { dataDirectories }: StoppedNo
  */
 async function treatCommitLog(
   { selected, signal }: RestoreRun,
-  { commitLogDirectory }: StoppedNode,
+  { commitLogDirectory, dataDirectories }: StoppedNode,
   targets: readonly StoppedTable[],
   wholeSchema: boolean,
 ): Promise<CommitLogTreatment> {
   if (wholeSchema) return { kind: "set-aside" };
   const ids = new Set([...targets.map(({ tableId }) => tableId), ...selected.map(({ content }) => content.id)]);
-  const { segments, entangled } = await findInCommitLog(commitLogDirectory, ids, signal);
+  const keyspaces = new Set(targets.map(({ keyspace }) => keyspace));
+  const foreign = await listTableDirectories(
+    await existingDirectories(dataDirectories),
+    (keyspace) => !keyspaces.has(keyspace),
+    signal,
+  );
+  const tables = { wanted: ids, foreign: new Set(foreign.map(({ tableId }) => tableId)) };
+  const { segments, entangled } = await findInCommitLog(commitLogDirectory, tables, signal);
   if (entangled) {
     throw new AppError(
       "node-state",
@@ -129,7 +140,7 @@ async function treatCommitLog(
       },
     );
   }
-  return { kind: "mask", segments, tableIds: [...ids] };
+  return { kind: "mask", segments, wanted: [...ids], foreign: [...tables.foreign] };
 }
 
 /**
@@ -196,6 +207,12 @@ async function keepFormerRestore(places: readonly Place[]): Promise<void> {
   }
 }
 
+async function formerRestores(root: string): Promise<string[]> {
+  const names = await readdir(dirname(root)).catch(() => []);
+  const prefix = `${basename(root)}.`;
+  return names.filter((name) => name.startsWith(prefix)).map((name) => join(dirname(root), name));
+}
+
 async function finish(
   run: RestoreRun,
   stopped: StoppedNode,
@@ -227,17 +244,17 @@ function editedConfig({ configFile }: StoppedNode, tokens: readonly string[]) {
 }
 
 /** Deletes what a finished restore set aside, once the node is up with what took its place. */
-async function cleanUp(run: RestoreRun, stopped: StoppedNode): Promise<InPlaceReport> {
-  if (stopped.operationMode !== "NORMAL") {
+export async function cleanUpInPlace(run: RestoreRun, operationMode: string | undefined): Promise<InPlaceReport> {
+  if (operationMode !== "NORMAL") {
     throw new AppError(
       "node-state",
-      `the node is ${stopped.operationMode ?? "down"}; what was replaced is kept until it is NORMAL`,
+      `the node is ${operationMode ?? "down"}; what was replaced is kept until it is NORMAL`,
       {
         hint: "start the node, look at its data, then clean up",
       },
     );
   }
-  const places = await findPlaces(run, stopped);
+  const places = await findPlaces(run, run.dataDirectories);
   const journal = await readJournal(join(places[0]?.root ?? "", "journal.json"), parseSwapJournal);
   if (journal === undefined || !journal.done) {
     throw new AppError("node-state", `there is no finished IN_PLACE restore of ${run.backup.text} to clean up`, {
@@ -246,9 +263,8 @@ async function cleanUp(run: RestoreRun, stopped: StoppedNode): Promise<InPlaceRe
     });
   }
   for (const root of new Set(places.map((place) => place.root))) {
-    await rm(root, { recursive: true, force: true }).catch((error: unknown) => {
-      throw fileError(error, `delete ${root}`);
-    });
+    for (const former of await formerRestores(root)) await removeRestoreDirectory(former);
+    await removeRestoreDirectory(root);
   }
   return { fetched: nothing, reused: nothing, next: [] };
 }

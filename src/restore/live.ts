@@ -17,7 +17,15 @@ import { listSnapshots, type TableDirectory } from "../cassandra/data-directorie
 import type { CassandraNode, NodeFacts } from "../cassandra/node.ts";
 import { AppError, fileError } from "../errors.ts";
 import { formatBytes } from "../units.ts";
-import { checkSpace, deviceOf, makeDirectory, type Owner, ownerToKeep } from "./directories.ts";
+import {
+  checkSpace,
+  deviceOf,
+  makeDirectory,
+  type Owner,
+  ownerToKeep,
+  removeRestoreDirectory,
+  restoreDirectory,
+} from "./directories.ts";
 import { bytesOf, type FetchReport, fetchFiles, missingFiles, type WantedFile } from "./fetch.ts";
 import { checkHealth, checkTokens } from "./health.ts";
 import { readJournal, writeJournal } from "./journal.ts";
@@ -106,8 +114,8 @@ async function prepare(run: RestoreRun, node: CassandraNode, facts: NodeFacts): 
 
 /** Beside the first data directory if that is the same file system, so that links can be made; else below it. */
 async function defaultStaging(dataDirectory: string): Promise<string> {
-  const beside = join(dirname(dataDirectory), "esop-restore");
-  return (await deviceOf(beside)) === (await deviceOf(dataDirectory)) ? beside : join(dataDirectory, "esop-restore");
+  const beside = join(dirname(dataDirectory), restoreDirectory);
+  return (await deviceOf(beside)) === (await deviceOf(dataDirectory)) ? beside : join(dataDirectory, restoreDirectory);
 }
 
 /** A path below one of the node's data directories, as this process sees that directory. */
@@ -277,7 +285,7 @@ async function cleanUp(restore: LiveRestore): Promise<void> {
   try {
     await rm(join(staging, "import"), { recursive: true, force: true });
     if (request.noDeleteDownloads) await rm(path, { force: true });
-    else await rm(staging, { recursive: true, force: true });
+    else await removeRestoreDirectory(staging);
   } catch (error) {
     throw fileError(error, `delete ${staging}`);
   }

@@ -19,10 +19,10 @@ import {
   NodeRepository,
   readTopologyFiles,
 } from "../repository/repository.ts";
-import { completeLocation, type RestoreRequest } from "../request/request.ts";
+import { checkStrategy, completeLocation, type RestoreRequest } from "../request/request.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { FetchReport } from "./fetch.ts";
-import { restoreInPlace } from "./in-place.ts";
+import { cleanUpInPlace, restoreInPlace } from "./in-place.ts";
 import { restoreLive } from "./live.ts";
 import { type SelectedTable, selectTables } from "./select-tables.ts";
 import { stoppedNode } from "./stopped-node.ts";
@@ -70,12 +70,8 @@ export async function restore(request: RestoreRequest, dependencies: RestoreDepe
   const strategy = chooseStrategy(request, facts, log);
   const run = await prepare(request, { ...dependencies, signal }, facts);
   log.info(`restoring ${run.selected.length} tables of ${run.backup.text}, strategy ${strategy}`);
-  const outcome =
-    strategy === "IN_PLACE" || node === undefined || facts === undefined
-      ? await restoreInPlace(run, await stoppedNode(request, facts))
-      : { ...(await restoreLive(run, node, facts, { strategy, phase: request.phase })), next: [] };
   return {
-    ...outcome,
+    ...(await carryOut(run, strategy, node, facts)),
     backup: run.backup.text,
     strategy,
     phase: request.phase ?? "all",
@@ -84,11 +80,26 @@ export async function restore(request: RestoreRequest, dependencies: RestoreDepe
   };
 }
 
+async function carryOut(
+  run: RestoreRun,
+  strategy: Strategy,
+  node: CassandraNode | undefined,
+  facts: NodeFacts | undefined,
+): Promise<FetchReport & Pick<RestoreReport, "next">> {
+  const { request } = run;
+  if (strategy !== "IN_PLACE" && node !== undefined && facts !== undefined) {
+    return { ...(await restoreLive(run, node, facts, { strategy, phase: request.phase })), next: [] };
+  }
+  if (request.phase === "cleanup") return cleanUpInPlace(run, facts?.operationMode);
+  return restoreInPlace(run, await stoppedNode(request));
+}
+
 /** The strategy asked for, if the node's state allows it; else the one that fits the state, said aloud. */
 function chooseStrategy(request: RestoreRequest, facts: NodeFacts | undefined, log: Logger): Strategy {
   const { strategy } = request;
   if (strategy === undefined) {
     const chosen = facts === undefined ? "IN_PLACE" : "IMPORT";
+    checkStrategy(request, chosen);
     log.info(`the node is ${facts === undefined ? "down" : "up"}: restoring with strategy ${chosen}`);
     return chosen;
   }

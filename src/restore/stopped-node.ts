@@ -1,7 +1,6 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type CassandraConfig, configFilePath, parseConfig, readConfigFile } from "../cassandra/config-file.ts";
-import type { NodeFacts } from "../cassandra/node.ts";
 import { processUsing } from "../cassandra/processes.ts";
 import { AppError, isAppError } from "../errors.ts";
 import type { RestoreRequest } from "../request/request.ts";
@@ -15,15 +14,13 @@ export interface StoppedNode {
   readonly hintsDirectory: string;
   readonly savedCachesDirectory: string;
   readonly configFile: { readonly path: string; readonly text: string } | undefined;
-  /** Set when the node is up, which only the cleanup phase allows. */
-  readonly operationMode: string | undefined;
 }
 
 /**
  * Finds the directories of a node that cannot be asked: from the flags, else from its cassandra.yaml. Makes sure that it
  * is stopped. Throws `usage`, `not-found`, `node-state`.
  */
-export async function stoppedNode(request: RestoreRequest, facts: NodeFacts | undefined): Promise<StoppedNode> {
+export async function stoppedNode(request: RestoreRequest): Promise<StoppedNode> {
   const configFile = await findConfig(request);
   const dataDirectories = await findDataDirectories(request, configFile);
   const [first = ""] = dataDirectories;
@@ -35,13 +32,11 @@ export async function stoppedNode(request: RestoreRequest, facts: NodeFacts | un
     });
   };
   const commitLogDirectory = named("commitlog", configFile?.config.commitLogDirectory);
-  if (facts === undefined) {
-    const pid = await processUsing([...dataDirectories, commitLogDirectory]);
-    if (pid !== undefined) {
-      throw new AppError("node-state", `process ${pid} is using this node's files; IN_PLACE needs a stopped node`, {
-        hint: "stop Cassandra and run the same command again; if it is up, check --jmx-service",
-      });
-    }
+  const pid = await processUsing([...dataDirectories, commitLogDirectory]);
+  if (pid !== undefined) {
+    throw new AppError("node-state", `process ${pid} is using this node's files; IN_PLACE needs a stopped node`, {
+      hint: "stop Cassandra and run the same command again; if it is up, check --jmx-service",
+    });
   }
   return {
     dataDirectories,
@@ -50,7 +45,6 @@ export async function stoppedNode(request: RestoreRequest, facts: NodeFacts | un
     hintsDirectory: named("hints", configFile?.config.hintsDirectory),
     savedCachesDirectory: named("saved_caches", configFile?.config.savedCachesDirectory),
     configFile,
-    operationMode: facts?.operationMode,
   };
 }
 

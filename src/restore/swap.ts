@@ -4,7 +4,7 @@ import { listSegments, maskTables } from "../cassandra/commit-log.ts";
 import { appearanceRank, parseComponentName } from "../cassandra/sstable.ts";
 import { AppError, fileError, systemErrorCode } from "../errors.ts";
 import { replaceFile, syncDirectory } from "../transfer/transfer.ts";
-import { filesBelow, makeDirectory, moveFile, type Owner } from "./directories.ts";
+import { filesBelow, makeDirectory, moveFile, type Owner, restoreDirectory } from "./directories.ts";
 import type { StoppedNode } from "./stopped-node.ts";
 import type { StoppedTable } from "./target-directories.ts";
 
@@ -17,11 +17,18 @@ export interface Place {
   readonly replaced: string;
 }
 
+/** Segments out of which the wanted tables' mutations are taken; see CommitLogTables. */
+interface MaskedSegments {
+  readonly segments: readonly string[];
+  readonly wanted: readonly string[];
+  readonly foreign: readonly string[];
+}
+
 export type CommitLogTreatment =
   /** All of it belongs to what is being replaced. */
   | { readonly kind: "set-aside" }
-  /** Only the named tables' mutations are taken out of the named segments. */
-  | { readonly kind: "mask"; readonly segments: readonly string[]; readonly tableIds: readonly string[] };
+  /** Other tables' unflushed writes must stay. */
+  | ({ readonly kind: "mask" } & MaskedSegments);
 
 /**
  * What the swap will do, written down before it begins, so that it can be finished after a crash: each step is done or
@@ -34,7 +41,7 @@ export interface SwapJournal {
   /** Set once every file of `aside` is away: from then on, a file at such a place is a restored one. */
   readonly asideDone: boolean;
   readonly commitLogDirectory: string;
-  readonly mask: { readonly segments: readonly string[]; readonly tableIds: readonly string[] };
+  readonly mask: MaskedSegments;
   /** Where the original of a masked segment is kept. */
   readonly originals: string;
 }
@@ -77,7 +84,7 @@ export async function planSwap(
     aside,
     asideDone: false,
     commitLogDirectory,
-    mask: commitLog.kind === "mask" ? commitLog : { segments: [], tableIds: [] },
+    mask: commitLog.kind === "mask" ? commitLog : { segments: [], wanted: [], foreign: [] },
     originals: await besides(commitLogDirectory, first, "commitlog"),
   };
 }
@@ -88,7 +95,7 @@ async function besides(folder: string, { root }: Place, name: string): Promise<s
   const [ours, theirs] = [await device(dirname(dirname(root))), await device(folder)];
   return theirs === undefined || ours === theirs
     ? join(root, name)
-    : join(folder, "..", "esop-restore", basename(root), name);
+    : join(folder, "..", restoreDirectory, basename(root), name);
 }
 
 async function plainFiles(directory: string): Promise<string[]> {
@@ -120,7 +127,8 @@ function isSwapJournal(value: unknown): value is SwapJournal {
   if (typeof value !== "object" || value === null) return false;
   const { done, aside, asideDone, commitLogDirectory, mask, originals } = { ...value } as Record<string, unknown>;
   const texts = (list: unknown) => Array.isArray(list) && list.every((item) => typeof item === "string");
-  if (typeof mask !== "object" || mask === null || !("segments" in mask) || !("tableIds" in mask)) return false;
+  if (typeof mask !== "object" || mask === null) return false;
+  const { segments, wanted, foreign } = { ...mask } as Record<string, unknown>;
   return (
     typeof done === "boolean" &&
     typeof asideDone === "boolean" &&
@@ -128,8 +136,7 @@ function isSwapJournal(value: unknown): value is SwapJournal {
     typeof originals === "string" &&
     Array.isArray(aside) &&
     aside.every((pair) => texts(pair) && pair.length === 2) &&
-    texts(mask.segments) &&
-    texts(mask.tableIds)
+    [segments, wanted, foreign].every(texts)
   );
 }
 
@@ -180,7 +187,7 @@ async function maskCommitLog(
   { mask, commitLogDirectory, originals }: SwapJournal,
   owner: Owner | undefined,
 ): Promise<void> {
-  const tableIds = new Set(mask.tableIds);
+  const tables = { wanted: new Set(mask.wanted), foreign: new Set(mask.foreign) };
   const present = new Set(await listSegments(commitLogDirectory));
   for (const name of mask.segments.filter((segment) => present.has(segment))) {
     const path = join(commitLogDirectory, name);
@@ -190,7 +197,7 @@ async function maskCommitLog(
       await makeDirectory(originals, owner);
       await replaceFile(kept, segment);
     }
-    if (maskTables(segment, tableIds) === "entangled") {
+    if (maskTables(segment, tables) === "entangled") {
       throw new AppError("corrupt", `commit log segment ${path} has changed since it was looked at`);
     }
     await replaceFile(path, segment);

@@ -1,6 +1,6 @@
-import { stat } from "node:fs/promises";
 import { listSnapshots, listSSTables, listTableDirectories } from "../cassandra/data-directories.ts";
 import { AppError } from "../errors.ts";
+import { existingDirectories } from "./directories.ts";
 import { isSystemKeyspace, type SelectedTable } from "./select-tables.ts";
 
 /** A table of a stopped node with the id under which the node will look for it. */
@@ -34,7 +34,7 @@ async function idOnNode(
   signal: AbortSignal,
 ): Promise<string> {
   const { keyspace, table: name } = table;
-  const present = await existing(dataDirectories);
+  const present = await existingDirectories(dataDirectories);
   const wanted = (ks: string, t: string) => ks === keyspace && t === name;
   const alive = new Set<string>();
   for (const directory of await listTableDirectories(present, wanted, signal)) {
@@ -54,13 +54,4 @@ async function idOnNode(
   throw new AppError("node-state", `which of ${alive.size} directories is table '${keyspace}.${name}' cannot be told`, {
     hint: "start the node and restore with --restoration-strategy-type IMPORT",
   });
-}
-
-/** The data directories that are there; an empty node may have none yet. */
-async function existing(dataDirectories: readonly string[]): Promise<readonly string[]> {
-  const found: string[] = [];
-  for (const directory of dataDirectories) {
-    if ((await stat(directory).catch(() => undefined)) !== undefined) found.push(directory);
-  }
-  return found;
 }

@@ -15,20 +15,21 @@ export interface Jdk {
   readonly home: string;
 }
 
-const knownHomes: readonly Jdk[] = [
+/** The installations that tests look for. */
+export const knownJdks: readonly Jdk[] = [
   { label: "java 17", home: "/usr/lib/jvm/java-17-openjdk-amd64" },
   { label: "java 25", home: "/usr/lib/jvm/temurin-25-jdk-amd64" },
 ];
 
-/** The installations on this machine that can compile and run the agent. */
-export const jdks: readonly Jdk[] = knownHomes.filter(({ home }) => existsSync(join(home, "bin", "javac")));
+/** Those of them that are there and can compile and run the agent. */
+export const jdks: readonly Jdk[] = knownJdks.filter(({ home }) => existsSync(join(home, "bin", "javac")));
 
 /** The agent's classes, compiled with the oldest Java found so that every other runs them. */
 export async function compileAgent(): Promise<{ readonly classes: string } & AsyncDisposable> {
   const [jdk] = jdks;
   if (jdk === undefined) throw new Error("no JDK was found");
   const classes = await mkdtemp(join(tmpdir(), "jmx-agent-"));
-  const files = ["Agent.java", "Values.java"].map((name) => join(sources, name));
+  const files = ["Agent.java", "Values.java", "Keytool.java"].map((name) => join(sources, name));
   await run(join(jdk.home, "bin", "javac"), ["-encoding", "UTF-8", "-d", classes, ...files]);
   return { classes, [Symbol.asyncDispose]: () => rm(classes, { recursive: true, force: true }) };
 }

@@ -73,6 +73,7 @@ export const expectedValues: ReadonlyMap<string, JmxValue> = new Map<string, Jmx
   ["AtomicInteger", 3],
   ["AtomicBoolean", true],
   ["Date", new Date(1234567890123)],
+  ["Timestamp", new Date(1234567890123)],
   ["UUID", "00000000-0000-1000-8000-00805f9b34fb"],
   ["BigInteger", -123456789012345678901234567890n],
   ["BigInteger zero", 0n],

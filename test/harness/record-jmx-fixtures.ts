@@ -83,36 +83,42 @@ if (jdk === undefined) throw new Error("no JDK was found");
 await using compiled = await compileAgent();
 await using agent = await startAgent({ jdk, classes: compiled.classes });
 const recorder = await startRecorder(agent.port);
-const answers: Record<string, string> = {};
-const values: Record<string, string> = {};
+const answers = new Map<string, string>();
+const values = new Map<string, string>();
 const hashes: { method: string; hash: string }[] = [];
 
 const open = () => connectJmx({ target: { host: "127.0.0.1", port: recorder.port, name: "jmxrmi" } });
 await connectJmx({ target: { host: "127.0.0.1", port: recorder.port, name: "none" } }).catch(() => undefined);
-answers["no such name"] = recorder.take().answer;
+answers.set("no such name", recorder.take().answer);
 const lookup = recorder.take().hash;
 const connection = await open();
 hashes.push({ method: "newClient", hash: recorder.take().hash });
-answers["newClient"] = recorder.take().answer;
+answers.set("newClient", recorder.take().answer);
 for (const name of expectedValues.keys()) {
   await connection.invoke(target, "value", [name], ["java.lang.String"]);
-  values[name] = recorder.take().answer;
+  values.set(name, recorder.take().answer);
 }
 for (const [name, make] of failures) {
   await make(connection).catch(() => undefined);
-  answers[name] = recorder.take().answer;
+  answers.set(name, recorder.take().answer);
 }
 for (const [method, make] of calls) {
   await make(connection);
   hashes.push({ method, hash: recorder.take().hash });
-  answers[method] = recorder.take().answer;
+  answers.set(method, recorder.take().answer);
 }
 recorder.close();
 
 hashes.push({ method: "lookup", hash: lookup });
-answers["lookup"] = await recordLookup(agent.port, recorder.port);
+answers.set("lookup", await recordLookup(agent.port, recorder.port));
 const file = join(import.meta.dirname, "..", "fixtures", "jmx", "recorded.json");
-await writeFile(file, `${JSON.stringify({ port: recorder.port, hashes, answers, values }, undefined, 2)}\n`);
+const content = {
+  port: recorder.port,
+  hashes,
+  answers: Object.fromEntries(answers),
+  values: Object.fromEntries(values),
+};
+await writeFile(file, `${JSON.stringify(content, undefined, 2)}\n`);
 
 /** The lookup's answer is followed by another call on the same connection, so it is asked for by itself. */
 async function recordLookup(serverPort: number, namedPort: number): Promise<string> {

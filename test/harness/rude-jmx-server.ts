@@ -33,7 +33,7 @@ export interface RudeServer extends AsyncDisposable {
 export interface Manners {
   /** What to send in place of an answer; undefined sends nothing, and the connection stays. */
   readonly answer?: (method: string, usual: Buffer, socket: Socket) => Buffer | undefined;
-  /** How many bytes a connection carries before it is ended; undefined for all. */
+  /** How many bytes the server sends in all before it ends this and every further connection; undefined for all. */
   readonly cutAfter?: number;
 }
 
@@ -43,20 +43,24 @@ export async function startRudeServer(manners: Manners = {}): Promise<RudeServer
   const calls = new Map<string, number>();
   let connections = 0;
   let mostOpen = 0;
+  const send = cuttingAfter(manners.cutAfter ?? Number.POSITIVE_INFINITY);
   const server = createServer((socket) => {
     connections += 1;
     sockets.add(socket);
     mostOpen = Math.max(mostOpen, sockets.size);
     socket.on("close", () => sockets.delete(socket));
     socket.on("error", () => undefined);
-    const send = cutting(socket, manners.cutAfter ?? Number.POSITIVE_INFINITY);
-    serve(socket, send, (hash) => {
-      const method = recorded.hashes.find((row) => row.hash === hash)?.method ?? "?";
-      calls.set(method, (calls.get(method) ?? 0) + 1);
-      const usual = withPort(recordedAnswers.get(method) ?? Buffer.alloc(0), portOf(server.address()));
-      const answer = manners.answer === undefined ? usual : manners.answer(method, usual, socket);
-      if (answer !== undefined) send(answer);
-    });
+    serve(
+      socket,
+      (bytes) => send(socket, bytes),
+      (hash) => {
+        const method = recorded.hashes.find((row) => row.hash === hash)?.method ?? "?";
+        calls.set(method, (calls.get(method) ?? 0) + 1);
+        const usual = withPort(recordedAnswers.get(method) ?? Buffer.alloc(0), portOf(server.address()));
+        const answer = manners.answer === undefined ? usual : manners.answer(method, usual, socket);
+        if (answer !== undefined) send(socket, answer);
+      },
+    );
   });
   await new Promise<void>((resolve) => {
     server.listen(0, "127.0.0.1", resolve);
@@ -107,16 +111,12 @@ function serve(socket: Socket, send: (bytes: Buffer) => void, onCall: (hash: str
   });
 }
 
-function cutting(socket: Socket, limit: number): (bytes: Buffer) => void {
+function cuttingAfter(limit: number): (socket: Socket, bytes: Buffer) => void {
   let left = limit;
-  return (bytes) => {
-    if (bytes.length < left) {
-      left -= bytes.length;
-      socket.write(bytes);
-    } else {
-      socket.end(bytes.subarray(0, left));
-      left = 0;
-    }
+  return (socket, bytes) => {
+    if (bytes.length <= left) socket.write(bytes);
+    else socket.end(bytes.subarray(0, left));
+    left = Math.max(0, left - bytes.length);
   };
 }
 

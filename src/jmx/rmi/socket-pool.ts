@@ -34,11 +34,7 @@ export class SocketPool {
       const socket = await this.#socket(signal);
       if (!(socket instanceof JrmpSocket)) return socket;
       const exchange = await socket.exchange(message, (input) => parseReply(input, call.method), signal);
-      if (exchange.kind === "lost") {
-        // Others that idled beside it have most likely met the same end.
-        this.#closeIdle();
-        return exchange;
-      }
+      if (exchange.kind === "lost") return exchange;
       const reply = exchange.value;
       if (reply.kind === "thrown" && reply.closing) socket.destroy();
       this.#giveBack(socket);

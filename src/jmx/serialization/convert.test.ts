@@ -13,7 +13,7 @@ function reply(bytes: Buffer | undefined): Reply {
   return parseAll(parseReply(input, "m()Ljava/lang/Object;"));
 }
 
-function valueOf(answer: Reply): RawValue {
+function returned(answer: Reply): RawValue {
   if (answer.kind !== "value") throw answer.error;
   return answer.value;
 }
@@ -39,7 +39,7 @@ function rawObject(className: string, fields: Record<string, RawValue>): RawObje
 
 describe("toJmxValue", () => {
   it.each([...expectedValues])("gives a %s of real Java as plain data", (name, expected) => {
-    expect(toJmxValue(valueOf(reply(recordedValues.get(name))))).toEqual(expected);
+    expect(toJmxValue(returned(reply(recordedValues.get(name))))).toEqual(expected);
   });
 
   it("keeps the class and fields of what it does not know", () => {

@@ -107,9 +107,20 @@ const tabularData: Rule = (part) => {
   return rows === undefined ? undefined : listOf(rows.values);
 };
 
+function epochMs(part: ClassData | undefined): number | undefined {
+  const bytes = part?.annotation[0];
+  return Buffer.isBuffer(bytes) && bytes.length >= 8 ? Number(bytes.readBigInt64BE(0)) : undefined;
+}
+
 const date: Rule = (part) => {
-  const [bytes] = part.annotation;
-  return Buffer.isBuffer(bytes) && bytes.length >= 8 ? scalar(new Date(Number(bytes.readBigInt64BE(0)))) : undefined;
+  const ms = epochMs(part);
+  return ms === undefined ? undefined : scalar(new Date(ms));
+};
+
+/** Its superclass holds whole seconds only. */
+const timestamp: Rule = (part, object) => {
+  const ms = epochMs(partOf(object, "java.util.Date"));
+  return ms === undefined ? undefined : scalar(new Date(ms + Math.trunc(Number(field(part, "nanos")) / 1e6)));
 };
 
 const uuid: Rule = (part) => {
@@ -214,6 +225,7 @@ const rules: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ["java.math.BigInteger", (part) => optionalScalar(bigInteger(part))],
   ["java.math.BigDecimal", bigDecimal],
   ["java.util.Date", date],
+  ["java.sql.Timestamp", timestamp],
   ["java.util.UUID", uuid],
   ["java.io.File", scalarField("path")],
   ["java.net.URI", scalarField("string")],

@@ -1,3 +1,4 @@
+import { isAscii, isUtf8 } from "node:buffer";
 import { malformed } from "./malformed.ts";
 
 /**
@@ -38,6 +39,8 @@ const unitsAtOnce = 8192;
 /** The text; throws `protocol` for bytes that are not modified UTF-8. */
 export function decodeModifiedUtf8(bytes: Buffer): string {
   if (isAscii(bytes)) return bytes.toString("latin1");
+  // The usual text: without NUL and surrogates both encodings are the same.
+  if (isUtf8(bytes) && !hasFourByteForm(bytes)) return bytes.toString("utf8");
   const parts: string[] = [];
   let units: number[] = [];
   let at = 0;
@@ -64,9 +67,9 @@ export function decodeModifiedUtf8(bytes: Buffer): string {
   return parts.join("");
 }
 
-function isAscii(bytes: Buffer): boolean {
-  for (const byte of bytes) if (byte >= 0x80) return false;
-  return true;
+function hasFourByteForm(bytes: Buffer): boolean {
+  for (const byte of bytes) if (byte >= 0xf0) return true;
+  return false;
 }
 
 function continuation(bytes: Buffer, at: number): number {

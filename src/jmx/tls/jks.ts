@@ -23,7 +23,7 @@ export function isJks(bytes: Buffer): boolean {
 
 /** Throws `unauthorized` for a wrong password, `corrupt`, or `unsupported` for a JCEKS store. */
 export function parseJks(bytes: Buffer, file: StoreFile): StoreContent {
-  if (bytes.readUInt32BE(0) === magic.jceks) {
+  if (bytes.length >= 4 && bytes.readUInt32BE(0) === magic.jceks) {
     throw new AppError("unsupported", `${file.path} is a jceks store`, {
       hint: "convert it: keytool -importkeystore -deststoretype pkcs12",
     });

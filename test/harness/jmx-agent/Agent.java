@@ -1,16 +1,24 @@
 import java.io.Closeable;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
+import java.rmi.registry.LocateRegistry;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.atomic.AtomicInteger;
 import javax.management.MBeanServer;
 import javax.management.ObjectName;
+import javax.management.remote.JMXConnectorServer;
+import javax.management.remote.JMXConnectorServerFactory;
+import javax.management.remote.JMXServiceURL;
 
 /** A JVM whose MBeans have arguments and results of every shape; it ends when its standard input does. */
 public final class Agent {
+  private static JMXConnectorServer impatient;
+
   private Agent() {}
 
   public interface TargetMBean {
@@ -60,9 +68,15 @@ public final class Agent {
 
     String describe(Object value);
 
+    /** Logins at the impatient server. */
+    int logins();
+
     void nothing();
 
     void sleep(long ms) throws InterruptedException;
+
+    /** Returns as soon as so many callers are in it at once. */
+    void meet(int callers) throws Exception;
 
     void fail(String kind) throws Exception;
 
@@ -74,6 +88,7 @@ public final class Agent {
   }
 
   public static final class Target implements TargetMBean {
+    private final Map<Integer, CyclicBarrier> barriers = new ConcurrentHashMap<>();
     private final AtomicInteger count = new AtomicInteger();
     private String text = "initial";
     private int number;
@@ -176,10 +191,18 @@ public final class Agent {
       return value == null ? "null" : value.getClass().getName() + " " + value;
     }
 
+    public int logins() {
+      return impatient.getConnectionIds().length;
+    }
+
     public void nothing() {}
 
     public void sleep(long ms) throws InterruptedException {
       Thread.sleep(ms);
+    }
+
+    public void meet(int callers) throws Exception {
+      barriers.computeIfAbsent(callers, CyclicBarrier::new).await();
     }
 
     public void fail(String kind) throws Exception {
@@ -214,10 +237,21 @@ public final class Agent {
     }
   }
 
+  /** A second JMX server, which ends a login that is idle for a second. */
+  private static void startImpatient(MBeanServer server, int port) throws Exception {
+    LocateRegistry.createRegistry(port);
+    Map<String, String> settings = Map.of("jmx.remote.x.server.connection.timeout", "1000");
+    String url = "service:jmx:rmi://127.0.0.1:" + port + "/jndi/rmi://127.0.0.1:" + port + "/jmxrmi";
+    impatient = JMXConnectorServerFactory.newJMXConnectorServer(new JMXServiceURL(url), settings, server);
+    impatient.start();
+  }
+
   public static void main(String[] args) throws Exception {
     MBeanServer server = ManagementFactory.getPlatformMBeanServer();
     server.registerMBean(new Target(), new ObjectName("test:type=Target"));
     server.registerMBean(new Target(), new ObjectName("test:type=Target,name=\"qu,oted\""));
+    String idlePort = System.getProperty("test.idle.port");
+    if (idlePort != null) startImpatient(server, Integer.parseInt(idlePort));
     System.out.println("ready");
     while (System.in.read() >= 0) {}
     System.exit(0);

@@ -1,0 +1,170 @@
+import { describe, expect, it } from "vitest";
+import { AppError } from "../errors.ts";
+import type { BackupRequest } from "../request/request.ts";
+import type { CommandContext, Registry } from "./command.ts";
+import { run } from "./program.ts";
+
+interface World {
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly files?: Readonly<Record<string, string>>;
+  readonly registry?: Registry;
+  readonly signal?: AbortSignal;
+}
+
+async function runIn(world: World, ...argv: string[]) {
+  const written = { out: "", err: "" };
+  const sink = (name: "out" | "err") => ({
+    isTerminal: false,
+    colors: false,
+    columns: 80,
+    write: (text: string) => {
+      written[name] += text;
+    },
+  });
+  const io = {
+    stdout: sink("out"),
+    stderr: sink("err"),
+    environment: world.environment ?? {},
+    homeDirectory: "/home/op",
+    version: "1.2.3",
+    clock: { now: () => 0, monotonic: () => 0, sleep: () => Promise.resolve() },
+    every: () => () => undefined,
+    signal: world.signal ?? new AbortController().signal,
+    readFile: async (path: string) => {
+      const text = world.files?.[path];
+      if (text === undefined) throw new AppError("not-found", `cannot read ${path}: no such file or directory`);
+      return text;
+    },
+  };
+  const status = await run(argv, io, world.registry ?? {});
+  return { status, ...written };
+}
+
+/** A registry whose backup does as told, and keeps what it was given. */
+function backupRegistry(act: (context: CommandContext) => void = () => undefined) {
+  const requests: BackupRequest[] = [];
+  const registry: Registry = {
+    backup: async () => ({
+      run: async (request, context) => {
+        requests.push(request);
+        act(context);
+      },
+    }),
+  };
+  return { registry, requests };
+}
+
+describe("run", () => {
+  it("without a command shows the commands as a failure", async () => {
+    const { status, out, err } = await runIn({});
+    expect([status, out]).toEqual([2, ""]);
+    expect(err).toContain("usage: esop COMMAND");
+  });
+
+  it("prints help and version as results", async () => {
+    expect(await runIn({}, "help")).toMatchObject({
+      status: 0,
+      err: "",
+      out: expect.stringContaining("exit statuses"),
+    });
+    expect((await runIn({}, "backup", "--help")).out).toMatch(/^esop backup: /);
+    expect(await runIn({}, "version")).toEqual({ status: 0, out: "esop 1.2.3\n", err: "" });
+    expect((await runIn({}, "-V", "--json")).out).toBe('{"type":"version","version":"1.2.3"}\n');
+  });
+
+  it("gives a command its request and its context", async () => {
+    const { registry, requests } = backupRegistry((context) => {
+      context.output.result(
+        { type: "seen", home: context.homeDirectory, debug: context.output.settings.debug },
+        "seen",
+      );
+      context.log.debug("a detail");
+    });
+    const world = { registry, environment: { ESOP_DEBUG: "1" } };
+    const done = await runIn(world, "backup", "--sl", "s3://b/c/d/n", "--dry-run", "--json");
+    expect(done.status).toBe(0);
+    expect(JSON.parse(done.out)).toEqual({ type: "seen", home: "/home/op", debug: true });
+    expect(done.err).toBe("debug: a detail\n");
+    expect(requests).toMatchObject([{ storageLocation: { bucket: "b" }, dryRun: true, cacheDir: "/home/op/.esop" }]);
+  });
+
+  it("lets flags win over the environment, that over the file's section, and that over its top", async () => {
+    const files = {
+      "/e.yaml":
+        "storage-location: s3://top\ntimeout: 1\nbandwidth: 1k\nentities: top\nbackup: {timeout: 2, bandwidth: 2k, entities: section}\n",
+    };
+    const environment = { ESOP_CONFIG_FILE: "/e.yaml", ESOP_TIMEOUT: "3", ESOP_BANDWIDTH: "3k" };
+    const { registry, requests } = backupRegistry();
+    expect(await runIn({ registry, files, environment }, "backup", "--bandwidth", "4k")).toMatchObject({ status: 0 });
+    expect(requests).toMatchObject([
+      {
+        storageLocation: { bucket: "top" },
+        entities: { keyspaces: ["section"] },
+        timeoutMs: 3 * 3_600_000,
+        bandwidthBytesPerSecond: 4096,
+        concurrentConnections: 10,
+      },
+    ]);
+  });
+
+  it("turns a failure into its sentence, hint and exit status", async () => {
+    const { registry } = backupRegistry(() => {
+      throw new AppError("node-state", "the node is joining", { hint: "wait until it has joined" });
+    });
+    expect(await runIn({ registry }, "backup", "--sl", "s3://b")).toEqual({
+      status: 8,
+      out: "",
+      err: "esop: the node is joining\nhint: wait until it has joined\n",
+    });
+  });
+
+  it("takes what is no AppError for a defect, and shows its stack only with debug", async () => {
+    const { registry } = backupRegistry(() => {
+      throw new TypeError("x is not a function");
+    });
+    const plain = await runIn({ registry }, "backup", "--sl", "s3://b");
+    expect([plain.status, plain.err]).toEqual([
+      1,
+      expect.stringMatching(/^esop: unexpected error: x is not.*\nhint: .*\n$/),
+    ]);
+    const debugged = await runIn({ registry }, "backup", "--sl", "s3://b", "--debug");
+    expect(debugged.err).toContain("caused by: TypeError: x is not a function\n    at ");
+  });
+
+  it("tells failures as JSON, wherever it was asked for", async () => {
+    const failures = await Promise.all([
+      runIn({}, "backup", "--nope", "--json"),
+      runIn({ environment: { ESOP_JSON: "true" } }, "bakcup"),
+      runIn({ files: { f: "json: true" } }, "backup", "--config-file", "f"),
+      runIn({ files: { f: "nope: 1" } }, "backup", "--config-file", "f", "--json"),
+    ]);
+    for (const { status, out, err } of failures) {
+      expect(status).toBe(2);
+      expect(JSON.parse(out)).toMatchObject({ type: "error", code: "usage", exit: 2 });
+      expect(err).toBe("");
+    }
+  });
+
+  it("passes the signal on, and tells an abort as cancelled", async () => {
+    const abort = new AbortController();
+    const { registry } = backupRegistry((context) => {
+      abort.abort();
+      context.signal.throwIfAborted();
+    });
+    const done = await runIn({ registry, signal: abort.signal }, "backup", "--sl", "s3://b");
+    expect(done).toEqual({ status: 130, out: "", err: "esop: cancelled\n" });
+  });
+
+  it("warns of variables that look mistyped", async () => {
+    const { registry } = backupRegistry();
+    const environment = { ESOP_BANDWITH: "1k" };
+    const { err } = await runIn({ registry, environment }, "backup", "--sl", "s3://b");
+    expect(err).toBe("warning: the environment variable ESOP_BANDWITH is not known, did you mean ESOP_BANDWIDTH\n");
+  });
+
+  it("says which file it cannot read, and which command is not there", async () => {
+    const missing = await runIn({}, "backup", "--config-file", "/nope");
+    expect([missing.status, missing.err]).toEqual([3, "esop: cannot read /nope: no such file or directory\n"]);
+    expect((await runIn({}, "demo")).status).toBe(17);
+  });
+});

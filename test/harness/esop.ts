@@ -1,0 +1,54 @@
+/** Runs the tool as an operator does: a process of its own, from the command line. */
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+
+export interface EsopRun {
+  readonly status: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** The last JSON line of standard output; an empty object when there is none. */
+  readonly json: Readonly<Record<string, unknown>>;
+}
+
+const main = join(import.meta.dirname, "../../src/main.ts");
+
+export interface EsopOptions {
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Called with the process as soon as it runs. */
+  readonly onStart?: (child: { readonly kill: (signal: NodeJS.Signals) => boolean }) => void;
+}
+
+/** Runs `esop` to its end, whatever its exit status. */
+export async function esop(parameters: readonly string[], options: EsopOptions = {}): Promise<EsopRun> {
+  const environment = { ...process.env, NO_COLOR: "1", ...options.environment };
+  const child = spawn(process.execPath, [main, ...parameters], { env: environment, stdio: ["ignore", "pipe", "pipe"] });
+  options.onStart?.(child);
+  let [stdout, stderr] = ["", ""];
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    stderr += text;
+  });
+  return new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (status, signal) => resolve({ status, signal, stdout, stderr, json: lastJson(stdout) }));
+  });
+}
+
+/** As {@link esop}, with `--json`; throws with what it said when it fails. */
+export async function esopOk(...parameters: readonly string[]): Promise<Readonly<Record<string, unknown>>> {
+  const run = await esop([...parameters, "--json"]);
+  if (run.status !== 0) {
+    throw new Error(`esop ${parameters.join(" ")} ended with ${run.status}: ${run.stdout}${run.stderr}`);
+  }
+  return run.json;
+}
+
+function lastJson(text: string): Readonly<Record<string, unknown>> {
+  const line = text.trimEnd().split("\n").at(-1) ?? "";
+  if (!line.startsWith("{")) return {};
+  const value: unknown = JSON.parse(line);
+  return typeof value === "object" && value !== null ? { ...value } : {};
+}

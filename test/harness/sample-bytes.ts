@@ -1,0 +1,48 @@
+import type { ByteRange, ByteStream, RewindableSource } from "../../src/storage/storage.ts";
+
+/** Uniform numbers in [0, 1), the same for the same seed (mulberry32). */
+export function seededRandom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** Bytes that look random, the same for the same seed. */
+export function sampleBytes(length: number, seed = 1): Buffer {
+  const random = seededRandom(seed);
+  const words = Uint32Array.from({ length: Math.ceil(length / 4) }, () => random() * 2 ** 32);
+  return Buffer.from(words.buffer).subarray(0, length);
+}
+
+/** The bytes as a source that counts how often it was opened; `chunkBytes` is odd so that boundaries fall anywhere. */
+export function bytesSource(bytes: Uint8Array, chunkBytes = 10_007): RewindableSource & { readonly opened: number } {
+  const source = {
+    sizeBytes: bytes.length,
+    opened: 0,
+    open: (range?: ByteRange) => {
+      source.opened += 1;
+      return chunked(bytes.subarray(range?.start, range?.end), chunkBytes);
+    },
+  };
+  return source;
+}
+
+async function* chunked(bytes: Uint8Array, chunkBytes: number): AsyncGenerator<Uint8Array, void> {
+  for (let at = 0; at < bytes.length; at += chunkBytes) yield Uint8Array.from(bytes.subarray(at, at + chunkBytes));
+}
+
+export async function collect(stream: ByteStream): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+export async function toArray<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const array: T[] = [];
+  for await (const item of items) array.push(item);
+  return array;
+}

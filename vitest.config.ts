@@ -1,0 +1,38 @@
+import { defineConfig } from "vitest/config";
+
+const minutes = 60_000;
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: ["src/**/*.test.ts", "test/harness/**/*.test.ts"],
+        },
+      },
+      {
+        test: {
+          name: "contract",
+          include: ["test/contract/**/*.test.ts"],
+          testTimeout: 0.5 * minutes,
+        },
+      },
+      {
+        // Real nodes: one process runs all files one after the other, so that they can share a node (test/harness/
+        // cassandra.ts) and no two ever run at once.
+        test: {
+          name: "integration",
+          include: ["test/integration/**/*.test.ts"],
+          pool: "forks",
+          isolate: false,
+          fileParallelism: false,
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
+          testTimeout: 2 * minutes,
+          hookTimeout: 15 * minutes,
+        },
+      },
+    ],
+  },
+});

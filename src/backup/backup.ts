@@ -8,13 +8,12 @@
  * Whatever ends a run midway, the repository holds complete objects and no manifest, and the next run sends the rest.
  */
 import { join } from "node:path";
-import { checkDataDirectories } from "../cassandra/check-data-directories.ts";
-import type { CassandraNode, NodeFacts } from "../cassandra/node.ts";
+import { type CassandraNode, checkDataDirectories, type NodeFacts } from "../cassandra/cassandra.ts";
 import type { Clock } from "../clock.ts";
 import { forEachConcurrently, type RateLimit, rateLimit, unlimited, withDeadline } from "../concurrency/concurrency.ts";
 import { AppError, isAppError } from "../errors.ts";
 import type { Logger } from "../log.ts";
-import { holdExclusively } from "../operation/exclusive.ts";
+import { holdExclusively } from "../operation/operation.ts";
 import type { Progress } from "../progress.ts";
 import {
   type BackupName,

@@ -1,4 +1,4 @@
-import type { CassandraNode, NodeFacts } from "../cassandra/node.ts";
+import type { CassandraNode, NodeFacts } from "../cassandra/cassandra.ts";
 import { AppError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { Entities } from "../request/request.ts";

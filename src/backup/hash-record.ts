@@ -1,6 +1,6 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
-import type { LocalFile } from "../cassandra/data-directories.ts";
+import type { LocalFile } from "../cassandra/cassandra.ts";
 import type { Logger } from "../log.ts";
 import { replaceFile } from "../transfer/transfer.ts";
 

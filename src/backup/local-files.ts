@@ -3,11 +3,12 @@ import {
   type LocalSSTable,
   listSSTables,
   listTableDirectories,
+  parseComponentName,
   snapshotDirectory,
   snapshotSchema,
+  sstableDigest,
   type TableDirectory,
-} from "../cassandra/data-directories.ts";
-import { parseComponentName, sstableDigest } from "../cassandra/sstable.ts";
+} from "../cassandra/cassandra.ts";
 import { AppError, throwIfAborted } from "../errors.ts";
 
 /** One table's part of a backup, as it lies on this node's disks. */

@@ -1,5 +1,4 @@
-import type { LocalFile } from "../cassandra/data-directories.ts";
-import { isImmutable, parseComponentName } from "../cassandra/sstable.ts";
+import { isImmutable, type LocalFile, parseComponentName } from "../cassandra/cassandra.ts";
 import { throwIfAborted } from "../errors.ts";
 import { type ComponentPath, hashAlgorithmOf, objectKey } from "../repository/repository.ts";
 import type { HashAlgorithm } from "../transfer/transfer.ts";

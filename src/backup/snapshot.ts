@@ -1,5 +1,4 @@
-import { listSnapshots, listTableDirectories } from "../cassandra/data-directories.ts";
-import type { CassandraNode } from "../cassandra/node.ts";
+import { type CassandraNode, listSnapshots, listTableDirectories } from "../cassandra/cassandra.ts";
 import type { Logger } from "../log.ts";
 
 /** Every snapshot that a backup of ours takes has this prefix, so that a crashed run's can be told from the operator's. */

@@ -113,17 +113,18 @@ export async function listSSTables(directory: string, signal?: AbortSignal): Pro
 }
 
 async function groupSSTables(directory: string, entries: readonly Dirent[], index: string | undefined) {
-  const groups = new Map<string, { generation: string; files: Promise<LocalFile | undefined>[] }>();
+  const groups = new Map<string, { generation: string; names: string[] }>();
   for (const entry of entries) {
     const name = entry.isFile() ? parseComponentName(entry.name) : undefined;
     if (name === undefined) continue;
-    const group = groups.get(name.baseName) ?? { generation: name.generation, files: [] };
+    const group = groups.get(name.baseName) ?? { generation: name.generation, names: [] };
     groups.set(name.baseName, group);
-    group.files.push(statFile(directory, entry.name));
+    group.names.push(entry.name);
   }
   const sstables: LocalSSTable[] = [];
-  for (const [baseName, { generation, files }] of groups) {
-    const present = (await Promise.all(files)).filter((file) => file !== undefined);
+  for (const [baseName, { generation, names }] of groups) {
+    const files = await Promise.all(names.map((name) => statFile(directory, name)));
+    const present = files.filter((file) => file !== undefined);
     if (present.length > 0) sstables.push({ baseName, generation, index, files: present });
   }
   return sstables;

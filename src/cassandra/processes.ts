@@ -1,4 +1,4 @@
-import { readdir, readlink } from "node:fs/promises";
+import { readdir, readlink, realpath } from "node:fs/promises";
 import { sep } from "node:path";
 
 /**
@@ -6,7 +6,9 @@ import { sep } from "node:path";
  * or when this system or user cannot tell. A running Cassandra always has its SSTables or commit log open.
  */
 export async function processUsing(directories: readonly string[]): Promise<number | undefined> {
-  const prefixes = directories.map((directory) => (directory.endsWith(sep) ? directory : directory + sep));
+  // Links in /proc name real paths, whatever path a file was opened by.
+  const real = await Promise.all(directories.map((directory) => realpath(directory).catch(() => directory)));
+  const prefixes = real.map((directory) => (directory.endsWith(sep) ? directory : directory + sep));
   const processes = await readdir("/proc").catch(() => []);
   for (const pid of processes) {
     if (!/^\d+$/.test(pid) || Number(pid) === process.pid) continue;

@@ -28,9 +28,9 @@ export function parseComponentName(file: string): ComponentName | undefined {
 export function withGeneration(file: string, generation: string): string {
   const name = parseComponentName(file);
   if (name === undefined) return file;
-  const prefix = name.baseName.slice(0, name.baseName.indexOf(`${name.version}-${name.generation}`));
   const format = name.format === "" ? "" : `-${name.format}`;
-  return `${prefix}${name.version}-${generation}${format}-${name.component}`;
+  const prefix = name.baseName.slice(0, -`${name.generation}${format}`.length);
+  return `${prefix}${generation}${format}-${name.component}`;
 }
 
 const immutableComponents = new Set([

@@ -7,7 +7,7 @@
 import type { Clock } from "../clock.ts";
 import { AppError, isAppError } from "../errors.ts";
 import type { Logger } from "../log.ts";
-import { holdExclusively } from "../operation/exclusive.ts";
+import { holdExclusively } from "../operation/operation.ts";
 import {
   type BackupName,
   findOneBackup,
@@ -191,7 +191,7 @@ class NodeRemoval {
     }
     if (manifest === undefined) return false;
     // The removal's record is written before the manifest goes: the backup may be there still.
-    await this.#deleteUnused(manifest);
+    if (!this.#names.some(({ text }) => text === name.text)) await this.#deleteUnused(manifest);
     await this.#repository.endRemoval(name, this.#signal);
     return true;
   }

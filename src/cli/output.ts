@@ -7,8 +7,9 @@ import { styleText } from "node:util";
 import type { Clock } from "../clock.ts";
 import { type AppError, errorTable } from "../errors.ts";
 import type { Logger } from "../log.ts";
+import { type Progress, silentProgress } from "../progress.ts";
 import type { OutputSettings } from "../request/request.ts";
-import { type Every, type Progress, showProgress, silentProgress } from "./progress.ts";
+import { type Every, showProgress } from "./progress.ts";
 
 /** A stream of text. */
 export interface TextSink {

@@ -1,22 +1,6 @@
 import type { Clock } from "../clock.ts";
+import type { Progress, ProgressPlan } from "../progress.ts";
 import { formatBytes, formatDuration } from "../units.ts";
-
-export interface ProgressPlan {
-  /** What is going on, as one word or two: "uploading". */
-  readonly label: string;
-  readonly totalBytes: number;
-  readonly totalFiles: number;
-}
-
-/** Told by commands what has been moved; shows it or not, as the operator's terminal allows. */
-export interface Progress {
-  /** Ends a plan that is still running. */
-  start(plan: ProgressPlan): void;
-  /** May be negative, when a transfer begins again. */
-  add(bytes: number): void;
-  fileDone(): void;
-  done(): void;
-}
 
 /** Calls back every so many milliseconds until it is told to stop. */
 export type Every = (ms: number, callback: () => void) => () => void;
@@ -32,13 +16,6 @@ export interface ProgressScreen {
 export const redrawEveryMs = 100;
 export const tellEveryMs = 30_000;
 const rateWindowMs = 10_000;
-
-export const silentProgress: Progress = {
-  start: () => undefined,
-  add: () => undefined,
-  fileDone: () => undefined,
-  done: () => undefined,
-};
 
 export function showProgress(
   screen: ProgressScreen,

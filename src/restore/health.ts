@@ -1,4 +1,4 @@
-import type { CassandraNode, NodeFacts } from "../cassandra/node.ts";
+import type { CassandraNode, NodeFacts } from "../cassandra/cassandra.ts";
 import { AppError } from "../errors.ts";
 import type { Manifest } from "../repository/repository.ts";
 

@@ -11,9 +11,7 @@
  */
 import { readdir, rename, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { findInCommitLog } from "../cassandra/commit-log.ts";
-import { editConfig } from "../cassandra/config-file.ts";
-import { listSSTables, listTableDirectories } from "../cassandra/data-directories.ts";
+import { editConfig, findInCommitLog, listSSTables, listTableDirectories } from "../cassandra/cassandra.ts";
 import { AppError, fileError, systemErrorCode } from "../errors.ts";
 import {
   checkSpace,

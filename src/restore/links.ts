@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
 import { link, lstat, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { appearanceRank, parseComponentName, withGeneration } from "../cassandra/sstable.ts";
+import { appearanceRank, parseComponentName, withGeneration } from "../cassandra/cassandra.ts";
 import { AppError, fileError, systemErrorCode } from "../errors.ts";
 
 /** Links files under their own names into an empty directory. */

@@ -13,8 +13,7 @@
  */
 import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { listSnapshots, type TableDirectory } from "../cassandra/data-directories.ts";
-import type { CassandraNode, NodeFacts } from "../cassandra/node.ts";
+import { type CassandraNode, listSnapshots, type NodeFacts, type TableDirectory } from "../cassandra/cassandra.ts";
 import { AppError, fileError } from "../errors.ts";
 import { formatBytes } from "../units.ts";
 import {

@@ -3,8 +3,7 @@
  * over to the recipe of a running node (live.ts) or of a stopped one (in-place.ts).
  */
 
-import { checkDataDirectories } from "../cassandra/check-data-directories.ts";
-import type { CassandraNode, NodeFacts } from "../cassandra/node.ts";
+import { type CassandraNode, checkDataDirectories, type NodeFacts } from "../cassandra/cassandra.ts";
 import type { Clock } from "../clock.ts";
 import { type RateLimit, unlimited, withDeadline } from "../concurrency/concurrency.ts";
 import { AppError } from "../errors.ts";

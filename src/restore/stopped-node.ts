@@ -1,7 +1,12 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { type CassandraConfig, configFilePath, parseConfig, readConfigFile } from "../cassandra/config-file.ts";
-import { processUsing } from "../cassandra/processes.ts";
+import {
+  type CassandraConfig,
+  configFilePath,
+  parseConfig,
+  processUsing,
+  readConfigFile,
+} from "../cassandra/cassandra.ts";
 import { AppError, isAppError } from "../errors.ts";
 import type { RestoreRequest } from "../request/request.ts";
 

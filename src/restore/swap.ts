@@ -1,7 +1,6 @@
 import { readdir, readFile, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, relative } from "node:path";
-import { listSegments, maskTables } from "../cassandra/commit-log.ts";
-import { appearanceRank, parseComponentName } from "../cassandra/sstable.ts";
+import { appearanceRank, listSegments, maskTables, parseComponentName } from "../cassandra/cassandra.ts";
 import { AppError, fileError, systemErrorCode } from "../errors.ts";
 import { replaceFile, syncDirectory } from "../transfer/transfer.ts";
 import { filesBelow, makeDirectory, moveFile, type Owner, restoreDirectory } from "./directories.ts";

@@ -1,4 +1,4 @@
-import { listSnapshots, listSSTables, listTableDirectories } from "../cassandra/data-directories.ts";
+import { listSnapshots, listSSTables, listTableDirectories } from "../cassandra/cassandra.ts";
 import { AppError } from "../errors.ts";
 import { existingDirectories } from "./directories.ts";
 import { isSystemKeyspace, type SelectedTable } from "./select-tables.ts";

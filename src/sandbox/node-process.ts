@@ -16,6 +16,8 @@ export interface NodeCommand {
   readonly address: string;
   readonly cqlPort: number;
   readonly environment: NodeJS.ProcessEnv;
+  /** In a session of its own, so that `release` can let it outlive this process. */
+  readonly releasable: boolean;
 }
 
 const startDeadlineMs = 180_000;
@@ -69,7 +71,7 @@ export class NodeProcess {
   }
 
   static async #spawn(command: NodeCommand): Promise<NodeProcess> {
-    const binder = await parentBinder(command.environment);
+    const binder = command.releasable ? [] : await parentBinder(command.environment);
     const [program, ...parameters] = [...binder, command.java, ...command.parameters];
     if (program === undefined) throw new AppError("internal", "no program to run");
     const consoleFile = join(command.logDirectory, "console.log");
@@ -81,6 +83,7 @@ export class NodeProcess {
         cwd: command.directory,
         env: command.environment,
         stdio: ["ignore", output.fd, output.fd],
+        detached: command.releasable,
       });
       await new Promise<void>((resolve, reject) => {
         child.once("spawn", resolve);
@@ -100,6 +103,13 @@ export class NodeProcess {
   /** Resolves when the process is gone, with how it ended. */
   get exited(): Promise<string> {
     return this.#exited;
+  }
+
+  /** From now on the end of this process is not the node's. */
+  release(): void {
+    running.delete(this.#child);
+    if (running.size === 0) process.off("exit", killAll);
+    this.#child.unref();
   }
 
   /** Sends the signal and waits for the exit; a node that ignores SIGTERM is killed, and `timeout` thrown. */

@@ -35,12 +35,14 @@ export interface SandboxOptions {
   readonly address?: string;
   /** Addresses of the cluster's seeds; by default the node itself. */
   readonly seeds?: readonly string[];
+  /** Whether {@link Sandbox.release} may be called; only the exit handler then ends the node with this process. */
+  readonly releasable?: boolean;
   readonly environment: NodeJS.ProcessEnv;
   readonly log?: (line: string) => void;
   readonly signal?: AbortSignal;
 }
 
-/** A real Cassandra node that listens on the loopback interface only. It dies with this process. */
+/** A real Cassandra node that listens on the loopback interface only. It dies with this process unless it is released. */
 export interface Sandbox {
   readonly version: CassandraVersion;
   /** "5.0.9" */
@@ -67,6 +69,8 @@ export interface Sandbox {
   start(options?: { readonly signal?: AbortSignal }): Promise<void>;
   /** Ends the node and waits until it is gone: TERM (the default) drains it first. Nothing when it does not run. */
   stop(how?: "TERM" | "KILL"): Promise<void>;
+  /** Lets the running node outlive this process, which must have been provided for by `releasable`. */
+  release(): void;
 }
 
 /**
@@ -108,6 +112,7 @@ export async function createSandbox(options: SandboxOptions): Promise<Sandbox> {
     address: ports.address,
     cqlPort: ports.cqlPort,
     environment: options.environment,
+    releasable: options.releasable ?? false,
   };
   return sandboxOf({ version: options.version, directory, ...directories, ...ports }, command, options.signal);
 }
@@ -158,6 +163,10 @@ function sandboxOf(facts: Facts, command: NodeCommand, creatorSignal: AbortSigna
     async stop(how = "TERM") {
       await node?.stop(how);
       node = undefined;
+    },
+    release() {
+      if (!command.releasable) throw new AppError("internal", "this node was not made to be released");
+      node?.release();
     },
   };
 }

@@ -7,7 +7,7 @@ import { chunkBytes, openRegularFile, readHandle, writeFully } from "./file-byte
 import { BucketDirectories, isAbsence, makeDurably } from "./file-directories.ts";
 import { listChildren, listFiles, statFile } from "./file-list.ts";
 import { type TemporaryFile, TemporaryFiles, temporaryName } from "./file-temporary.ts";
-import { checkBucketName, checkFolderPrefix, checkKey, checkRange } from "./keys.ts";
+import { checkBucketName, checkFolderPrefix, checkKey, checkRange, isKey } from "./keys.ts";
 import type {
   ByteStream,
   CallOptions,
@@ -186,7 +186,7 @@ class FileStorage implements Storage {
   async #canLookBelow(prefix: string): Promise<boolean> {
     const folder = prefix.slice(0, Math.max(0, prefix.lastIndexOf("/")));
     await stat(this.#bucket);
-    return folder === "" || this.#directories.isPlain(join(this.#bucket, folder));
+    return folder === "" || (isKey(folder) && this.#directories.isPlain(join(this.#bucket, folder)));
   }
 
   #pathOf(key: string): string {

@@ -1,4 +1,5 @@
-import { createServer, type Socket } from "node:net";
+import { once } from "node:events";
+import { createServer, type Server, type Socket } from "node:net";
 import recorded from "../fixtures/jmx/recorded.json" with { type: "json" };
 
 /** Answers of a real server, by method name; references within them name `port` as theirs. */
@@ -49,27 +50,24 @@ export async function startRudeServer(manners: Manners = {}): Promise<RudeServer
     sockets.add(socket);
     mostOpen = Math.max(mostOpen, sockets.size);
     socket.on("close", () => sockets.delete(socket));
-    socket.on("error", () => undefined);
     serve(
       socket,
       (bytes) => send(socket, bytes),
       (hash) => {
         const method = recorded.hashes.find((row) => row.hash === hash)?.method ?? "?";
         calls.set(method, (calls.get(method) ?? 0) + 1);
-        const usual = withPort(recordedAnswers.get(method) ?? Buffer.alloc(0), portOf(server.address()));
+        const usual = withPort(recordedAnswers.get(method) ?? Buffer.alloc(0), portOf(server));
         const answer = manners.answer === undefined ? usual : manners.answer(method, usual, socket);
         if (answer !== undefined) send(socket, answer);
       },
     );
   });
-  await new Promise<void>((resolve) => {
-    server.listen(0, "127.0.0.1", resolve);
-  });
+  const listening = await listen(server);
   const hangUp = () => {
     for (const socket of sockets) socket.destroy();
   };
   return {
-    port: portOf(server.address()),
+    ...listening,
     calls,
     hangUp,
     get connections() {
@@ -77,12 +75,6 @@ export async function startRudeServer(manners: Manners = {}): Promise<RudeServer
     },
     get mostOpen() {
       return mostOpen;
-    },
-    [Symbol.asyncDispose]: async () => {
-      hangUp();
-      await new Promise((resolve) => {
-        server.close(resolve);
-      });
     },
   };
 }
@@ -127,13 +119,33 @@ function withPort(answer: Buffer, ownPort: number): Buffer {
   return Buffer.concat([answer.subarray(0, at), portBytes(ownPort), answer.subarray(at + 4)]);
 }
 
-function portBytes(value: number): Buffer {
+/** Any server on a free loopback port; disposing ends its connections too. */
+export async function listen(server: Server): Promise<{ readonly port: number } & AsyncDisposable> {
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket) => {
+    sockets.add(socket);
+    socket.on("error", () => undefined);
+    socket.on("close", () => sockets.delete(socket));
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const close = async () => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+    await once(server, "close");
+  };
+  return { port: portOf(server), [Symbol.asyncDispose]: close };
+}
+
+/** A big-endian int, as ports are written in stubs. */
+export function portBytes(value: number): Buffer {
   const bytes = Buffer.alloc(4);
   bytes.writeInt32BE(value);
   return bytes;
 }
 
-function portOf(address: ReturnType<ReturnType<typeof createServer>["address"]>): number {
+function portOf(server: Server): number {
+  const address = server.address();
   if (typeof address !== "object" || address === null) throw new Error("a server without an address");
   return address.port;
 }

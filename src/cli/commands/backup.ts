@@ -1,5 +1,5 @@
 import { type BackupDependencies, type BackupPlan, type BackupReport, backup, planOnly } from "../../backup/backup.ts";
-import { connectNode } from "../../cassandra/connect.ts";
+import { connectNode } from "../../cassandra/cassandra.ts";
 import type { BackupRequest } from "../../request/request.ts";
 import { formatBytes, formatDuration } from "../../units.ts";
 import type { Command, CommandContext } from "../command.ts";

@@ -1,5 +1,4 @@
-import { connectNode } from "../../cassandra/connect.ts";
-import { type ListedBackup, type ListedNode, listBackups } from "../../catalog/list.ts";
+import { type ListedBackup, type ListedNode, listBackups } from "../../catalog/catalog.ts";
 import type { ListRequest } from "../../request/request.ts";
 import { replaceFile } from "../../transfer/transfer.ts";
 import { formatBytes, formatInstant } from "../../units.ts";
@@ -26,6 +25,8 @@ export const listCommand: Command<ListRequest> = {
 
 /** Addresses by host ID, as a running node of the cluster knows them. */
 async function resolveNodes({ jmx }: ListRequest, { signal }: CommandContext): Promise<ReadonlyMap<string, string>> {
+  // Loaded only when it is used: most listings ask no node.
+  const { connectNode } = await import("../../cassandra/cassandra.ts");
   const node = await connectNode(jmx, { longCallTimeoutMs: 60_000, signal });
   try {
     return new Map((await node.topology({ signal })).map(({ hostId, address }) => [hostId, address]));

@@ -1,4 +1,4 @@
-import { type RemoveReport, removeBackups } from "../../catalog/remove.ts";
+import { type RemoveReport, removeBackups } from "../../catalog/catalog.ts";
 import { toAppError } from "../../errors.ts";
 import type { RemoveRequest } from "../../request/request.ts";
 import { formatBytes, formatDuration } from "../../units.ts";

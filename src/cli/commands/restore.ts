@@ -1,4 +1,4 @@
-import { findNode } from "../../cassandra/connect.ts";
+import { findNode } from "../../cassandra/cassandra.ts";
 import type { RestoreRequest } from "../../request/request.ts";
 import { type RestoreReport, restore } from "../../restore/restore.ts";
 import { formatBytes, formatDuration } from "../../units.ts";

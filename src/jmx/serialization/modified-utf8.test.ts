@@ -9,10 +9,11 @@ describe("modified utf-8", () => {
   });
 
   it("gives back every text, lone surrogates included", () => {
+    const units = fc.array(fc.nat({ max: 0xffff }), { maxLength: 30 });
     fc.assert(
-      fc.property(fc.string({ unit: "binary", maxLength: 50 }), fc.nat(), (text, cut) => {
-        const any = text.slice(0, cut % (text.length + 1));
-        expect(decodeModifiedUtf8(encodeModifiedUtf8(any))).toBe(any);
+      fc.property(units, (units) => {
+        const text = String.fromCharCode(...units);
+        expect(decodeModifiedUtf8(encodeModifiedUtf8(text))).toBe(text);
       }),
     );
   });

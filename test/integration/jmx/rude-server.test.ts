@@ -1,6 +1,4 @@
-import { once } from "node:events";
-import { createServer as createHttpServer } from "node:http";
-import { createServer, type Server } from "node:net";
+import { createServer } from "node:net";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { AppError, isAppError } from "../../../src/errors.ts";
@@ -12,8 +10,7 @@ import {
   type JmxOptions,
   jmx,
 } from "../../../src/jmx/jmx.ts";
-import { freePort } from "../../harness/jmx-agent.ts";
-import { type Manners, recordedAnswers, startRudeServer } from "../../harness/rude-jmx-server.ts";
+import { listen, type Manners, portBytes, recordedAnswers, startRudeServer } from "../../harness/rude-jmx-server.ts";
 
 const target = "test:type=Target";
 
@@ -145,7 +142,7 @@ describe("a server that sends garbage", () => {
               const bytes = Buffer.from(usual);
               for (const [at, value] of edits) bytes[at % bytes.length] = value;
               // The port stays: whoever listens on another one shall not be bothered.
-              const port = usual.indexOf(int(socket.localPort ?? 0));
+              const port = usual.indexOf(portBytes(socket.localPort ?? 0));
               if (port >= 0) usual.copy(bytes, port, port, port + 4);
               return bytes;
             },
@@ -199,7 +196,7 @@ describe("a server that stalls", () => {
   });
 
   it("runs into the bound of connecting without a greeting", async () => {
-    await using server = await listening(createServer());
+    await using server = await listen(createServer());
     await expect(connect(server.port, { connectTimeoutMs: 80 })).rejects.toMatchObject({ code: "timeout" });
   });
 
@@ -223,7 +220,7 @@ describe("a server that stalls", () => {
   });
 
   it("can be left while connecting", async () => {
-    await using server = await listening(createServer());
+    await using server = await listen(createServer());
     const leaving = new AbortController();
     const connecting = connect(server.port, { signal: leaving.signal });
     leaving.abort();
@@ -312,64 +309,6 @@ describe("exceptions", () => {
   });
 });
 
-describe("what is no jmx server", () => {
-  it("may be nothing at all", async () => {
-    const error = await connect(await freePort()).catch((error: unknown) => error);
-    expect(error).toMatchObject({ code: "unreachable", hint: expect.stringContaining("--jmx-service") });
-    expect(isConnectionRefused(error)).toBe(true);
-    const byName = connectJmx({ target: { host: "localhost", port: await freePort(), name: "jmxrmi" } });
-    expect(isConnectionRefused(await byName.catch((error: unknown) => error))).toBe(true);
-  });
-
-  it("may be a registry whose other port is closed", async () => {
-    const closed = await freePort();
-    const error = await failureOf({
-      answer: (method, usual, socket) => {
-        const at = usual.indexOf(int(socket.localPort ?? 0));
-        return method === "lookup"
-          ? Buffer.concat([usual.subarray(0, at), int(closed), usual.subarray(at + 4)])
-          : usual;
-      },
-    });
-    expect(error).toMatchObject({ code: "unreachable", message: expect.stringContaining(String(closed)) });
-    expect(isConnectionRefused(error)).toBe(false);
-  });
-
-  it("may be a host without a name", async () => {
-    await expect(
-      connectJmx({ target: { host: "no-such-host.invalid", port: 7199, name: "jmxrmi" } }),
-    ).rejects.toMatchObject({ code: "unreachable", message: expect.stringContaining("no-such-host.invalid") });
-  });
-
-  it("may speak http", async () => {
-    await using server = await listening(createHttpServer());
-    await expect(connect(server.port, { connectTimeoutMs: 2_000 })).rejects.toMatchObject({ code: "protocol" });
-  });
-
-  it("may speak tls", async () => {
-    const alert = hex("15 0303 0002 02 50");
-    await using server = await listening(createServer((socket) => socket.end(alert)));
-    await expect(connect(server.port)).rejects.toMatchObject({
-      code: "protocol",
-      message: expect.stringContaining("tls"),
-    });
-  });
-
-  it("may speak first, like mail servers do", async () => {
-    await using server = await listening(createServer((socket) => socket.end("220 mail.example ESMTP\r\n")));
-    await expect(connect(server.port)).rejects.toMatchObject({ code: "protocol" });
-  });
-
-  it("may not speak tls though it was asked for", async () => {
-    await using server = await startRudeServer();
-    await expect(connect(server.port, { tls: {}, connectTimeoutMs: 500 })).rejects.toMatchObject({
-      code: expect.toSatisfy((code) => ["protocol", "timeout"].includes(code)),
-    });
-    await using abrupt = await listening(createServer((socket) => socket.once("data", () => socket.resetAndDestroy())));
-    await expect(connect(abrupt.port, { tls: {} })).rejects.toMatchObject({ code: "protocol" });
-  });
-});
-
 /** java.rmi.NoSuchObjectException, with the least of what a Throwable must have. */
 const noSuchObject = (() => {
   const name = (text: string) => `${text.length.toString(16).padStart(4, "0")}${Buffer.from(text).toString("hex")}`;
@@ -379,29 +318,3 @@ const noSuchObject = (() => {
   const body = `73 ${class_("java.rmi.NoSuchObjectException", remote)}`;
   return Buffer.concat([hex("51 aced0005 770f 02 0000000000000000000000000000"), hex(body)]);
 })();
-
-function int(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeInt32BE(value);
-  return bytes;
-}
-
-async function listening(server: Server): Promise<{ readonly port: number } & AsyncDisposable> {
-  const sockets = new Set<{ destroy(): void }>();
-  server.on("connection", (socket) => {
-    sockets.add(socket);
-    socket.on("error", () => undefined);
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  if (typeof address !== "object" || address === null) throw new Error("a server without an address");
-  return {
-    port: address.port,
-    [Symbol.asyncDispose]: async () => {
-      for (const socket of sockets) socket.destroy();
-      server.close();
-      await once(server, "close");
-    },
-  };
-}

@@ -25,7 +25,13 @@ import {
   NodeRepository,
   type TopologyFile,
 } from "../repository/repository.ts";
-import { type BackupRequest, completeLocation, type Entities, formatTableName } from "../request/request.ts";
+import {
+  type BackupRequest,
+  completeLocation,
+  defaultSnapshotTag,
+  type Entities,
+  formatTableName,
+} from "../request/request.ts";
 import type { Storage } from "../storage/storage.ts";
 import { fileSource, hashFile, hashStream, upload } from "../transfer/transfer.ts";
 import { checkMode, type ExpectedTables, expectedTables } from "./check-node.ts";
@@ -101,7 +107,7 @@ export async function backup(request: BackupRequest, dependencies: BackupDepende
   await clearLeftovers(node, run.dataDirectories, log, signal);
 
   const takenMs = clock.now();
-  const tag = request.snapshotTag ?? `autosnap-${Math.floor(takenMs / 1000)}`;
+  const tag = request.snapshotTag ?? defaultSnapshotTag(takenMs);
   const name = backupName(tag, facts.schemaVersion, takenMs);
   const snapshot = { name: snapshotName(tag), entities: snapshotEntities(request.entities) };
   log.info(`backing up node ${facts.hostId} (Cassandra ${facts.releaseVersion}) as ${name.text}`);

@@ -21,11 +21,16 @@ export async function checkDataDirectories(given: readonly string[], facts: Node
     });
   }
   if (given.length === 0) return directories;
-  const ours = new Set(await Promise.all(directories.map((directory) => realpath(directory))));
+  const ours = new Map<string, string>();
+  // A directory given twice, by whatever paths, would be read twice.
+  for (const directory of directories) {
+    const real = await realpath(directory);
+    if (!ours.has(real)) ours.set(real, directory);
+  }
   const theirs = await Promise.all(named.map((directory) => realpath(directory).catch(() => undefined)));
   const visible = theirs.filter((directory) => directory !== undefined);
   const hint = `give --data-dir for each of ${named.join(", ")}, or not at all`;
-  const foreign = [...ours].find((directory) => visible.length === named.length && !visible.includes(directory));
+  const foreign = [...ours.keys()].find((directory) => visible.length === named.length && !visible.includes(directory));
   if (foreign !== undefined) {
     throw new AppError("usage", `${foreign} is not a data directory of this node`, { hint });
   }
@@ -38,5 +43,5 @@ export async function checkDataDirectories(given: readonly string[], facts: Node
   if (first === undefined) {
     throw new AppError("usage", `${directories.join(", ")} does not hold this node's tables`, { hint });
   }
-  return directories;
+  return [...ours.values()];
 }

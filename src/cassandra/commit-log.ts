@@ -106,12 +106,17 @@ function maskSection(section: Buffer, { wanted, foreign }: CommitLogTables): num
     if (size === 0) break;
     const sizeBytes = section.subarray(offset, offset + 4);
     const body = section.subarray(offset + 8, offset + 8 + size);
-    if (size < 17 || body.length < size || crc32(sizeBytes) !== section.readUInt32BE(offset + 4)) return "entangled";
+    const crcAt = offset + 8 + size;
+    if (size < 17 || crcAt + 4 > section.length || crc32(sizeBytes) !== section.readUInt32BE(offset + 4)) {
+      return "entangled";
+    }
     const firstTable = body.toString("hex", 1, 17);
     if (body[0] === 1) {
       if (wanted.has(firstTable)) {
+        // A damaged mutation must not become a sound one: Cassandra shall see the damage.
+        if (crc32(body, crc32(sizeBytes)) !== section.readUInt32BE(crcAt)) return "entangled";
         nobody.copy(body, 1);
-        section.writeUInt32BE(crc32(body, crc32(sizeBytes)), offset + 8 + size);
+        section.writeUInt32BE(crc32(body, crc32(sizeBytes)), crcAt);
         masked += 1;
       }
     } else if (!foreign.has(firstTable) && [...wanted].some((id) => body.includes(Buffer.from(id, "hex")))) {

@@ -1,3 +1,4 @@
+import { AppError } from "../errors.ts";
 import type { StorageOptions } from "../request/request.ts";
 import { openStorage } from "../storage/open.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -13,4 +14,12 @@ export function openRequestedStorage(
   const location = { protocol, bucket, ...(root === undefined ? {} : { root }) };
   const maxAttempts = retry.enabled ? retry.maxAttempts : 1;
   return openStorage(location, { clock, log, random: Math.random, readOnly, maxAttempts });
+}
+
+/** One command works on one node; what works on a whole cluster is not built yet, and must not pretend to have. */
+export function refuseGlobal({ globalRequest }: { readonly globalRequest: boolean }): void {
+  if (!globalRequest) return;
+  throw new AppError("unsupported", "--global-request is not supported here yet", {
+    hint: "run the command on every node, with the same --snapshot-tag",
+  });
 }

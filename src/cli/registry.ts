@@ -6,4 +6,5 @@ export const registry: Registry = {
   restore: async () => (await import("./commands/restore.ts")).restoreCommand,
   list: async () => (await import("./commands/list.ts")).listCommand,
   "remove-backup": async () => (await import("./commands/remove-backup.ts")).removeBackupCommand,
+  demo: async () => (await import("./commands/demo.ts")).demoCommand,
 };

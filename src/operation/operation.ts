@@ -1,12 +1,13 @@
+import { createHash } from "node:crypto";
 import { createServer } from "node:net";
-import { AppError, systemErrorCode } from "../errors.ts";
+import { AppError, fileError, systemErrorCode } from "../errors.ts";
 
 /**
  * Holds a name that only one process of this machine can hold at a time, and that ends with the process however it
  * ends: a listening socket in Linux's abstract namespace, which leaves nothing to clean up. It is seen within one
  * network namespace only. On other systems it excludes nothing.
  *
- * Throws `busy` with `message` when another process holds the name.
+ * Throws `io`, and `busy` with `message` when another process holds the name.
  */
 export async function holdExclusively(name: string, message: string): Promise<AsyncDisposable> {
   if (process.platform !== "linux") return { [Symbol.asyncDispose]: async () => undefined };
@@ -15,12 +16,17 @@ export async function holdExclusively(name: string, message: string): Promise<As
     server.once("error", (error) => {
       const busy = systemErrorCode(error) === "EADDRINUSE";
       const hint = "wait for it to finish, or stop it";
-      reject(busy ? new AppError("busy", message, { hint, cause: error }) : error);
+      reject(busy ? new AppError("busy", message, { hint, cause: error }) : fileError(error, `hold ${name}`));
     });
-    server.listen(`\0${name}`, resolve);
+    server.listen(`\0${socketName(name)}`, resolve);
   });
   server.unref();
   return {
     [Symbol.asyncDispose]: () => new Promise<void>((resolve) => server.close(() => resolve())),
   };
+}
+
+/** The kernel takes 107 bytes. */
+function socketName(name: string): string {
+  return Buffer.byteLength(name) <= 100 ? name : createHash("sha256").update(name).digest("hex");
 }

@@ -1,14 +1,16 @@
 import { optional, toggle, type Values } from "./option.ts";
-import { generalOptions } from "./shared-options.ts";
+import { generalOptions, type RequestContext } from "./shared-options.ts";
 import { directory } from "./values.ts";
 import { defineVerb } from "./verb.ts";
 
-/** A round trip of backup and restore without a node or a store of one's own. */
+/** A round trip of backup and restore with a node of its own. */
 export interface DemoRequest {
   /** Absent: a temporary directory. */
   readonly directory?: string | undefined;
-  /** Leave the directory as it is at the end. */
+  /** Leave the node running, and everything where it is. */
   readonly keep: boolean;
+  /** Where the fetched Cassandra is kept for the next time. */
+  readonly cacheDir: string;
 }
 
 const options = {
@@ -17,23 +19,33 @@ const options = {
     defaultText: "a temporary one",
     help: "empty directory to work in",
   }),
-  keep: toggle("keep", { group: "what", help: "keep the directory afterwards" }),
+  keep: toggle("keep", {
+    group: "what",
+    help: "leave the node running and the directory in place, and say how to go on",
+  }),
+  cacheDir: optional("cache-dir", directory, {
+    group: "behaviour",
+    defaultText: "~/.cache/esop",
+    help: "where the fetched Cassandra is kept for the next time",
+  }),
   ...generalOptions,
 };
 
-function build(values: Values<typeof options>): DemoRequest {
-  return { directory: values.directory, keep: values.keep };
+function build(values: Values<typeof options>, context: RequestContext): DemoRequest {
+  const home = context.homeDirectory.replace(/\/$/, "");
+  return { directory: values.directory, keep: values.keep, cacheDir: values.cacheDir ?? `${home}/.cache/esop` };
 }
 
 export const demoVerb = defineVerb({
-  summary: "show a backup and a restore, without a node or a store",
+  summary: "show a backup, a disaster and a restore on a real node of its own",
   description: [
-    "Makes a small pretended node in a directory, backs it up to a file store there, damages it, restores it and " +
-      "compares. Needs nothing but a little disk.",
+    "Starts a real Cassandra on free loopback ports in a temporary directory, fills a few tables, backs them up, damages " +
+      "them, restores them and compares every row; then stops the node and deletes everything. Needs Java 17 and, the " +
+      "first time, Maven to fetch Cassandra.",
   ],
   examples: [
     { says: "look and forget", line: "demo" },
-    { says: "keep what was made, to look at the bucket", line: "demo --directory /tmp/esop-demo --keep" },
+    { says: "leave the node running, to go on by hand", line: "demo --directory /tmp/esop-demo --keep" },
   ],
   options,
   build,

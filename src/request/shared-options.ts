@@ -223,6 +223,11 @@ export function cacheDirectory(given: string | undefined, context: RequestContex
 }
 
 export function buildStorageOptions(values: Values<typeof storageOptions>): StorageOptions {
+  if (values.kmsKeyId !== undefined && values.storageLocation.protocol === "file") {
+    throw new AppError("usage", "a file store cannot encrypt with a KMS key", {
+      hint: "leave out --kms-key-id (and AWS_KMS_KEY_ID), or store to s3://",
+    });
+  }
   return { storageLocation: values.storageLocation, ...buildStoreOptions(values) };
 }
 

@@ -9,7 +9,7 @@
  * asks for a node that is up again. A journal makes the swap resumable; tables that are not restored are not touched,
  * and neither are their unflushed writes.
  */
-import { readdir, rename, stat } from "node:fs/promises";
+import { readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { editConfig, findInCommitLog, listSSTables, listTableDirectories } from "../cassandra/cassandra.ts";
 import { AppError, fileError, systemErrorCode } from "../errors.ts";
@@ -18,6 +18,7 @@ import {
   deviceOf,
   existingDirectories,
   existingParent,
+  filesBelow,
   freeBytes,
   type Owner,
   ownerToKeep,
@@ -40,9 +41,13 @@ export async function restoreInPlace(run: RestoreRun, stopped: StoppedNode): Pro
   const places = await findPlaces(run, stopped.dataDirectories);
   const [first] = places;
   if (first === undefined) throw new AppError("internal", "no data directory to restore into");
-  const journalPath = join(first.root, "journal.json");
+  const journalPath = join(first.root, journalFile);
   const journal = await readJournal(journalPath, parseSwapJournal);
+  await refuseUnfinished(places, run.backup.text);
+  const touchNothing = request.dryRun || request.phase === "init";
   if (journal !== undefined && !journal.done) {
+    const tables = run.selected.map(tableName);
+    if (touchNothing || tables.join() !== journal.tables.join()) throw unfinished(run.backup.text, journal.tables);
     run.log.warn("an earlier run of this restore was interrupted while it replaced files; finishing it");
     return finish(run, stopped, places, journalPath, journal, { fetched: nothing, reused: nothing });
   }
@@ -50,23 +55,23 @@ export async function restoreInPlace(run: RestoreRun, stopped: StoppedNode): Pro
   const wholeSchema = request.restoreSystemKeyspace || request.restoreIntoNewCluster;
   const targets = await findTargets(run.selected, stopped.dataDirectories, wholeSchema, signal);
   const commitLog = await treatCommitLog(run, stopped, targets, wholeSchema);
+  if (journal !== undefined && !touchNothing) await keepFormerRestore(places);
   const wanted = await assignPlaces(run, stopped, places, targets);
   const files = [...wanted.values()].flat();
   const options = fetchOptions(run, await ownerOf(stopped));
-  const missing = await missingFiles(files, { ...options, touchNothing: request.dryRun || request.phase === "init" });
+  const missing = await missingFiles(files, { ...options, touchNothing });
   for (const place of places) {
     const below = missing.filter(({ path }) => path.startsWith(`${place.root}/`));
     await checkSpace(place.root, bytesOf(below));
   }
-  if (request.dryRun || request.phase === "init")
-    return { fetched: count(missing), reused: count(files, missing), next: [] };
+  if (touchNothing) return { fetched: count(missing), reused: count(files, missing), next: [] };
   if (request.noDownloadData && missing.length > 0) {
     throw new AppError("not-found", `${missing.length} files are not downloaded yet`, {
       hint: "leave out --restoration-no-download-data",
     });
   }
-  if (journal !== undefined) await keepFormerRestore(places);
   const report = await fetchFiles(files, missing, options);
+  await unstageOthers(places, files);
   const swap = await planSwap(places, targets, {
     stopped,
     commitLog,
@@ -75,6 +80,8 @@ export async function restoreInPlace(run: RestoreRun, stopped: StoppedNode): Pro
   await writeJournal(journalPath, swap);
   return finish(run, stopped, places, journalPath, swap, report);
 }
+
+const journalFile = "journal.json";
 
 const nothing = { files: 0, bytes: 0 } as const;
 
@@ -85,6 +92,35 @@ function count(files: readonly WantedFile[], without: readonly WantedFile[] = []
 function fetchOptions(run: RestoreRun, owner: Owner | undefined) {
   const { repository, request, rateLimit, progress, signal } = run;
   return { repository, connections: request.concurrentConnections, rateLimit, progress, signal, owner };
+}
+
+function tableName({ keyspace, table }: { readonly keyspace: string; readonly table: string }): string {
+  return `${keyspace}.${table}`;
+}
+
+function unfinished(backup: string, tables: readonly string[]): AppError {
+  const shown = tables.length > 5 ? `${tables.length} tables` : tables.join(", ");
+  return new AppError("node-state", `a restore of ${shown} from ${backup} was interrupted while it replaced files`, {
+    hint: "run that restore again first, with the same --snapshot-tag and --entities: it finishes what it began",
+  });
+}
+
+/** Another backup's restore that stopped half way has left files in its journal's care; it must be finished first. */
+async function refuseUnfinished(places: readonly Place[], backup: string): Promise<void> {
+  const parent = dirname(places[0]?.root ?? "");
+  for (const other of await readdir(parent).catch(() => [])) {
+    if (other === backup) continue;
+    const journal = await readJournal(join(parent, other, journalFile), parseSwapJournal);
+    if (journal !== undefined && !journal.done) throw unfinished(other, journal.tables);
+  }
+}
+
+/** What an earlier run staged for other tables, or did not finish to download, must not go into the node. */
+async function unstageOthers(places: readonly Place[], files: readonly WantedFile[]): Promise<void> {
+  const wanted = new Set(files.map(({ path }) => path));
+  for (const { staged } of places) {
+    for (const path of await filesBelow(staged)) if (!wanted.has(path)) await rm(path);
+  }
 }
 
 /** The owner of Cassandra's files: that of the first data directory, or of the parent it will be made in. */
@@ -253,7 +289,7 @@ export async function cleanUpInPlace(run: RestoreRun, operationMode: string | un
     );
   }
   const places = await findPlaces(run, run.dataDirectories);
-  const journal = await readJournal(join(places[0]?.root ?? "", "journal.json"), parseSwapJournal);
+  const journal = await readJournal(join(places[0]?.root ?? "", journalFile), parseSwapJournal);
   if (journal === undefined || !journal.done) {
     throw new AppError("node-state", `there is no finished IN_PLACE restore of ${run.backup.text} to clean up`, {
       hint:

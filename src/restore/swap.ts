@@ -35,6 +35,8 @@ export type CommitLogTreatment =
  */
 export interface SwapJournal {
   readonly done: boolean;
+  /** "ks.table" of every table that is restored. */
+  readonly tables: readonly string[];
   /** Files to set aside: from, to. All of them before anything staged is moved in. */
   readonly aside: readonly (readonly [from: string, to: string])[];
   /** Set once every file of `aside` is away: from then on, a file at such a place is a restored one. */
@@ -80,6 +82,7 @@ export async function planSwap(
   }
   return {
     done: false,
+    tables: targets.map(({ keyspace, table }) => `${keyspace}.${table}`),
     aside,
     asideDone: false,
     commitLogDirectory,
@@ -124,7 +127,10 @@ export function parseSwapJournal(value: unknown): SwapJournal | undefined {
 
 function isSwapJournal(value: unknown): value is SwapJournal {
   if (typeof value !== "object" || value === null) return false;
-  const { done, aside, asideDone, commitLogDirectory, mask, originals } = { ...value } as Record<string, unknown>;
+  const { done, tables, aside, asideDone, commitLogDirectory, mask, originals } = { ...value } as Record<
+    string,
+    unknown
+  >;
   const texts = (list: unknown) => Array.isArray(list) && list.every((item) => typeof item === "string");
   if (typeof mask !== "object" || mask === null) return false;
   const { segments, wanted, foreign } = { ...mask } as Record<string, unknown>;
@@ -135,7 +141,7 @@ function isSwapJournal(value: unknown): value is SwapJournal {
     typeof originals === "string" &&
     Array.isArray(aside) &&
     aside.every((pair) => texts(pair) && pair.length === 2) &&
-    [segments, wanted, foreign].every(texts)
+    [tables, segments, wanted, foreign].every(texts)
   );
 }
 

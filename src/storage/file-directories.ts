@@ -113,7 +113,8 @@ export class BucketDirectories {
 
   /** From the first directory below the bucket down to the given one. */
   #chain(directory: string): string[] {
-    if (!`${directory}/`.startsWith(`${this.#bucket}/`)) throw new AppError("internal", `${directory} is not in ${this.#bucket}`);
+    if (!`${directory}/`.startsWith(`${this.#bucket}/`))
+      throw new AppError("internal", `${directory} is not in ${this.#bucket}`);
     const chain: string[] = [];
     for (let link = directory; link !== this.#bucket; link = dirname(link)) chain.unshift(link);
     return chain;

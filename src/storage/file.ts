@@ -186,12 +186,13 @@ class FileStorage implements Storage {
   async #canLookBelow(prefix: string): Promise<boolean> {
     const folder = prefix.slice(0, Math.max(0, prefix.lastIndexOf("/")));
     await stat(this.#bucket);
+    if (isReserved(folder)) return false;
     return folder === "" || (isKey(folder) && this.#directories.isPlain(join(this.#bucket, folder)));
   }
 
   #pathOf(key: string): string {
     checkKey(key);
-    if (key === temporaryName || key.startsWith(`${temporaryName}/`)) {
+    if (isReserved(key)) {
       throw new AppError("usage", `'${key}' is not an object key: ${temporaryName} is kept for objects in the making`);
     }
     return join(this.#bucket, key);
@@ -213,6 +214,10 @@ class FileStorage implements Storage {
     if (isAppError(error) || (error instanceof Error && error.name === "AbortError")) return toAppError(error);
     return fileError(error, doing);
   }
+}
+
+function isReserved(key: string): boolean {
+  return key === temporaryName || key.startsWith(`${temporaryName}/`);
 }
 
 /** Writes the source into the file and onto the disk; fails with `corrupt` where it is not as long as it said. */

@@ -16,9 +16,13 @@ export interface SampleTables {
 
 const rowsPerStage = 200;
 
-export async function createSampleTables(node: CassandraNode): Promise<SampleTables> {
+/** `sai`: whether to have a storage-attached index where the version knows them; by default yes. */
+export async function createSampleTables(
+  node: CassandraNode,
+  options: { readonly sai?: boolean } = {},
+): Promise<SampleTables> {
   const keyspace = await node.keyspace();
-  const sai = node.sandbox.version === "5.0";
+  const sai = (options.sai ?? true) && node.sandbox.version === "5.0";
   const run = (query: string, parameters: readonly unknown[] = []) =>
     node.cql.execute(query.replaceAll("KS.", `${keyspace}.`), parameters, { prepare: parameters.length > 0 });
   for (const statement of statements) await run(statement);

@@ -3,10 +3,11 @@ import { connectNode } from "../../cassandra/cassandra.ts";
 import type { BackupRequest } from "../../request/request.ts";
 import { formatBytes, formatDuration } from "../../units.ts";
 import type { Command, CommandContext } from "../command.ts";
-import { openRequestedStorage } from "../open.ts";
+import { openRequestedStorage, refuseGlobal } from "../open.ts";
 
 export const backupCommand: Command<BackupRequest> = {
   async run(request, context) {
+    refuseGlobal(request);
     const { clock, log, output, signal } = context;
     const storage = await openRequestedStorage(request, context, request.dryRun);
     try {

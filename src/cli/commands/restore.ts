@@ -3,10 +3,11 @@ import type { RestoreRequest } from "../../request/request.ts";
 import { type RestoreReport, restore } from "../../restore/restore.ts";
 import { formatBytes, formatDuration } from "../../units.ts";
 import type { Command } from "../command.ts";
-import { openRequestedStorage } from "../open.ts";
+import { openRequestedStorage, refuseGlobal } from "../open.ts";
 
 export const restoreCommand: Command<RestoreRequest> = {
   async run(request, context) {
+    refuseGlobal(request);
     const { clock, log, output, signal } = context;
     const storage = await openRequestedStorage(request, context, true);
     try {

@@ -1,0 +1,57 @@
+/** Runs a program and measures it from outside: wall time, processor time and peak memory of the process. */
+import { spawn } from "node:child_process";
+import { readFile } from "node:fs/promises";
+
+export interface Measurement {
+  readonly wallMs: number;
+  /** User and system time. */
+  readonly cpuMs: number;
+  readonly peakBytes: number;
+  readonly stdout: string;
+}
+
+const samplingMs = 5;
+/** What /proc counts processor time in; the same on every Linux that Node runs on. */
+const tickMs = 10;
+
+export interface MeasureOptions {
+  readonly cwd?: string;
+}
+
+/** Throws with what the program said when it does not end with 0. Linux only. */
+export async function measure(command: readonly string[], options: MeasureOptions = {}): Promise<Measurement> {
+  const [program = "", ...parameters] = command;
+  const started = performance.now();
+  const child = spawn(program, parameters, { ...options, stdio: ["ignore", "pipe", "pipe"] });
+  let [stdout, stderr] = ["", ""];
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    stderr += text;
+  });
+  let peakBytes = 0;
+  let cpuMs = 0;
+  const sample = async () => {
+    const [status, stat] = await Promise.all([
+      readFile(`/proc/${child.pid}/status`, "utf8").catch(() => ""),
+      readFile(`/proc/${child.pid}/stat`, "utf8").catch(() => ""),
+    ]);
+    peakBytes = Math.max(peakBytes, Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0) * 1024);
+    // Behind the name in parentheses: state is field 3, user and system time are fields 14 and 15.
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    cpuMs = Math.max(cpuMs, (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * tickMs);
+  };
+  const timer = setInterval(() => void sample(), samplingMs);
+  try {
+    const status = await new Promise<number | null>((resolve, reject) => {
+      child.once("error", reject);
+      child.once("close", resolve);
+    });
+    const wallMs = performance.now() - started;
+    if (status !== 0) throw new Error(`${command.join(" ")} ended with ${status}: ${stdout}${stderr}`);
+    return { wallMs, cpuMs, peakBytes, stdout };
+  } finally {
+    clearInterval(timer);
+  }
+}

@@ -1,0 +1,46 @@
+import { type DemoReport, type DemoStep, type KeptDemo, runDemo } from "../../demo/demo.ts";
+import type { DemoRequest } from "../../request/request.ts";
+import { formatDuration } from "../../units.ts";
+import type { Command } from "../command.ts";
+import { openRequestedStorage } from "../open.ts";
+
+export const demoCommand: Command<DemoRequest> = {
+  async run(request, context) {
+    const { clock, log, output, signal, environment } = context;
+    let number = 0;
+    const report = await runDemo(request, {
+      clock,
+      log,
+      signal,
+      environment,
+      openStorage: (storageRequest, readOnly) => openRequestedStorage(storageRequest, context, readOnly),
+      onStep: (step) => {
+        number += 1;
+        output.result({ type: "demo-step", ...step }, describeStep(number, step));
+      },
+    });
+    output.result({ type: "demo", ...report }, () => describe(report));
+  },
+};
+
+const titleWidth = 76;
+
+function describeStep(number: number, { title, durationMs, command, details }: DemoStep): string {
+  const head = `${String(number).padStart(2)}  ${title.padEnd(titleWidth)}${formatDuration(durationMs).padStart(8)}`;
+  const shown =
+    command === undefined ? [] : command.split("\n").map((line, index) => `${index === 0 ? "$ " : "  "}${line}`);
+  return [head, ...[...shown, ...details].map((line) => `    ${line}`), "", ""].join("\n");
+}
+
+function describe({ version, rows, tables, durationMs, kept }: DemoReport): string {
+  const sentence = `all ${rows} rows of ${tables} tables are back, on a real Cassandra ${version}, in ${formatDuration(durationMs)}`;
+  if (kept === undefined) return `${sentence}\nthe node is stopped and everything the demo made is deleted`;
+  return `${sentence}\n${describeKept(kept)}`;
+}
+
+function describeKept({ pid, address, cqlPort, jmxPort, directory, next }: KeptDemo): string {
+  return [
+    `the node runs on: process ${pid}, CQL on ${address}:${cqlPort}, JMX on 127.0.0.1:${jmxPort}, directory ${directory}`,
+    ...next.flatMap(({ says, command }) => ["", `# ${says}`, command]),
+  ].join("\n");
+}

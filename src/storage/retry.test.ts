@@ -1,0 +1,189 @@
+import { describe, expect, test } from "vitest";
+import { ManualClock } from "../../test/harness/manual-clock.ts";
+import { bytesSource, collect, sampleBytes, toArray } from "../../test/harness/sample-bytes.ts";
+import { AppError } from "../errors.ts";
+import { silentLogger } from "../log.ts";
+import { type FaultyStorage, faultyStorage, type PlannedFault } from "./faulty.ts";
+import { memoryStorage } from "./memory.ts";
+import { withRetries } from "./retry.ts";
+import type { ByteRange, Storage } from "./storage.ts";
+
+const before = { kind: "before" } as const;
+const after = { kind: "after" } as const;
+
+/** A store with planned faults and retries whose waits are noted, and end at once. */
+function retrying(plans: readonly PlannedFault[], options: { random?: number; maxAttempts?: number } = {}) {
+  const waitsMs: number[] = [];
+  const clock = Object.assign(new ManualClock(), {
+    sleep: async (ms: number) => {
+      waitsMs.push(ms);
+    },
+  });
+  const memory = memoryStorage({ clock });
+  const faulty: FaultyStorage = faultyStorage(memory, plans);
+  const storage: Storage = withRetries(faulty, {
+    clock,
+    random: () => options.random ?? 1,
+    log: silentLogger,
+    maxAttempts: options.maxAttempts ?? 5,
+  });
+  return { memory, faulty, storage, waitsMs };
+}
+
+describe("which failures are tried again", () => {
+  test("retryable ones, after waits that double, up to the last try", async () => {
+    const failing = retrying([{ method: "stat", times: 5, fault: before }]);
+    await expect(failing.storage.stat("k")).rejects.toMatchObject({ code: "storage" });
+    expect(failing.waitsMs).toEqual([200, 400, 800, 1600]);
+    failing.faulty.assertAllHit();
+    const recovering = retrying([{ method: "stat", times: 4, fault: before }], { random: 0.5 });
+    expect(await recovering.storage.stat("k")).toBeUndefined();
+    expect(recovering.waitsMs).toEqual([100, 200, 400, 800]);
+  });
+
+  test("waits are bounded", async () => {
+    const { storage, waitsMs } = retrying([{ method: "stat", times: 14, fault: before }], { maxAttempts: 15 });
+    await storage.stat("k");
+    expect(Math.max(...waitsMs)).toBe(20_000);
+  });
+
+  test("no others", async () => {
+    for (const error of [new AppError("unauthorized", "no"), new AppError("storage", "no", { retryable: false })]) {
+      const { storage, waitsMs } = retrying([{ method: "children", fault: { kind: "before", error } }]);
+      await expect(storage.children("")).rejects.toBe(error);
+      expect(waitsMs).toEqual([]);
+    }
+  });
+
+  test("every call is", async () => {
+    const methods = ["bucketExists", "createBucket", "stat", "children", "get", "put", "refresh", "delete"] as const;
+    const { storage, faulty, waitsMs } = retrying(
+      [...methods, "list" as const].map((method) => ({ method, fault: before })),
+    );
+    await storage.createBucket();
+    expect(await storage.bucketExists()).toBe(true);
+    await storage.put("d/k", bytesSource(Buffer.from("x")));
+    await storage.refresh("d/k");
+    expect(await storage.stat("d/k")).toMatchObject({ sizeBytes: 1 });
+    expect(await storage.children("")).toEqual(["d"]);
+    expect(await toArray(storage.list(""))).toHaveLength(1);
+    expect((await collect(await storage.get("d/k"))).toString()).toBe("x");
+    expect(await storage.delete(["d/k"])).toEqual({ failed: [] });
+    faulty.assertAllHit();
+    expect(waitsMs).toHaveLength(9);
+  });
+
+  test("an abort ends the waiting", async () => {
+    const clock = new ManualClock();
+    const stop = new AbortController();
+    const faulty = faultyStorage(memoryStorage({ clock }), [{ method: "stat", fault: before }]);
+    const storage = withRetries(faulty, { clock, random: () => 1, log: silentLogger, maxAttempts: 5 });
+    const failed = expect(storage.stat("k", { signal: stop.signal })).rejects.toMatchObject({ code: "cancelled" });
+    await clock.advance(100);
+    expect(clock.sleeping).toBe(1);
+    stop.abort();
+    await failed;
+  });
+});
+
+describe("what trying again means", () => {
+  test("a put reads its source anew", async () => {
+    const { storage, memory, faulty } = retrying([{ method: "put", fault: { kind: "cut", after: 50_000 } }]);
+    const bytes = sampleBytes(100_000);
+    const source = bytesSource(bytes);
+    await storage.put("k", source);
+    expect(source.opened).toBe(2);
+    expect((await collect(await memory.get("k"))).equals(bytes)).toBe(true);
+    faulty.assertAllHit();
+  });
+
+  test.each([
+    [undefined, 0],
+    [{ start: 1_000, end: 150_000 }, 1_000],
+  ])("a read of %o that breaks goes on where it stopped", async (range, start) => {
+    const plans = [40_000, 70_000].map((after): PlannedFault => ({ method: "get", fault: { kind: "cut", after } }));
+    const { storage, memory, faulty, waitsMs } = retrying(plans);
+    const bytes = sampleBytes(200_000);
+    await memory.put("k", bytesSource(bytes));
+    const asked: (ByteRange | undefined)[] = [];
+    const get = faulty.get.bind(faulty);
+    Object.assign(faulty, {
+      get: (key: string, options?: { range?: ByteRange }) => {
+        asked.push(options?.range);
+        return get(key, options);
+      },
+    });
+    const read = await collect(await storage.get("k", range === undefined ? {} : { range }));
+    expect(read.equals(bytes.subarray(range?.start, range?.end))).toBe(true);
+    expect(asked.map((one) => one?.start ?? 0)).toEqual([start, start + 40_000, start + 110_000]);
+    expect(waitsMs).toEqual([200, 200]);
+    faulty.assertAllHit();
+  });
+
+  test("a read that gets nowhere gives up", async () => {
+    const { storage, memory, waitsMs } = retrying([{ method: "get", times: 99, fault: { kind: "cut", after: 0 } }]);
+    await memory.put("k", bytesSource(sampleBytes(100)));
+    const stream = await storage.get("k");
+    await expect(collect(stream)).rejects.toMatchObject({ code: "storage" });
+    expect(waitsMs).toHaveLength(4);
+  });
+
+  test("a listing that breaks gives each object once", async () => {
+    const { storage, memory, faulty } = retrying(
+      [3, 5].map((after) => ({ method: "list", fault: { kind: "cut", after } })),
+    );
+    const keys = ["a", "b", "c", "d", "e", "f", "g"];
+    for (const key of keys) await memory.put(key, bytesSource(Buffer.from(key)));
+    expect((await toArray(storage.list(""))).map(({ key }) => key)).toEqual(keys);
+    faulty.assertAllHit();
+  });
+
+  test("a delete tries again only what failed and may succeed, and tells what did not", async () => {
+    const calls: string[][] = [];
+    const permanent = new AppError("unauthorized", "held");
+    const passing = new AppError("storage", "try later");
+    const memory = memoryStorage({ clock: new ManualClock() });
+    const picky: Storage = {
+      ...memory,
+      delete: async (keys) => {
+        calls.push([...keys]);
+        const held = keys.includes("held") ? [{ key: "held", error: permanent }] : [];
+        const slow = calls.length < 3 && keys.includes("slow") ? [{ key: "slow", error: passing }] : [];
+        const never = keys.includes("never") ? [{ key: "never", error: passing }] : [];
+        return { failed: [...held, ...slow, ...never] };
+      },
+    };
+    const clock = Object.assign(new ManualClock(), { sleep: async () => undefined });
+    const storage = withRetries(picky, { clock, random: () => 1, log: silentLogger, maxAttempts: 4 });
+    expect(await storage.delete(["a", "held", "slow", "never"])).toEqual({
+      failed: [
+        { key: "held", error: permanent },
+        { key: "never", error: passing },
+      ],
+    });
+    expect(calls).toEqual([["a", "held", "slow", "never"], ["slow", "never"], ["slow", "never"], ["never"]]);
+  });
+});
+
+describe("a put if absent whose first answer was lost", () => {
+  test("has won when its own bytes are there", async () => {
+    const { storage, faulty } = retrying([{ method: "put", fault: after }]);
+    const info = await storage.put("lock", bytesSource(Buffer.from("mine")), { ifAbsent: true });
+    expect(info).toMatchObject({ key: "lock", sizeBytes: 4 });
+    faulty.assertAllHit();
+  });
+
+  test("has lost when another's are", async () => {
+    const { storage, memory } = retrying([{ method: "put", fault: before }]);
+    await memory.put("lock", bytesSource(Buffer.from("hers")));
+    const put = storage.put("lock", bytesSource(Buffer.from("mine")), { ifAbsent: true });
+    await expect(put).rejects.toMatchObject({ code: "already-exists" });
+  });
+
+  test("has lost at once when nothing was in doubt, even to equal bytes", async () => {
+    const { storage, memory } = retrying([]);
+    await memory.put("lock", bytesSource(Buffer.from("same")));
+    const put = storage.put("lock", bytesSource(Buffer.from("same")), { ifAbsent: true });
+    await expect(put).rejects.toMatchObject({ code: "already-exists" });
+  });
+});

@@ -29,6 +29,7 @@ export default defineConfig({
         test: {
           name: "integration",
           include: ["test/integration/**/*.test.ts", "test/compat/**/*.test.ts"],
+          globalSetup: ["test/harness/run-directory.ts"],
           pool: "forks",
           isolate: false,
           fileParallelism: false,

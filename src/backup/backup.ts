@@ -15,16 +15,7 @@ import { AppError, isAppError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { holdExclusively } from "../operation/operation.ts";
 import type { Progress } from "../progress.ts";
-import {
-  type BackupName,
-  backupName,
-  dataPrefix,
-  type Manifest,
-  type ManifestEntry,
-  type ManifestTable,
-  NodeRepository,
-  type TopologyFile,
-} from "../repository/repository.ts";
+import { backupName, dataPrefix, NodeRepository, type TopologyFile } from "../repository/repository.ts";
 import {
   type BackupRequest,
   completeLocation,
@@ -38,6 +29,7 @@ import { checkMode, type ExpectedTables, expectedTables } from "./check-node.ts"
 import { HashRecord } from "./hash-record.ts";
 import { knownObjects } from "./known-hashes.ts";
 import { type LocalTable, readLocalTables } from "./local-files.ts";
+import { newManifest } from "./new-manifest.ts";
 import { type BackupPlan, type PlannedFile, planBackup } from "./plan.ts";
 import { clearLeftovers, snapshotName, withSnapshot } from "./snapshot.ts";
 
@@ -117,7 +109,7 @@ export async function backup(request: BackupRequest, dependencies: BackupDepende
     const plan = await makePlan(tables, run);
     const hashes = await sendMissing(plan, run);
     const refreshed = await renewOld(plan, hashes, run);
-    await repository.writeManifest(name, manifestOf(plan, hashes, name, facts), signal);
+    await repository.writeManifest(name, newManifest(plan, hashes, name, facts), signal);
     if (request.uploadClusterTopology) await repository.writeTopology(name, await topologyOf(run, takenMs), signal);
     return { sent: plan.send, kept: plan.keep, refreshed, tables: tables.length };
   });
@@ -271,37 +263,6 @@ async function renewOld(plan: BackupPlan, hashes: Map<string, string | null>, ru
     { signal },
   );
   return old.length;
-}
-
-function manifestOf(
-  plan: BackupPlan,
-  hashes: ReadonlyMap<string, string | null>,
-  name: BackupName,
-  facts: NodeFacts,
-): Manifest {
-  const keyspaces: Record<string, { tables: Record<string, ManifestTable> }> = {};
-  for (const { table, files } of plan.tables) {
-    const sstables: Record<string, ManifestEntry[]> = {};
-    for (const { baseName, objectKey, local, hash } of files) {
-      const entry = {
-        objectKey,
-        type: "FILE",
-        size: local.sizeBytes,
-        hash: hashes.get(objectKey) ?? hash ?? null,
-      } as const;
-      sstables[baseName] = [...(sstables[baseName] ?? []), entry];
-    }
-    keyspaces[table.keyspace] ??= { tables: {} };
-    const tables = keyspaces[table.keyspace]?.tables;
-    const schema = table.schema === undefined ? {} : { schemaContent: table.schema };
-    if (tables !== undefined) tables[table.table] = { sstables, id: table.tableId, ...schema };
-  }
-  return {
-    snapshot: { name: name.text, keyspaces },
-    tokens: facts.tokens,
-    schemaVersion: facts.schemaVersion,
-    size: plan.send.bytes + plan.keep.bytes,
-  };
 }
 
 async function topologyOf({ node, facts, signal }: Run, timestamp: number): Promise<TopologyFile> {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { body, int, lz4, mutation, mutationsIn, of, segment } from "../../test/harness/commit-log.ts";
 import { sampleBytes } from "../../test/harness/sample-bytes.ts";
 import { temporaryDirectory } from "../../test/harness/temporary-directory.ts";
 import { findInCommitLog, listSegments, maskTables } from "./commit-log.ts";
@@ -10,79 +11,6 @@ import { findInCommitLog, listSegments, maskTables } from "./commit-log.ts";
 const id = (digit: string) => digit.repeat(32);
 const [mine, other, third] = [id("a"), id("b"), id("c")];
 const wanted = { wanted: new Set([mine]), foreign: new Set<string>() };
-const lz4 = '{"compressionClass":"LZ4Compressor","compressionParameters":null}';
-
-function int(...values: readonly number[]): Buffer {
-  const bytes = Buffer.alloc(4 * values.length);
-  for (const [n, value] of values.entries()) bytes.writeInt32BE(value | 0, 4 * n);
-  return bytes;
-}
-
-/** A mutation's body: the number of updates, then each table's id and content. */
-function body(...updates: readonly { readonly table: string; readonly content: Uint8Array }[]): Buffer {
-  const parts = updates.flatMap(({ table, content }) => [Buffer.from(table, "hex"), content]);
-  return Buffer.concat([Buffer.from([updates.length]), ...parts]);
-}
-
-const of = (table: string, length = 20, seed = 1) => ({ table, content: sampleBytes(length, seed) });
-
-function mutation(content: Uint8Array): Buffer {
-  const size = int(content.length);
-  return Buffer.concat([size, int(crc32(size)), content, int(crc32(content, crc32(size)))]);
-}
-
-interface SegmentParts {
-  readonly sections?: readonly (readonly Uint8Array[])[];
-  readonly parameters?: string;
-  /** Zeros up to this many bytes behind the last section, as Cassandra preallocates them. */
-  readonly spare?: number;
-}
-
-const segmentId = [418, 2_019_432_150] as const;
-
-/** A segment file of format version 7, byte by byte as section 1 of its description has it. */
-function segment({ sections = [], parameters = "{}", spare = 100 }: SegmentParts): Buffer {
-  const [high, low] = segmentId;
-  const json = Buffer.from(parameters);
-  const length = Buffer.from([json.length >> 8, json.length & 255]);
-  const crc = crc32(json, crc32(int(7, low, high, json.length)));
-  const parts: Uint8Array[] = [int(7, high, low), length, json, int(crc)];
-  let offset = 18 + json.length;
-  for (const mutations of sections) {
-    const payload = Buffer.concat(mutations);
-    const end = offset + 8 + payload.length;
-    parts.push(int(end, crc32(int(low, high, offset))), payload);
-    offset = end;
-  }
-  return Buffer.concat([...parts, Buffer.alloc(spare)]);
-}
-
-interface Found {
-  readonly position: number;
-  readonly table: string;
-  readonly body: Buffer;
-}
-
-/** Reads a segment as Cassandra does, checksums included. */
-function mutationsIn(bytes: Buffer): Found[] {
-  const found: Found[] = [];
-  const [high, low] = segmentId;
-  for (let marker = 18 + bytes.readUInt16BE(12); marker + 8 <= bytes.length; ) {
-    const end = bytes.readInt32BE(marker);
-    if (end === 0) break;
-    expect(bytes.readInt32BE(marker + 4)).toBe(crc32(int(low, high, marker)) | 0);
-    for (let at = marker + 8; at < end; ) {
-      const size = bytes.readInt32BE(at);
-      const content = bytes.subarray(at + 8, at + 8 + size);
-      expect(bytes.readInt32BE(at + 4)).toBe(crc32(int(size)) | 0);
-      expect(bytes.readInt32BE(at + 8 + size)).toBe(crc32(content, crc32(int(size))) | 0);
-      at += size + 12;
-      found.push({ position: at, table: content.toString("hex", 1, 17), body: content });
-    }
-    marker = end;
-  }
-  return found;
-}
 
 const tableArbitrary = fc.constantFrom(mine, other, third);
 const single = fc

@@ -5,8 +5,7 @@
  */
 import { join } from "node:path";
 import { backup } from "../backup/backup.ts";
-import { connectNode } from "../cassandra/connect.ts";
-import type { CassandraNode, NodeFacts } from "../cassandra/node.ts";
+import { type CassandraNode, connectNode, type NodeFacts } from "../cassandra/cassandra.ts";
 import type { Clock } from "../clock.ts";
 import { AppError, throwIfAborted, toAppError } from "../errors.ts";
 import type { Logger } from "../log.ts";
@@ -338,7 +337,7 @@ function keep(sandbox: Sandbox, { path }: Workplace, location: string): KeptDemo
         says: "bring one table back",
         command: commandLine("restore", { ...both, "snapshot-tag": "monday", entities: `${shopKeyspace}.orders` }),
       },
-      { says: "stop the node and forget it all", command: `kill ${pid} && rm -r ${path}` },
+      { says: "stop the node and forget it all", command: `kill -9 ${pid} && rm -r ${path}` },
     ],
   };
 }

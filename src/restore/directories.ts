@@ -1,4 +1,4 @@
-import { chown, mkdir, readdir, rename, rm, rmdir, stat, statfs } from "node:fs/promises";
+import { chown, lstat, mkdir, readdir, rename, rm, rmdir, stat, statfs } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { AppError, fileError, systemErrorCode } from "../errors.ts";
 import { formatBytes } from "../units.ts";
@@ -64,8 +64,17 @@ export async function checkSpace(path: string, bytes: number): Promise<void> {
   );
 }
 
-/** Renames a file into a directory that exists; a file that is no longer there was moved by an earlier run. */
+/**
+ * Renames a file into a directory that exists; a file that is no longer there was moved by an earlier run. Replaces
+ * nothing: throws `already-exists`.
+ */
 export async function moveFile(from: string, to: string): Promise<void> {
+  const [source, target] = [await lstat(from).catch(() => undefined), await lstat(to).catch(() => undefined)];
+  if (source !== undefined && target !== undefined) {
+    throw new AppError("already-exists", `cannot move ${from} to ${to}: there is a file of that name`, {
+      hint: "something wrote to these directories meanwhile; move that file away and run the same command again",
+    });
+  }
   try {
     await rename(from, to);
   } catch (error) {

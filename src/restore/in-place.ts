@@ -29,7 +29,15 @@ import { bytesOf, type FetchReport, fetchFiles, missingFiles, type WantedFile } 
 import { readJournal, writeJournal } from "./journal.ts";
 import type { RestoreRun } from "./restore.ts";
 import type { StoppedNode } from "./stopped-node.ts";
-import { type CommitLogTreatment, type Place, parseSwapJournal, planSwap, runSwap, type SwapJournal } from "./swap.ts";
+import {
+  type CommitLogTreatment,
+  outsidePlaces,
+  type Place,
+  parseSwapJournal,
+  planSwap,
+  runSwap,
+  type SwapJournal,
+} from "./swap.ts";
 import { findTargets, type StoppedTable } from "./target-directories.ts";
 
 export interface InPlaceReport extends FetchReport {
@@ -300,5 +308,6 @@ export async function cleanUpInPlace(run: RestoreRun, operationMode: string | un
     for (const former of await formerRestores(root)) await removeRestoreDirectory(former);
     await removeRestoreDirectory(root);
   }
+  for (const outside of outsidePlaces(places, journal)) await removeRestoreDirectory(outside);
   return { fetched: nothing, reused: nothing, next: [] };
 }

@@ -98,11 +98,14 @@ async function prepare(run: RestoreRun, node: CassandraNode, facts: NodeFacts): 
       hint: "stop the node and restore IN_PLACE",
     });
   }
-  const staging = join(request.importSourceDir ?? (await defaultStaging(firstDirectory)), backup.text);
+  const staging =
+    request.importSourceDir === undefined
+      ? join(await defaultStaging(firstDirectory), `live-${backup.text}`)
+      : join(request.importSourceDir, backup.text);
   const tables: LiveTable[] = [];
   for (const table of selected) {
     const { keyspace, table: name } = table.target;
-    if (!(await node.tables(keyspace, { signal })).includes(name)) throw noTarget(table);
+    if (!(await node.tables(keyspace, { signal })).includes(name)) throw noTarget(table, backup.text);
     const seenByNode = await node.dataPaths(keyspace, name, { signal });
     const livePaths = seenByNode.map((path) => localPath(path, facts.dataDirectories, dataDirectories));
     const stagingPath = join(staging, "files", table.keyspace, `${table.table}-${table.content.id}`);
@@ -111,7 +114,11 @@ async function prepare(run: RestoreRun, node: CassandraNode, facts: NodeFacts): 
   return { ...run, node, facts, tables, staging, owner: await ownerToKeep(firstDirectory) };
 }
 
-/** Beside the first data directory if that is the same file system, so that links can be made; else below it. */
+/**
+ * Where downloads go by default; a directory of its own there, apart from what an in-place restore of the same backup may
+ * still keep aside. Beside the first data directory if that is the same file system, so that
+ * links can be made; else below it.
+ */
 async function defaultStaging(dataDirectory: string): Promise<string> {
   const beside = join(dirname(dataDirectory), restoreDirectory);
   return (await deviceOf(beside)) === (await deviceOf(dataDirectory)) ? beside : join(dataDirectory, restoreDirectory);
@@ -124,9 +131,10 @@ function localPath(path: string, seenByNode: readonly string[], seenHere: readon
   return there === undefined || here === undefined ? path : here + path.slice(there.length);
 }
 
-function noTarget({ keyspace, table, target, content }: SelectedTable): AppError {
+function noTarget({ keyspace, table, target, content }: SelectedTable, backup: string): AppError {
   const renamed = keyspace !== target.keyspace || table !== target.table;
-  const made = content.schemaContent === undefined ? "" : "; `esop list --schema` of the backup shows its statement";
+  const asked = `esop list --schema ${backup} --entities ${keyspace}.${table}`;
+  const made = content.schemaContent === undefined ? "" : `; \`${asked}\` prints its statement`;
   return new AppError("not-found", `table '${target.keyspace}.${target.table}' does not exist on this node`, {
     hint: `create it${renamed ? ` with the columns of ${keyspace}.${table}` : " as it was"} and run the same command again${made}`,
   });
@@ -198,7 +206,8 @@ function parseLiveJournal(value: unknown): LiveJournal | undefined {
   return { before: Object.fromEntries(tables) };
 }
 
-const journalFile = "journal.json";
+/** Not the name of an in-place restore's journal, which may lie in a directory beside. */
+const journalFile = "live-journal.json";
 
 async function truncateSnapshots({ livePaths, target }: LiveTable): Promise<string[]> {
   const names = new Set<string>();

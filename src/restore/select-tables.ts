@@ -42,9 +42,9 @@ function checkNamed(request: RestoreRequest, manifest: Manifest): void {
   const named = entities.kind === "all" ? [] : entities.kind === "keyspaces" ? entities.keyspaces : entities.tables;
   for (const entity of named) {
     const keyspace = typeof entity === "string" ? entity : entity.keyspace;
-    const content = keyspaces[keyspace];
+    const content = Object.hasOwn(keyspaces, keyspace) ? keyspaces[keyspace] : undefined;
     if (content === undefined) throw missing(`keyspace '${keyspace}'`, Object.keys(keyspaces));
-    if (typeof entity !== "string" && content.tables[entity.table] === undefined) {
+    if (typeof entity !== "string" && !Object.hasOwn(content.tables, entity.table)) {
       throw missing(`table '${keyspace}.${entity.table}'`, Object.keys(content.tables));
     }
     if (isSystemKeyspace(keyspace) && !flaggedKeyspaces(request).has(keyspace)) {

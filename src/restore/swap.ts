@@ -1,5 +1,5 @@
 import { readdir, readFile, rm, stat } from "node:fs/promises";
-import { basename, dirname, join, relative } from "node:path";
+import { basename, dirname, join, relative, sep } from "node:path";
 import { appearanceRank, listSegments, maskTables, parseComponentName } from "../cassandra/cassandra.ts";
 import { AppError, fileError, systemErrorCode } from "../errors.ts";
 import { replaceFile, syncDirectory } from "../transfer/transfer.ts";
@@ -91,13 +91,26 @@ export async function planSwap(
   };
 }
 
-/** Where files of `folder` can be moved to by renaming: the first place's root, or beside the folder itself. */
+/**
+ * Where files of `folder` can be moved to by renaming: a new directory in the first place's root, or beside the folder
+ * itself, where an earlier restore may have left some.
+ */
 async function besides(folder: string, { root }: Place, name: string): Promise<string> {
   const device = async (path: string) => (await stat(path).catch(() => undefined))?.dev;
   const [ours, theirs] = [await device(dirname(dirname(root))), await device(folder)];
-  return theirs === undefined || ours === theirs
-    ? join(root, name)
-    : join(folder, "..", restoreDirectory, basename(root), name);
+  const same = theirs === undefined || ours === theirs;
+  const wanted = join(same ? root : join(folder, "..", restoreDirectory, basename(root)), name);
+  for (let free = wanted, number = 1; ; free = `${wanted}.${number++}`) {
+    if ((await stat(free).catch(() => undefined)) === undefined) return free;
+  }
+}
+
+/** The directories outside the places' that hold what the swap set aside. */
+export function outsidePlaces(places: readonly Place[], { aside, originals }: SwapJournal): readonly string[] {
+  const inside = (path: string) => places.some(({ root }) => path.startsWith(root + sep));
+  const files = aside.map(([, to]) => to).filter((to) => !inside(to));
+  const outside = [...files.map((to) => dirname(dirname(to))), ...(inside(originals) ? [] : [dirname(originals)])];
+  return [...new Set(outside)].filter((path) => basename(dirname(path)) === restoreDirectory);
 }
 
 async function plainFiles(directory: string): Promise<string[]> {

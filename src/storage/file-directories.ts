@@ -90,7 +90,7 @@ export class BucketDirectories {
         for (const link of this.#chain(directory)) this.#known.delete(link);
       }
     }
-    await this.#sync.sync(directory);
+    await this.#syncIfThere(directory);
   }
 
   /** Removes the directory and its parents as far as they are empty, then makes the removals durable. */
@@ -106,8 +106,13 @@ export class BucketDirectories {
         break;
       }
     }
-    await this.#sync.sync(survivor).catch((error: unknown) => {
-      if (!(error instanceof AppError && error.code === "not-found")) throw error;
+    await this.#syncIfThere(survivor);
+  }
+
+  /** A directory that is gone has been emptied by others since, and they answer for that. */
+  async #syncIfThere(directory: string): Promise<void> {
+    await this.#sync.sync(directory).catch((error: unknown) => {
+      if (!isAbsence(error)) throw error;
     });
   }
 

@@ -21,7 +21,8 @@ export { type BucketLocation, type OpenOptions, openStorage, type StoreProtocol 
 export { syncDirectory } from "./sync-directory.ts";
 
 /**
- * Bytes in order; the consumer's pace is the producer's. Chunks may be reused by no one: each is the consumer's own.
+ * Bytes in order; the consumer's pace is the producer's. Each chunk is the consumer's own, unless it asked for transient
+ * ones ({@link ReadOptions}).
  * Iterate it once, to the end or to a `break`: that is what lets go of the file or connection behind it.
  */
 export type ByteStream = AsyncIterable<Uint8Array>;

@@ -4,19 +4,26 @@ import { fileError, systemErrorCode } from "../errors.ts";
 /** Makes the names in a directory durable: files made, renamed or removed there before the call survive a power cut. */
 export async function syncDirectory(path: string): Promise<void> {
   try {
+    await sync(path);
+  } catch (error) {
+    throw fileError(error, `sync the directory ${path}`);
+  }
+}
+
+/** Fails with the system's error. */
+async function sync(path: string): Promise<void> {
+  try {
     await using handle = await open(path, "r");
     await handle.sync();
   } catch (error) {
     // Some file systems cannot sync a directory and say so; there is nothing more to be had from them.
-    if (!["EINVAL", "ENOTSUP", "EBADF"].includes(systemErrorCode(error) ?? "")) {
-      throw fileError(error, `sync the directory ${path}`);
-    }
+    if (!["EINVAL", "ENOTSUP", "EBADF"].includes(systemErrorCode(error) ?? "")) throw error;
   }
 }
 
 /**
  * syncDirectory for many at once: calls for one directory that arrive while it is being synced share the next sync,
- * since the one under way may have begun before their change.
+ * since the one under way may have begun before their change. Fails with the system's errors.
  */
 export class SharedDirectorySync {
   readonly #running = new Map<string, Promise<void>>();
@@ -38,7 +45,7 @@ export class SharedDirectorySync {
   }
 
   #run(path: string): Promise<void> {
-    const run = syncDirectory(path).finally(() => this.#running.delete(path));
+    const run = sync(path).finally(() => this.#running.delete(path));
     this.#running.set(path, run);
     return run;
   }

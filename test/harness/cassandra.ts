@@ -3,11 +3,10 @@
  * for the same kind, which is what makes them fast. All files of the project run in one process (vitest.config.ts).
  */
 import { randomUUID } from "node:crypto";
-import { rmSync } from "node:fs";
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
-import { homedir, tmpdir } from "node:os";
+import { mkdir, rm } from "node:fs/promises";
+import { homedir } from "node:os";
 import { join } from "node:path";
-import { onTestFinished } from "vitest";
+import { inject, onTestFinished } from "vitest";
 import {
   type CassandraVersion,
   type CqlSession,
@@ -16,6 +15,7 @@ import {
   type Sandbox,
   type SandboxOptions,
 } from "../../src/sandbox/sandbox.ts";
+import type {} from "./run-directory.ts";
 
 /** What makes two nodes different; tests that ask for the same get the same node. */
 export type NodeKind = { readonly version: CassandraVersion } & Pick<
@@ -67,9 +67,13 @@ export async function freshNode(kind: NodeKind): Promise<CassandraNode & AsyncDi
   });
 }
 
+/** Stops whichever node runs, for a test that starts one by other means. */
+export async function stopNodes(): Promise<void> {
+  await running?.stop();
+}
+
 const shared = new Map<string, CassandraNode>();
 let running: CassandraNode | undefined;
-let root: string | undefined;
 let keyspaces = 0;
 
 async function createNode(kind: NodeKind, directory: string): Promise<CassandraNode> {
@@ -138,17 +142,13 @@ class OneNode implements CassandraNode {
 }
 
 async function directoryFor(purpose: string): Promise<string> {
-  root ??= await mkdtemp(join(tmpdir(), "esop-integration-"));
-  const directory = join(root, `${purpose}-${randomUUID().slice(0, 8)}`);
+  const directory = join(inject("runDirectory"), `${purpose}-${randomUUID().slice(0, 8)}`);
   await mkdir(directory);
   return directory;
 }
 
-/** The runner ends its worker with SIGTERM, which runs no exit handler: the node and the directories end here. */
+/** The runner ends its worker with SIGTERM, which runs no exit handler: the node ends here, and at once. */
 process.once("SIGTERM", () => {
-  const end = () => {
-    if (root !== undefined) rmSync(root, { recursive: true, force: true, maxRetries: 3 });
-    process.kill(process.pid, "SIGKILL");
-  };
+  const end = () => process.kill(process.pid, "SIGKILL");
   (running?.sandbox.stop("KILL") ?? Promise.resolve()).then(end, end);
 });

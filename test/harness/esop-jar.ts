@@ -6,24 +6,26 @@ import { spawn } from "node:child_process";
 import { mkdir, mkdtemp, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { prepareCassandra } from "../../src/sandbox/sandbox.ts";
-import { cacheDirectory } from "./cassandra.ts";
+import { type CassandraNode, cacheDirectory } from "./cassandra.ts";
 
 export interface EsopJarRun {
   readonly status: number | null;
+  readonly stdout: string;
   /** Standard output and error together. */
   readonly output: string;
-  readonly stdout: string;
 }
 
 const version = "3.0.1";
 const artifact = `com.instaclustr:esop:${version}`;
 const copyGoal = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy";
 const fetchDeadlineMs = 10 * 60_000;
+/** Its own waits make a backup or a restore phase take 10 to 20 s. */
 const callDeadlineMs = 60_000;
 
-/** Runs the jar to its end, whatever its exit status. */
+/** Runs the jar to its end, whatever its exit status. It wants `--name=value`, not `--name value`. */
 export async function esopJar(...parameters: readonly string[]): Promise<EsopJarRun> {
-  const jar = await (prepared ??= prepareJar());
+  prepared ??= prepareJar();
+  const jar = await prepared;
   const { java } = await prepareCassandra("5.0", cacheDirectory(), { environment: process.env });
   return run(java, ["-XX:TieredStopAtLevel=1", "-Xmx256m", "-jar", jar, ...parameters], callDeadlineMs);
 }
@@ -35,9 +37,50 @@ export async function esopJarOk(...parameters: readonly string[]): Promise<EsopJ
   throw new Error(`Esop ${parameters.join(" ")} ended with ${result.status}: ${result.output}`);
 }
 
+export interface JarBackup {
+  readonly name: string;
+  readonly files: number;
+  readonly size: number;
+  readonly reclaimableSpace: number;
+}
+
+/** The backups it lists at a location, newest first; throws when it fails. */
+export async function jarList(location: string, cacheDirectory: string): Promise<readonly JarBackup[]> {
+  const command = ["list", "--json", `--storage-location=${location}`, `--cache-dir=${cacheDirectory}`];
+  const { stdout } = await esopJarOk(...command);
+  const { reports }: { readonly reports: readonly JarBackup[] } = JSON.parse(stdout);
+  return reports;
+}
+
+export function jarBackup(
+  { sandbox }: CassandraNode,
+  location: string,
+  tag: string,
+  ...more: readonly string[]
+): Promise<EsopJarRun> {
+  const where = [`--storage-location=${location}`, `--jmx-service=127.0.0.1:${sandbox.jmxPort}`];
+  return esopJarOk("backup", ...where, `--snapshot-tag=${tag}`, ...dataDirectories(sandbox), ...more);
+}
+
+/** What its restore must be told of the node; it wants a Cassandra directory even where the data directories are given. */
+export function jarRestoreCommand(
+  { sandbox }: CassandraNode,
+  location: string,
+  tag: string,
+  ...more: readonly string[]
+): string[] {
+  const where = [`--storage-location=${location}`, `--jmx-service=127.0.0.1:${sandbox.jmxPort}`];
+  const directories = [`--cassandra-dir=${sandbox.directory}`, `--config-directory=${sandbox.configDirectory}`];
+  return ["restore", ...where, `--snapshot-tag=${tag}`, ...directories, ...dataDirectories(sandbox), ...more];
+}
+
+function dataDirectories({ dataDirectories }: CassandraNode["sandbox"]): string[] {
+  return dataDirectories.map((directory) => `--data-dir=${directory}`);
+}
+
 let prepared: Promise<string> | undefined;
 
-/** The path of the jar; it appears in the cache complete or not at all. */
+/** The path of the jar, which appears in the cache complete or not at all. */
 async function prepareJar(): Promise<string> {
   const home = join(cacheDirectory(), "esop-java", version);
   const jar = join(home, `esop-${version}.jar`);
@@ -58,7 +101,7 @@ async function prepareJar(): Promise<string> {
 
 function run(program: string, parameters: readonly string[], deadlineMs: number): Promise<EsopJarRun> {
   const child = spawn(program, parameters, { stdio: ["ignore", "pipe", "pipe"], timeout: deadlineMs });
-  let [output, stdout] = ["", ""];
+  let [stdout, output] = ["", ""];
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     stdout += text;
     output += text;
@@ -68,6 +111,6 @@ function run(program: string, parameters: readonly string[], deadlineMs: number)
   });
   return new Promise((resolve, reject) => {
     child.once("error", reject);
-    child.once("close", (status) => resolve({ status, output, stdout }));
+    child.once("close", (status) => resolve({ status, stdout, output }));
   });
 }

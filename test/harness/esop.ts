@@ -13,19 +13,29 @@ export interface EsopRun {
 
 const main = join(import.meta.dirname, "../../src/main.ts");
 
+export interface RunningEsop {
+  kill(signal: NodeJS.Signals): boolean;
+  /** `listener` hears standard output as it comes. */
+  onOutput(listener: (text: string) => void): void;
+}
+
 export interface EsopOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Called with the process as soon as it runs. */
-  readonly onStart?: (child: { readonly kill: (signal: NodeJS.Signals) => boolean }) => void;
+  readonly onStart?: (child: RunningEsop) => void;
 }
 
 /** Runs `esop` to its end, whatever its exit status. */
 export async function esop(parameters: readonly string[], options: EsopOptions = {}): Promise<EsopRun> {
   const environment = { ...process.env, NO_COLOR: "1", ...options.environment };
   const child = spawn(process.execPath, [main, ...parameters], { env: environment, stdio: ["ignore", "pipe", "pipe"] });
-  options.onStart?.(child);
+  child.stdout.setEncoding("utf8");
+  options.onStart?.({
+    kill: (signal) => child.kill(signal),
+    onOutput: (listener) => child.stdout.on("data", listener),
+  });
   let [stdout, stderr] = ["", ""];
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+  child.stdout.on("data", (text: string) => {
     stdout += text;
   });
   child.stderr.setEncoding("utf8").on("data", (text: string) => {

@@ -16,7 +16,7 @@ export class SampleNode {
   readonly storage: Storage;
   readonly repository: NodeRepository;
 
-  constructor(storage: Storage, datacenter = "dc1", node = randomUUID()) {
+  constructor(storage: Storage, datacenter = "dc1", node: string = randomUUID()) {
     this.storage = storage;
     this.repository = new NodeRepository(storage, { cluster: "c", datacenter, node }, quietLog);
   }

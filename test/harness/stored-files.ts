@@ -14,16 +14,19 @@ export interface StoredFile {
 export async function storedFiles(nodeDirectory: string): Promise<ReadonlyMap<string, StoredFile>> {
   const files = new Map<string, StoredFile>();
   const data = join(nodeDirectory, "data");
-  for (const entry of await readdir(data, { recursive: true, withFileTypes: true }).catch(() => [])) {
+  for (const entry of await readdir(data, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;
     const path = join(entry.parentPath, entry.name);
     const { ino, mtimeMs } = await stat(path);
-    const sha256 = createHash("sha256")
-      .update(await readFile(path))
-      .digest("hex");
-    files.set(relative(nodeDirectory, path), { inode: ino, modifiedMs: mtimeMs, sha256 });
+    files.set(relative(nodeDirectory, path), { inode: ino, modifiedMs: mtimeMs, sha256: await sha256Of(path) });
   }
   return files;
+}
+
+export async function sha256Of(path: string): Promise<string> {
+  return createHash("sha256")
+    .update(await readFile(path))
+    .digest("hex");
 }
 
 /** The manifest of the one backup under that tag. */

@@ -1,9 +1,17 @@
-import { type ListedBackup, type ListedNode, listBackups } from "../../catalog/catalog.ts";
+import {
+  type BackupSchema,
+  type ListedBackup,
+  type ListedNode,
+  listBackups,
+  readSchema,
+} from "../../catalog/catalog.ts";
 import type { ListRequest } from "../../request/request.ts";
+import type { Storage } from "../../storage/storage.ts";
 import { replaceFile } from "../../transfer/transfer.ts";
 import { formatBytes, formatInstant } from "../../units.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { openRequestedStorage } from "../open.ts";
+import type { JsonLine } from "../output.ts";
 import { renderTable } from "../table.ts";
 
 export const listCommand: Command<ListRequest> = {
@@ -11,10 +19,11 @@ export const listCommand: Command<ListRequest> = {
     const { log, output, signal } = context;
     const storage = await openRequestedStorage(request, context, true);
     try {
-      const nodes = await listBackups(request, { storage, log, signal });
-      const addresses = request.resolveNodes ? await resolveNodes(request, context) : new Map<string, string>();
-      const json = { type: "list", nodes: nodes.map((node) => jsonOf(node, addresses)) };
-      const text = () => describe(nodes, request, addresses);
+      const { schemaOf } = request;
+      const { json, text } =
+        schemaOf === undefined
+          ? await answerList(request, context, storage)
+          : answerSchema(await readSchema({ ...request, schemaOf }, { storage, log, signal }));
       if (request.toFile === undefined) output.result(json, text);
       else await replaceFile(request.toFile, `${request.json ? JSON.stringify(json) : text()}\n`);
     } finally {
@@ -22,6 +31,35 @@ export const listCommand: Command<ListRequest> = {
     }
   },
 };
+
+interface Answer {
+  readonly json: JsonLine;
+  text(): string;
+}
+
+async function answerList(request: ListRequest, context: CommandContext, storage: Storage): Promise<Answer> {
+  const { log, signal } = context;
+  const nodes = await listBackups(request, { storage, log, signal });
+  const addresses = request.resolveNodes ? await resolveNodes(request, context) : new Map<string, string>();
+  return {
+    json: { type: "list", nodes: nodes.map((node) => jsonOf(node, addresses)) },
+    text: () => describe(nodes, request, addresses),
+  };
+}
+
+/** What cqlsh takes as it is: what is said beside the statements is comment. */
+function answerSchema({ backup, tables }: BackupSchema): Answer {
+  const parts = tables.map(({ keyspace, table, cql }) =>
+    cql === undefined
+      ? `-- ${keyspace}.${table}: the backup has no statement of it`
+      : `-- ${keyspace}.${table}\n${cql.trim()}`,
+  );
+  const keyspaces = [...new Set(tables.map(({ keyspace }) => keyspace))].join(", ");
+  return {
+    json: { type: "schema", backup, tables },
+    text: () => [`-- backup ${backup}; needs the keyspaces ${keyspaces}`, ...parts].join("\n\n"),
+  };
+}
 
 /** Addresses by host ID, as a running node of the cluster knows them. */
 async function resolveNodes({ jmx }: ListRequest, { signal }: CommandContext): Promise<ReadonlyMap<string, string>> {

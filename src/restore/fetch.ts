@@ -19,6 +19,8 @@ export interface FetchOptions {
   readonly repository: NodeRepository;
   readonly owner: Owner | undefined;
   readonly connections: number;
+  /** Check content by the manifest's hashes; else only sizes. */
+  readonly verify: boolean;
   readonly rateLimit: RateLimit;
   readonly progress: Progress;
   readonly signal: AbortSignal;
@@ -41,10 +43,14 @@ async function sizeOf(path: string): Promise<number | undefined> {
 }
 
 /** Whether the file at `path` is what the manifest says; without a hash there, its size has to do. */
-export async function holds(path: string, { size, hash }: ManifestEntry, signal: AbortSignal): Promise<boolean> {
+async function holds(
+  path: string,
+  { size, hash }: ManifestEntry,
+  { verify, signal }: Pick<FetchOptions, "verify" | "signal">,
+): Promise<boolean> {
   const found = await sizeOf(path);
   if (found === undefined || (size !== undefined && found !== size)) return false;
-  const algorithm = hashAlgorithmOf(hash);
+  const algorithm = verify ? hashAlgorithmOf(hash) : "NONE";
   return algorithm === "NONE" ? size !== undefined : (await hashFile(path, algorithm, { signal })) === hash;
 }
 
@@ -62,8 +68,8 @@ export async function missingFiles(
     files,
     options.connections,
     async (file, signal) => {
-      if (await holds(file.path, file.entry, signal)) return;
-      if (file.candidate !== undefined && (await holds(file.candidate, file.entry, signal))) {
+      if (await holds(file.path, file.entry, { ...options, signal })) return;
+      if (file.candidate !== undefined && (await holds(file.candidate, file.entry, { ...options, signal }))) {
         if (options.touchNothing === true) return;
         await makeDirectory(dirname(file.path), options.owner);
         await rm(file.path, { force: true });
@@ -88,7 +94,7 @@ export async function fetchFiles(
   missing: readonly WantedFile[],
   options: FetchOptions,
 ): Promise<FetchReport> {
-  const { repository, progress, owner, connections, rateLimit, signal } = options;
+  const { repository, progress, owner, connections, rateLimit, verify, signal } = options;
   const directories = new Set(files.map(({ path }) => dirname(path)));
   for (const directory of directories) await makeDirectory(directory, owner);
   const largestFirst = missing.toSorted((a, b) => (b.entry.size ?? 0) - (a.entry.size ?? 0));
@@ -99,7 +105,8 @@ export async function fetchFiles(
       largestFirst,
       connections,
       async ({ entry, path }, signal) => {
-        const moved = await fetchFile(repository, entry, path, {
+        const checked = verify ? entry : { ...entry, hash: null };
+        const moved = await fetchFile(repository, checked, path, {
           rateLimit,
           signal,
           onBytes: (moved) => progress.add(moved),

@@ -99,7 +99,15 @@ function count(files: readonly WantedFile[], without: readonly WantedFile[] = []
 
 function fetchOptions(run: RestoreRun, owner: Owner | undefined) {
   const { repository, request, rateLimit, progress, signal } = run;
-  return { repository, connections: request.concurrentConnections, rateLimit, progress, signal, owner };
+  return {
+    repository,
+    connections: request.concurrentConnections,
+    verify: request.hashAlgorithm !== "NONE",
+    rateLimit,
+    progress,
+    signal,
+    owner,
+  };
 }
 
 function tableName({ keyspace, table }: { readonly keyspace: string; readonly table: string }): string {

@@ -86,7 +86,15 @@ export async function restoreLive(
 
 function fetchOptions(restore: LiveRestore) {
   const { repository, request, rateLimit, progress, signal, owner } = restore;
-  return { repository, connections: request.concurrentConnections, rateLimit, progress, signal, owner };
+  return {
+    repository,
+    connections: request.concurrentConnections,
+    verify: request.hashAlgorithm !== "NONE",
+    rateLimit,
+    progress,
+    signal,
+    owner,
+  };
 }
 
 async function prepare(run: RestoreRun, node: CassandraNode, facts: NodeFacts): Promise<LiveRestore> {

@@ -8,6 +8,7 @@ import type { Clock } from "../clock.ts";
 import { type RateLimit, unlimited, withDeadline } from "../concurrency/concurrency.ts";
 import { AppError } from "../errors.ts";
 import type { Logger } from "../log.ts";
+import { holdExclusively } from "../operation/operation.ts";
 import type { Progress } from "../progress.ts";
 import {
   type BackupName,
@@ -87,10 +88,18 @@ async function carryOut(
 ): Promise<FetchReport & Pick<RestoreReport, "next">> {
   const { request } = run;
   if (strategy !== "IN_PLACE" && node !== undefined && facts !== undefined) {
+    await using _hold = await holdNode(facts.hostId);
     return { ...(await restoreLive(run, node, facts, { strategy, phase: request.phase })), next: [] };
   }
   if (request.phase === "cleanup") return cleanUpInPlace(run, facts?.operationMode);
-  return restoreInPlace(run, await stoppedNode(request));
+  const stopped = await stoppedNode(request);
+  await using _hold = await holdNode(stopped.commitLogDirectory);
+  return await restoreInPlace(run, stopped);
+}
+
+/** Two restores of one node at a time would take each other's files for their own. */
+function holdNode(node: string): Promise<AsyncDisposable> {
+  return holdExclusively(`esop/restore/${node}`, "another restore of this node is running on this machine");
 }
 
 /** The strategy asked for, if the node's state allows it; else the one that fits the state, said aloud. */

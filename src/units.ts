@@ -48,7 +48,9 @@ export function parseDuration(text: string): number {
   const found = timeUnits.filter(([name]) => name.startsWith(exact));
   const [only] = found;
   if (match === null || only === undefined || found.length > 1 || !Number.isSafeInteger(amount * only[1])) {
-    throw new AppError("usage", `'${text}' is not a duration`, { hint: "write a number and a unit: 14d, 36hours, 5min" });
+    throw new AppError("usage", `'${text}' is not a duration`, {
+      hint: "write a number and a unit: 14d, 36hours, 5min",
+    });
   }
   return amount * only[1];
 }

@@ -234,7 +234,10 @@ export function checkStrategy(request: RestoreRequest, strategy: RestoreStrategy
     refuse(given(request.importSourceDir, "--import-source-dir"), "is for HARDLINKS and IMPORT");
     refuse(given(request.rename[0], "--rename"), "is for HARDLINKS and IMPORT");
     const phase = request.phase === "init" || request.phase === "cleanup" ? undefined : request.phase;
-    refuse(given(phase, `--restoration-phase-type ${phase}`), "is for HARDLINKS and IMPORT, IN_PLACE has only init and cleanup");
+    refuse(
+      given(phase, `--restoration-phase-type ${phase}`),
+      "is for HARDLINKS and IMPORT, IN_PLACE has only init and cleanup",
+    );
     return;
   }
   if (strategy === "HARDLINKS") refuse(importing, "is for IMPORT, HARDLINKS has nothing like it");

@@ -1,7 +1,10 @@
 import { chown, lstat, mkdir, readdir, rename, rm, rmdir, stat, statfs } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { freeBytes } from "../cassandra/cassandra.ts";
 import { AppError, fileError, systemErrorCode } from "../errors.ts";
 import { formatBytes } from "../units.ts";
+
+export { deviceOf, existingParent, freeBytes } from "../cassandra/cassandra.ts";
 
 /** Whose files Cassandra's are; what a restore writes must be theirs too, or the node cannot read it. */
 export interface Owner {
@@ -25,30 +28,6 @@ export async function makeDirectory(path: string, owner: Owner | undefined): Pro
   } catch (error) {
     throw fileError(error, `make directory ${path}`);
   }
-}
-
-/** The path itself, or its nearest parent that exists. */
-export async function existingParent(path: string): Promise<string> {
-  for (let candidate = path; ; candidate = dirname(candidate)) {
-    try {
-      await stat(candidate);
-      return candidate;
-    } catch (error) {
-      const code = systemErrorCode(error);
-      if ((code !== "ENOENT" && code !== "ENOTDIR") || candidate === dirname(candidate))
-        throw fileError(error, `read ${path}`);
-    }
-  }
-}
-
-/** The file system a path is or will be on. */
-export async function deviceOf(path: string): Promise<number> {
-  return (await stat(await existingParent(path))).dev;
-}
-
-export async function freeBytes(path: string): Promise<number> {
-  const { bavail, bsize } = await statfs(await existingParent(path));
-  return bavail * bsize;
 }
 
 /** Throws `no-space` unless the file system of `path` has room for `bytes`. */

@@ -40,7 +40,9 @@ async function othersOf(node: CassandraNode, tables: readonly string[]) {
 describe.each(kinds)("IN_PLACE of one table, Cassandra $version", (kind) => {
   it("after a crash brings no newer write of it back and loses none of the others", async () => {
     const { node, operator, restored, beside, far, expected } = await prepare(kind);
-    await node.cql.execute("INSERT INTO system_auth.roles (role, can_login, is_superuser) VALUES (?, true, false)", [keyspaceOf(beside)]);
+    await node.cql.execute("INSERT INTO system_auth.roles (role, can_login, is_superuser) VALUES (?, true, false)", [
+      keyspaceOf(beside),
+    ]);
     await node.cql.execute(`DELETE FROM ${restored} WHERE k = 7`);
     for (const table of [restored, beside, far]) await fill(node.cql, table, 50, 150, "newer");
     const others = await othersOf(node, [beside, far]);

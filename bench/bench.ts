@@ -10,7 +10,6 @@ import { parseArgs } from "node:util";
 import { CassandraNode, withGeneration } from "../src/cassandra/cassandra.ts";
 import { connectJmx, parseServiceUrl } from "../src/jmx/jmx.ts";
 import { type CqlSession, connectCql, createSandbox, type Sandbox } from "../src/sandbox/sandbox.ts";
-import { esopJar } from "../test/harness/esop-jar.ts";
 import { type Measurement, measure } from "./measure.ts";
 import { type Row, report } from "./report.ts";
 import { writeSyntheticBackups } from "./synthetic.ts";
@@ -124,14 +123,14 @@ async function startUp({ rows }: Bench): Promise<void> {
 
 async function jar(...parameters: readonly string[]): Promise<Measurement | undefined> {
   if (values["no-jar"]) return undefined;
-  return measure(["java", "-jar", await esopJar(cacheDirectory), ...parameters]);
+  return measure(["java", "-jar", join(cacheDirectory, "esop-java/3.0.1/esop-3.0.1.jar"), ...parameters]);
 }
 
 async function backups(bench: Bench, cql: CqlSession, node: CassandraNode): Promise<void> {
   const { directory, sandbox, rows } = bench;
   const jmx = `127.0.0.1:${sandbox.jmxPort}`;
   const live = await tableDirectory(sandbox);
-  const one = (tag: string) => ["--entities", "bench", "--snapshot-tag", tag, "--jmx-service", jmx];
+  const one = (tag: string) => ["--entities=bench", `--snapshot-tag=${tag}`, `--jmx-service=${jmx}`];
   const backup = (tag: string) =>
     ours("backup", "--create-missing-bucket", "--storage-location", locationOf(bench, "ours"), ...one(tag));
   const [dataDirectory = ""] = sandbox.dataDirectories;
@@ -163,8 +162,8 @@ async function snapshotTime(node: CassandraNode): Promise<number> {
 
 async function restores(bench: Bench, cql: CqlSession, node: CassandraNode): Promise<void> {
   const { directory, sandbox, rows } = bench;
-  const jmx = ["--jmx-service", `127.0.0.1:${sandbox.jmxPort}`];
-  const what = ["--entities", "bench", "--snapshot-tag", "first"];
+  const jmx = [`--jmx-service=127.0.0.1:${sandbox.jmxPort}`];
+  const what = ["--entities=bench", "--snapshot-tag=first"];
   const [dataDirectory = ""] = sandbox.dataDirectories;
   const stored = join(directory, "ours", "bucket", "sandbox", "dc1", bench.hostId, "data", "bench");
   await measure(["sync"]);
@@ -204,7 +203,7 @@ async function jarPhases(bench: Bench, what: readonly string[]): Promise<Measure
       ...["restore", `--storage-location=${locationOf(bench, "jar")}`, ...what, "--restoration-strategy-type=IMPORT"],
       ...[`--restoration-phase-type=${phase}`, `--import-source-dir=${join(directory, "jar-import")}`],
       ...[`--data-dir=${dataDirectory}`, `--dd=${join(dataDirectory, "..")}`, `--cd=${sandbox.configDirectory}`],
-      ...["--jmx-service", `127.0.0.1:${sandbox.jmxPort}`],
+      `--jmx-service=127.0.0.1:${sandbox.jmxPort}`,
     );
     if (part === undefined) return undefined;
     total.wallMs += part.wallMs;

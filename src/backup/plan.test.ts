@@ -184,9 +184,15 @@ describe("a component that Cassandra rewrites in place", () => {
     expect(lie).toMatchObject({ action: "send", objectKey: contentKey("Statistics.db", young) });
   });
 
-  it("is sent where nothing is known of the object, or no hash", async () => {
+  it("is read where no manifest names the object, as after a run that was cut short", async () => {
+    const left = await of(old);
+    expect(left).toMatchObject({ action: "keep", objectKey: statistics, hash: sha(old) });
+    expect(left.read).toContain("stored SHA-256");
+    expect(await of(young)).toMatchObject({ action: "send", objectKey: contentKey("Statistics.db", young) });
+  });
+
+  it("is sent where manifests name the object without a hash", async () => {
     for (const known of [
-      undefined,
       { hash: null, trusted: true },
       { hash: undefined, trusted: true },
       { hash: "", trusted: false },

@@ -118,8 +118,12 @@ async function planFile(
 
 /** Whether the stored object of a rewritable component holds the local file's content. */
 async function holdsContentOf(local: LocalFile, key: string, known: KnownObject | undefined, inputs: PlanInputs) {
-  const algorithm = hashAlgorithmOf(known?.hash);
-  if (known === undefined || algorithm === "NONE") return false;
+  if (known === undefined) {
+    // No manifest names the object: a run that was cut short has left it, and nothing else would ever use it.
+    return (await inputs.hashStored(key, "SHA-256")) === (await inputs.hashLocal(local, "SHA-256"));
+  }
+  const algorithm = hashAlgorithmOf(known.hash);
+  if (algorithm === "NONE") return false;
   if ((await inputs.hashLocal(local, algorithm)) !== known.hash) return false;
   return known.trusted || (await inputs.hashStored(key, algorithm)) === known.hash;
 }

@@ -6,6 +6,8 @@
 export const beans = {
   storageService: "org.apache.cassandra.db:type=StorageService",
   storageProxy: "org.apache.cassandra.db:type=StorageProxy",
+  /** Of the virtual machine itself. */
+  runtime: "java.lang:type=Runtime",
   snitch: "org.apache.cassandra.db:type=EndpointSnitchInfo",
   table: (keyspace: string, table: string) => `org.apache.cassandra.db:type=Tables,keyspace=${keyspace},table=${table}`,
   tablesOf: (keyspace: string) => `org.apache.cassandra.db:type=Tables,keyspace=${keyspace},*`,

@@ -117,6 +117,14 @@ export class CassandraNode {
     return text(await this.#connection.getAttribute(beans.storageService, "OperationMode", options), "mode");
   }
 
+  /** What the node's clock says, in milliseconds since 1970: its virtual machine's start and the time since then. */
+  async clockMs(options?: JmxCallOptions): Promise<number> {
+    const values = await this.#connection.getAttributes(beans.runtime, ["StartTime", "Uptime"], options);
+    const [start, uptime] = [values.get("StartTime"), values.get("Uptime")];
+    if (typeof start !== "bigint" || typeof uptime !== "bigint") throw unexpected("start time", start);
+    return Number(start + uptime);
+  }
+
   async health(options?: JmxCallOptions): Promise<ClusterHealth> {
     const names = ["OperationMode", "UnreachableNodes", "JoiningNodes", "LeavingNodes", "MovingNodes"];
     const [service, versions] = await Promise.all([

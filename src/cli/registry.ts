@@ -6,5 +6,6 @@ export const registry: Registry = {
   restore: async () => (await import("./commands/restore.ts")).restoreCommand,
   list: async () => (await import("./commands/list.ts")).listCommand,
   "remove-backup": async () => (await import("./commands/remove-backup.ts")).removeBackupCommand,
+  check: async () => (await import("./commands/check.ts")).checkCommand,
   demo: async () => (await import("./commands/demo.ts")).demoCommand,
 };

@@ -1,12 +1,14 @@
-import { repeatable, toggle, type Values } from "./option.ts";
+import { optional, repeatable, toggle, type Values } from "./option.ts";
 import * as shared from "./shared-options.ts";
 import { directory } from "./values.ts";
 import { defineVerb } from "./verb.ts";
 
-/** Whether a backup would work: the store, the node and its data directories. */
+/** Whether backups and restores would work: the node, its directories and the store. */
 export interface CheckRequest extends shared.StorageOptions {
   /** Empty: asked of the node. */
   readonly dataDirs: readonly string[];
+  /** Where restores would put their downloads. Absent: where they put them by default. */
+  readonly importSourceDir?: string | undefined;
   /** Look at the store only. */
   readonly skipNode: boolean;
   readonly jmx: shared.JmxSettings;
@@ -18,6 +20,11 @@ const options = {
     defaultText: "asked of the node",
     help: "a data directory of the node; may be repeated",
   }),
+  importSourceDir: optional("import-source-dir", directory, {
+    group: "what",
+    defaultText: "beside the data",
+    help: "where restores would put their downloads",
+  }),
   skipNode: toggle("skip-node", { group: "what", help: "check the store only, not the node" }),
   ...shared.storageOptions,
   ...shared.jmxOptions,
@@ -28,16 +35,19 @@ function build(values: Values<typeof options>): CheckRequest {
   return {
     ...shared.buildStorageOptions(values),
     dataDirs: [...new Set(values.dataDirs)],
+    importSourceDir: values.importSourceDir,
     skipNode: values.skipNode,
     jmx: shared.buildJmxSettings(values),
   };
 }
 
 export const checkVerb = defineVerb({
-  summary: "say whether a backup would work: store, node, directories",
+  summary: "prove that this machine can back up and restore: node, directories, store",
   description: [
-    "Reaches the store with the same settings as a backup and writes, reads and deletes one small object; asks the " +
-      "node over JMX what it is; looks whether its data directories can be read. Changes nothing else.",
+    "Asks the node over JMX what it is and whether we may act on it; looks whether its data directories can be read and " +
+      "whether restores have a place for their downloads; reaches the store as a backup does and writes, reads, lists " +
+      "and deletes one small object. Changes nothing else, and leaves nothing.",
+    "Prints a line for each check and ends with the status of the first that failed.",
   ],
   examples: [
     { says: "before the first backup", line: "check --sl s3://backups" },

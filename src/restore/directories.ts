@@ -1,4 +1,4 @@
-import { chown, lstat, mkdir, readdir, rename, rm, rmdir, stat, statfs } from "node:fs/promises";
+import { chown, lstat, mkdir, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { freeBytes } from "../cassandra/cassandra.ts";
 import { AppError, fileError, systemErrorCode } from "../errors.ts";
@@ -49,7 +49,8 @@ export async function checkSpace(path: string, bytes: number): Promise<void> {
  */
 export async function moveFile(from: string, to: string): Promise<void> {
   const [source, target] = [await lstat(from).catch(() => undefined), await lstat(to).catch(() => undefined)];
-  if (source !== undefined && target !== undefined) {
+  if (source === undefined && target !== undefined) return;
+  if (target !== undefined) {
     throw new AppError("already-exists", `cannot move ${from} to ${to}: there is a file of that name`, {
       hint: "something wrote to these directories meanwhile; move that file away and run the same command again",
     });
@@ -57,7 +58,6 @@ export async function moveFile(from: string, to: string): Promise<void> {
   try {
     await rename(from, to);
   } catch (error) {
-    if (systemErrorCode(error) === "ENOENT" && (await stat(to).catch(() => undefined)) !== undefined) return;
     throw fileError(error, `move ${from} to ${to}`);
   }
 }

@@ -12,8 +12,14 @@
  * anything went wrong: nothing is fetched twice, and truncate and import always start over.
  */
 import { rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { type CassandraNode, listSnapshots, type NodeFacts, type TableDirectory } from "../cassandra/cassandra.ts";
+import { join } from "node:path";
+import {
+  type CassandraNode,
+  keepingPlace,
+  listSnapshots,
+  type NodeFacts,
+  type TableDirectory,
+} from "../cassandra/cassandra.ts";
 import { AppError, fileError } from "../errors.ts";
 import { formatBytes } from "../units.ts";
 import {
@@ -106,9 +112,10 @@ async function prepare(run: RestoreRun, node: CassandraNode, facts: NodeFacts): 
       hint: "stop the node and restore IN_PLACE",
     });
   }
+  // Apart from what an in-place restore of the same backup may still keep aside.
   const staging =
     request.importSourceDir === undefined
-      ? join(await defaultStaging(firstDirectory), `live-${backup.text}`)
+      ? join(await keepingPlace(firstDirectory), restoreDirectory, `live-${backup.text}`)
       : join(request.importSourceDir, backup.text);
   const tables: LiveTable[] = [];
   for (const table of selected) {
@@ -120,16 +127,6 @@ async function prepare(run: RestoreRun, node: CassandraNode, facts: NodeFacts): 
     tables.push({ ...table, livePaths, stagingPath });
   }
   return { ...run, node, facts, tables, staging, owner: await ownerToKeep(firstDirectory) };
-}
-
-/**
- * Where downloads go by default; a directory of its own there, apart from what an in-place restore of the same backup may
- * still keep aside. Beside the first data directory if that is the same file system, so that
- * links can be made; else below it.
- */
-async function defaultStaging(dataDirectory: string): Promise<string> {
-  const beside = join(dirname(dataDirectory), restoreDirectory);
-  return (await deviceOf(beside)) === (await deviceOf(dataDirectory)) ? beside : join(dataDirectory, restoreDirectory);
 }
 
 /** A path below one of the node's data directories, as this process sees that directory. */

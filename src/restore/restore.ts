@@ -133,6 +133,11 @@ async function prepare(
   if (!request.skipBucketVerification && !(await storage.bucketExists({ signal }))) {
     throw new AppError("not-found", `there is no ${storage.description}`, { hint: "check --storage-location" });
   }
+  if (request.exactSchemaVersion && request.schemaVersion === undefined && facts === undefined) {
+    throw new AppError("usage", "the node is down, so its schema version cannot be asked for", {
+      hint: "give the one that is meant with --schema-version",
+    });
+  }
   const repository = new NodeRepository(storage, await nodePath(request, facts, storage, signal), log);
   const stored = await repository.listBackups(signal);
   const exact = request.exactSchemaVersion ? facts?.schemaVersion : undefined;

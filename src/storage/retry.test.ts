@@ -5,14 +5,14 @@ import { AppError } from "../errors.ts";
 import { silentLogger } from "../log.ts";
 import { type FaultyStorage, faultyStorage, type PlannedFault } from "./faulty.ts";
 import { memoryStorage } from "./memory.ts";
-import { withRetries } from "./retry.ts";
+import { defaultRetryPolicy, type RetryPolicy, withRetries } from "./retry.ts";
 import type { ByteRange, Storage } from "./storage.ts";
 
 const before = { kind: "before" } as const;
 const after = { kind: "after" } as const;
 
 /** A store with planned faults and retries whose waits are noted, and end at once. */
-function retrying(plans: readonly PlannedFault[], options: { random?: number; maxAttempts?: number } = {}) {
+function retrying(plans: readonly PlannedFault[], options: Partial<RetryPolicy> & { random?: number } = {}) {
   const waitsMs: number[] = [];
   const clock = Object.assign(new ManualClock(), {
     sleep: async (ms: number) => {
@@ -23,9 +23,10 @@ function retrying(plans: readonly PlannedFault[], options: { random?: number; ma
   const faulty: FaultyStorage = faultyStorage(memory, plans);
   const storage: Storage = withRetries(faulty, {
     clock,
-    random: () => options.random ?? 1,
     log: silentLogger,
-    maxAttempts: options.maxAttempts ?? 5,
+    ...defaultRetryPolicy,
+    ...options,
+    random: () => options.random ?? 1,
   });
   return { memory, faulty, storage, waitsMs };
 }
@@ -45,6 +46,24 @@ describe("which failures are tried again", () => {
     const { storage, waitsMs } = retrying([{ method: "stat", times: 14, fault: before }], { maxAttempts: 15 });
     await storage.stat("k");
     expect(Math.max(...waitsMs)).toBe(20_000);
+  });
+
+  test("a linear policy keeps its longest wait, an exponential one doubles it; both take a random part", async () => {
+    const waits = async (policy: Partial<RetryPolicy> & { random?: number }) => {
+      const { storage, waitsMs } = retrying([{ method: "stat", times: 3, fault: before }], policy);
+      await storage.stat("k");
+      return waitsMs;
+    };
+    expect(await waits({ strategy: "linear", intervalMs: 10_000 })).toEqual([10_000, 10_000, 10_000]);
+    expect(await waits({ strategy: "linear", intervalMs: 10_000, random: 0.1 })).toEqual([1000, 1000, 1000]);
+    expect(await waits({ strategy: "exponential", intervalMs: 1000 })).toEqual([1000, 2000, 4000]);
+    expect(await waits({ strategy: "exponential", intervalMs: 60_000 })).toEqual([60_000, 60_000, 60_000]);
+  });
+
+  test("none at all, where one try is all there is", async () => {
+    const { storage, waitsMs } = retrying([{ method: "stat", fault: before }], { maxAttempts: 1 });
+    await expect(storage.stat("k")).rejects.toMatchObject({ code: "storage" });
+    expect(waitsMs).toEqual([]);
   });
 
   test("no others", async () => {
@@ -77,7 +96,7 @@ describe("which failures are tried again", () => {
     const clock = new ManualClock();
     const stop = new AbortController();
     const faulty = faultyStorage(memoryStorage({ clock }), [{ method: "stat", fault: before }]);
-    const storage = withRetries(faulty, { clock, random: () => 1, log: silentLogger, maxAttempts: 5 });
+    const storage = withRetries(faulty, { ...defaultRetryPolicy, clock, random: () => 1, log: silentLogger });
     const failed = expect(storage.stat("k", { signal: stop.signal })).rejects.toMatchObject({ code: "cancelled" });
     await clock.advance(100);
     expect(clock.sleeping).toBe(1);
@@ -154,7 +173,7 @@ describe("what trying again means", () => {
       },
     };
     const clock = Object.assign(new ManualClock(), { sleep: async () => undefined });
-    const storage = withRetries(picky, { clock, random: () => 1, log: silentLogger, maxAttempts: 4 });
+    const storage = withRetries(picky, { ...defaultRetryPolicy, clock, random: () => 1, log: silentLogger, maxAttempts: 4 });
     expect(await storage.delete(["a", "held", "slow", "never"])).toEqual({
       failed: [
         { key: "held", error: permanent },

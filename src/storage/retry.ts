@@ -12,22 +12,32 @@ import type {
   Storage,
 } from "./storage.ts";
 
-export interface RetryOptions {
+/** How often, and how soon, a call that failed is made again. */
+export interface RetryPolicy {
+  /** Tries of one call, the first included. */
+  readonly maxAttempts: number;
+  /** The longest wait before the second try; each wait is a random part of its longest, so that many do not try at once. */
+  readonly intervalMs: number;
+  /** The longest wait stays as it is, or doubles with each try. */
+  readonly strategy: "linear" | "exponential";
+}
+
+export interface RetryOptions extends RetryPolicy {
   readonly clock: Clock;
   /** Uniform in [0, 1), as Math.random. */
   readonly random: () => number;
   readonly log: Logger;
-  /** Tries of one call, the first included. */
-  readonly maxAttempts: number;
 }
 
-const firstDelayMs = 200;
-const maxDelayMs = 20_000;
+/** Where nobody has asked for anything else. */
+export const defaultRetryPolicy: RetryPolicy = { maxAttempts: 5, intervalMs: 200, strategy: "exponential" };
+/** Doubling stops here; an interval that was asked to be longer is kept. */
+const maxDoubledDelayMs = 20_000;
 /** Conditional puts are of small things, such as locks; only up to here is read back what became of one. */
 const maxReadBackBytes = 64 * 1024;
 
 /**
- * Makes calls that failed with a retryable error again: each after a random delay of up to twice the former's longest.
+ * Makes calls that failed with a retryable error again, each after a random delay as the policy has it.
  * A put reads its source anew; a read that breaks midway goes on from where it stopped, with a fresh number of tries,
  * since it got somewhere (whoever reads what may be replaced meanwhile compares a hash); a listing that breaks starts
  * again and leaves out what it has given. Where a put if absent failed without telling whether it took effect, and
@@ -63,7 +73,7 @@ export function withRetries(storage: Storage, options: RetryOptions): Storage {
 }
 
 /** The tries of one call. */
-class Attempts {
+export class Attempts {
   readonly #what: string;
   readonly #signal: AbortSignal | undefined;
   readonly #options: RetryOptions;
@@ -80,10 +90,16 @@ class Attempts {
     throwIfAborted(this.#signal);
     const { clock, random, log, maxAttempts } = this.#options;
     if (!isAppError(error) || !error.retryable || this.#made >= maxAttempts) throw error;
-    const delayMs = random() * Math.min(maxDelayMs, firstDelayMs * 2 ** (this.#made - 1));
+    const delayMs = random() * this.#longestDelayMs();
     log.info(`${this.#what}: ${error.message}; trying again in ${formatDuration(delayMs)}`);
     this.#made += 1;
     await clock.sleep(delayMs, this.#signal);
+  }
+
+  #longestDelayMs(): number {
+    const { intervalMs, strategy } = this.#options;
+    if (strategy === "linear") return intervalMs;
+    return Math.max(intervalMs, Math.min(maxDoubledDelayMs, intervalMs * 2 ** (this.#made - 1)));
   }
 
   /** Something was achieved: the next failure is a first one. */

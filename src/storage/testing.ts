@@ -1,5 +1,5 @@
 /** Stores and wrappers for tests of other folders; nothing that ships imports this. */
 export { type Fault, type FaultyStorage, faultyStorage, type PlannedFault, randomlyFaultyStorage } from "./faulty.ts";
 export { memoryStorage } from "./memory.ts";
-export { withRetries } from "./retry.ts";
+export { defaultRetryPolicy, withRetries } from "./retry.ts";
 export { withLogging, withoutWriting } from "./wrap.ts";

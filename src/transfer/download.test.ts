@@ -7,7 +7,7 @@ import { bytesSource, sampleBytes } from "../../test/harness/sample-bytes.ts";
 import { temporaryDirectory } from "../../test/harness/temporary-directory.ts";
 import { rateLimit } from "../concurrency/concurrency.ts";
 import { silentLogger } from "../log.ts";
-import { faultyStorage, memoryStorage, type PlannedFault, withRetries } from "../storage/testing.ts";
+import { defaultRetryPolicy, faultyStorage, memoryStorage, type PlannedFault, withRetries } from "../storage/testing.ts";
 import { download, partSuffix } from "./transfer.ts";
 
 const bytes = sampleBytes(300_000);
@@ -24,7 +24,7 @@ async function stored(...plans: PlannedFault[]) {
   await memory.put("d/k", bytesSource(bytes));
   const faulty = faultyStorage(memory, plans);
   return {
-    storage: withRetries(faulty, { clock, random: () => 1, log: silentLogger, maxAttempts: 3 }),
+    storage: withRetries(faulty, { ...defaultRetryPolicy, clock, random: () => 1, log: silentLogger, maxAttempts: 3 }),
     faulty,
     target: join(directory.path, "target.db"),
     names: () => readdir(directory.path),

@@ -55,7 +55,7 @@ async function makeHistory(): Promise<History> {
     const report = await operator.backup(tag, ...entities);
     return { report, files: await storedFiles(operator.objectPath("")) };
   };
-  const esop1 = await byEsop("esop1");
+  const esop1 = await byEsop("esop1", "--uploadClusterTopology");
   const ours2 = await byOurs("ours2");
   await tables.write(2);
   const ours3 = await byOurs("ours3");
@@ -124,7 +124,7 @@ describe("a component rewritten in place between two backups of Esop", () => {
     expect(wrong.some((key) => output.includes(key))).toBe(true);
   });
 
-  it("and that ours refuses before anything is touched", async () => {
+  it("makes a backup that ours refuses before anything is touched", async () => {
     const wrong = await wrongEntry();
     await operator.restore("ours3", ...entities);
     const before = await operator.liveFiles(tables.keyspace);
@@ -137,7 +137,7 @@ describe("a component rewritten in place between two backups of Esop", () => {
     await tables.expectRows(2);
   });
 
-  it("goes under a key of its own in our next backup, and nothing else is sent", async () => {
+  it("goes under a key of its own in our next backup, which sends nothing else", async () => {
     const wrong = await wrongEntry();
     const { reports, after } = history;
     expect(reports.ours6).toMatchObject({ sent: { files: wrong.length } });
@@ -159,6 +159,14 @@ describe("ours restores", () => {
     await tables.destroy();
     await operator.restore(tag, ...entities, "--restoration-strategy-type", strategy);
     await tables.expectRows(stages[tag]);
+  });
+
+  it("esop1, finding the node's host ID in Esop's topology file", async () => {
+    const named = operator.location.replace(operator.hostId, node.sandbox.address);
+    const how = ["--storage-location", named, "--resolve-host-id-from-topology", "--dry-run"];
+    const { snapshot } = await manifestOf("esop1");
+    expect(await operator.restore("esop1", ...entities, ...how)).toMatchObject({ backup: snapshot.name });
+    await fails("not-found", operator.restoreCommand("ours3", ...entities, ...how));
   });
 
   it("esop4, whose hashes are CRC-32, IN_PLACE", async () => {

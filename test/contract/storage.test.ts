@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { silentLogger } from "../../src/log.ts";
 import { fileStorage } from "../../src/storage/file.ts";
 import { openStorage, type Storage } from "../../src/storage/storage.ts";
-import { memoryStorage, randomlyFaultyStorage, withRetries } from "../../src/storage/testing.ts";
+import { defaultRetryPolicy, memoryStorage, randomlyFaultyStorage, withRetries } from "../../src/storage/testing.ts";
 import { ManualClock } from "../harness/manual-clock.ts";
 import { seededRandom } from "../harness/sample-bytes.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
@@ -56,6 +56,7 @@ describeStorageContract(`memory that fails at random (seed ${seed}), with retrie
   const random = seededRandom(seed);
   return memoryFixture((storage, clock) =>
     withRetries(randomlyFaultyStorage(storage, { random, rate: 0.3 }), {
+      ...defaultRetryPolicy,
       clock,
       random,
       log: silentLogger,

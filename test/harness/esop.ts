@@ -14,6 +14,7 @@ export interface EsopRun {
 const main = join(import.meta.dirname, "../../src/main.ts");
 
 export interface RunningEsop {
+  readonly pid: number | undefined;
   kill(signal: NodeJS.Signals): boolean;
   /** `listener` hears standard output as it comes. */
   onOutput(listener: (text: string) => void): void;
@@ -31,6 +32,7 @@ export async function esop(parameters: readonly string[], options: EsopOptions =
   const child = spawn(process.execPath, [main, ...parameters], { env: environment, stdio: ["ignore", "pipe", "pipe"] });
   child.stdout.setEncoding("utf8");
   options.onStart?.({
+    pid: child.pid,
     kill: (signal) => child.kill(signal),
     onOutput: (listener) => child.stdout.on("data", listener),
   });

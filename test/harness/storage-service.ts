@@ -17,6 +17,11 @@ export async function rewriteStatistics(node: CassandraNode, keyspace: string, t
   await invoke(node, "mutateSSTableRepairedState", [true, false, keyspace, jmx.list([table])], signature);
 }
 
+/** The node goes on running, and takes no more writes until it is restarted. */
+export async function drain(node: CassandraNode): Promise<void> {
+  await invoke(node, "drain", [], []);
+}
+
 async function invoke(
   { sandbox }: CassandraNode,
   operation: string,

@@ -10,11 +10,11 @@ export interface StoredFile {
   readonly sha256: string;
 }
 
-/** The data objects of the node whose directory is given, by their keys relative to it. */
+/** The data objects below a node's directory, by their keys relative to it; none where the directory is missing. */
 export async function storedFiles(nodeDirectory: string): Promise<ReadonlyMap<string, StoredFile>> {
   const files = new Map<string, StoredFile>();
   const data = join(nodeDirectory, "data");
-  for (const entry of await readdir(data, { recursive: true, withFileTypes: true })) {
+  for (const entry of await readdir(data, { recursive: true, withFileTypes: true }).catch(() => [])) {
     if (!entry.isFile()) continue;
     const path = join(entry.parentPath, entry.name);
     const { ino, mtimeMs } = await stat(path);

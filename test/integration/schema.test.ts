@@ -1,6 +1,7 @@
 /** A table that was dropped comes back by what the backup knows of it: `esop list --schema`, then a restore. */
 import { expect, test } from "vitest";
 import { useCassandra } from "../harness/cassandra.ts";
+import { cqlStatements } from "../harness/document.ts";
 import { esop, esopOk } from "../harness/esop.ts";
 import { createSampleTables } from "../harness/sample-tables.ts";
 
@@ -24,7 +25,7 @@ test.each(["5.0", "4.1", "4.0"] as const)(
     expect(refused.status).toBe(3);
     const [, advised = ""] = /`esop (list --schema \S+) --entities/.exec(refused.stderr) ?? [];
     const schema = await esop([...advised.split(" "), ...where, ...entities]);
-    for (const statement of statementsOf(schema.stdout)) await node.cql.execute(statement);
+    for (const statement of cqlStatements(schema.stdout)) await node.cql.execute(statement);
     expect(await idsOf()).toEqual(ids);
     await esopOk("restore", ...where, ...jmx, ...entities, "--snapshot-tag", "t");
     await tables.expectRows(1);
@@ -36,9 +37,3 @@ test.each(["5.0", "4.1", "4.0"] as const)(
     }
   },
 );
-
-/** As cqlsh splits its input: at semicolons at the end of a line, without comments. */
-function statementsOf(text: string): string[] {
-  const withoutComments = text.replaceAll(/^--.*$/gm, "");
-  return withoutComments.split(/;\s*$/m).filter((statement) => statement.trim() !== "");
-}

@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { type CassandraNode, useCassandra } from "../../harness/cassandra.ts";
 import { runCassandraTool } from "../../harness/cassandra-tool.ts";
 import { createTable, fails, filesBelow, fill, Operator, rowsOf } from "../../harness/operator.ts";
+import { usual } from "./kinds.ts";
 
 /** The live files of a keyspace's tables by their names alone. */
 async function liveContents(operator: Operator, keyspace: string): Promise<Map<string, string>> {
@@ -20,7 +21,7 @@ async function downloaded(operator: Operator, node: CassandraNode, tag: string, 
 
 describe("components that Cassandra rewrote in place between two backups", () => {
   it("go under keys of their own, so that both backups bring back their own content", async () => {
-    const node = await useCassandra({ version: "5.0" });
+    const node = await useCassandra(usual);
     const operator = await Operator.of(node);
     const keyspace = await node.keyspace();
     const table = await createTable(node, keyspace, "repaired", 100);
@@ -143,7 +144,7 @@ describe("damaged objects", () => {
 });
 
 async function backedUp() {
-  const node = await useCassandra({ version: "5.0" });
+  const node = await useCassandra(usual);
   const operator = await Operator.of(node);
   const keyspace = await node.keyspace();
   const table = await createTable(node, keyspace, "t", 100);

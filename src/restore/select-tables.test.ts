@@ -1,0 +1,91 @@
+import { describe, expect, it } from "vitest";
+import { requestOf } from "../../test/harness/request-of.ts";
+import type { Manifest } from "../repository/repository.ts";
+import { isSystemKeyspace, selectTables } from "./select-tables.ts";
+
+const content = { id: "0978d800e67611f19a07dbe54d2f2ac2", sstables: {} };
+
+function manifestOf(...names: readonly string[]): Manifest {
+  const keyspaces = Map.groupBy(names, (name) => name.split(".")[0] ?? "");
+  const entries = [...keyspaces].map(([keyspace, tables]) => {
+    const named = tables.map((name) => [name.split(".")[1] ?? "", content] as const);
+    return [keyspace, { tables: Object.fromEntries(named) }] as const;
+  });
+  return { snapshot: { name: "n", keyspaces: Object.fromEntries(entries) }, tokens: [], schemaVersion: "v", size: 0 };
+}
+
+const whole = manifestOf(
+  "ks.t",
+  "ks.u",
+  "other.t",
+  "system.local",
+  "system_schema.tables",
+  "system_auth.roles",
+  "system_distributed.x",
+  "system_traces.events",
+);
+
+function select(flags: Readonly<Record<string, string | readonly string[]>>, manifest = whole): string[] {
+  const request = requestOf("restore", { "storage-location": "s3://b/c/d/n", "snapshot-tag": "s", ...flags });
+  return selectTables(manifest, request).map(({ keyspace, table, target }) => {
+    const name = `${keyspace}.${table}`;
+    return target.keyspace === keyspace && target.table === table ? name : `${name}=${target.keyspace}.${target.table}`;
+  });
+}
+
+describe("the tables to restore", () => {
+  it("are all but the system's when none are named", () => {
+    expect(select({})).toEqual(["ks.t", "ks.u", "other.t"]);
+  });
+
+  it("are the keyspaces or the tables named", () => {
+    expect(select({ entities: "ks" })).toEqual(["ks.t", "ks.u"]);
+    expect(select({ entities: "ks.u,other.t" })).toEqual(["ks.u", "other.t"]);
+  });
+
+  it("are with system keyspaces where the flags ask for them", () => {
+    expect(select({ "restore-system-auth": "true" })).toEqual(["ks.t", "ks.u", "other.t", "system_auth.roles"]);
+    expect(select({ "restore-into-new-cluster": "true" })).toEqual(["ks.t", "ks.u", "other.t", "system_schema.tables"]);
+    expect(select({ "restore-system-keyspace": "true" })).toHaveLength(8);
+    expect(select({ entities: "ks.t", "restore-system-auth": "true" })).toEqual(["ks.t", "system_auth.roles"]);
+    expect(select({ entities: "system_auth.roles", "restore-system-auth": "true" })).toEqual(["system_auth.roles"]);
+  });
+
+  it("may go by another name", () => {
+    expect(select({ entities: "ks.t,ks.u", rename: ["ks.t=ks.v"] })).toEqual(["ks.t=ks.v", "ks.u"]);
+  });
+});
+
+describe("what cannot be restored is refused", () => {
+  it.each([
+    [{ entities: "nope" }, "not-found", "keyspace 'nope' is not in the backup", "it has ks, other"],
+    [{ entities: "ks.nope" }, "not-found", "table 'ks.nope' is not in the backup", "it has t, u"],
+    [{ entities: "constructor" }, "not-found", "keyspace 'constructor' is not in the backup", "it has ks"],
+    [{ entities: "ks.toString" }, "not-found", "table 'ks.toString' is not in the backup", "it has t, u"],
+    [{ entities: "__proto__.x" }, "not-found", "keyspace '__proto__' is not in the backup", "it has ks"],
+    [{ entities: "system" }, "usage", "'system' is a system keyspace", "--restore-system-keyspace"],
+    [
+      { entities: "system_auth.roles", "restore-into-new-cluster": "true" },
+      "usage",
+      "'system_auth' is a system keyspace",
+      "--restore-system-auth",
+    ],
+  ] as const)("%j", (flags, code, message, hint) => {
+    expect(() => select(flags)).toThrow(
+      expect.objectContaining({ code, message, hint: expect.stringContaining(hint) }),
+    );
+  });
+
+  it("a backup of system tables alone, unless they are asked for", () => {
+    const system = manifestOf("system.local", "system_auth.roles");
+    expect(() => select({}, system)).toThrow(expect.objectContaining({ code: "not-found" }));
+    expect(() => select({}, manifestOf())).toThrow(expect.objectContaining({ code: "not-found" }));
+    expect(select({ "restore-system-keyspace": "true" }, system)).toEqual(["system.local", "system_auth.roles"]);
+  });
+
+  it("knows Cassandra's own keyspaces by their whole names", () => {
+    expect(isSystemKeyspace("system_schema")).toBe(true);
+    expect(isSystemKeyspace("systematic")).toBe(false);
+    expect(isSystemKeyspace("system_mine")).toBe(false);
+  });
+});

@@ -1,0 +1,46 @@
+/** Connections to S3 servers: kept alive, through a proxy where one is asked for, and trusting whom the operator trusts. */
+import { readFile } from "node:fs/promises";
+import { Agent as HttpAgent } from "node:http";
+import { Agent as HttpsAgent } from "node:https";
+import { rootCertificates } from "node:tls";
+import { AppError, fileError } from "../errors.ts";
+import type { S3Options, S3Proxy } from "./s3-options.ts";
+
+export interface S3Agents {
+  readonly http: HttpAgent;
+  readonly https: HttpsAgent;
+  /** Ends every connection, those in use as well. */
+  close(): void;
+}
+
+/** Throws `io` and `not-found` for the file of certificates. */
+export async function makeAgents({ proxy, caFile }: S3Options): Promise<S3Agents> {
+  const proxyEnv = proxy === undefined ? {} : { proxyEnv: proxyVariables(proxy) };
+  const trust = caFile === undefined ? {} : { ca: [...rootCertificates, await readPem(caFile)] };
+  const http = new HttpAgent({ keepAlive: true, ...proxyEnv });
+  const https = new HttpsAgent({ keepAlive: true, ...proxyEnv, ...trust });
+  return {
+    http,
+    https,
+    close: () => {
+      http.destroy();
+      https.destroy();
+    },
+  };
+}
+
+async function readPem(path: string): Promise<string> {
+  const text = await readFile(path, "utf8").catch((error: unknown) => {
+    throw fileError(error, `read ${path}`);
+  });
+  if (text.includes("-----BEGIN CERTIFICATE-----")) return text;
+  throw new AppError("usage", `${path} holds no certificate`, { hint: "it must be a PEM file" });
+}
+
+/** The form in which Node's agents take a proxy. */
+function proxyVariables({ protocol, host, port, username, password }: S3Proxy): Record<string, string> {
+  const login =
+    username === undefined ? "" : `${encodeURIComponent(username)}:${encodeURIComponent(password ?? "")}@`;
+  const url = `${protocol.toLowerCase()}://${login}${host.includes(":") ? `[${host}]` : host}:${port}`;
+  return { HTTP_PROXY: url, HTTPS_PROXY: url };
+}

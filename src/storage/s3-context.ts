@@ -1,0 +1,50 @@
+import type { S3Client } from "@aws-sdk/client-s3";
+import type { Clock } from "../clock.ts";
+import type { Logger } from "../log.ts";
+import type { RetryPolicy } from "./retry.ts";
+import { type CallLimits, call } from "./s3-client.ts";
+import type { S3Doing } from "./s3-errors.ts";
+import type { S3Dialect } from "./s3-options.ts";
+import type { Wire } from "./s3-wire.ts";
+
+/** What all operations of one driver share. */
+export interface S3Context {
+  readonly bucket: string;
+  /** "bucket s3://name". */
+  readonly description: string;
+  readonly dialect: S3Dialect;
+  readonly region: string;
+  readonly client: S3Client;
+  readonly wire: Wire;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Logger;
+  readonly retry: RetryPolicy;
+  readonly headers: ObjectHeaders;
+}
+
+/** What every request of a kind must say, from the operator's settings; in lower case. */
+export interface ObjectHeaders {
+  /** New objects of this size. */
+  created(sizeBytes: number): Readonly<Record<string, string>>;
+  /** Requests for the bytes of objects under a customer's key, parts of uploads included. */
+  readonly customerKey: Readonly<Record<string, string>>;
+  /** The source of a copy under a customer's key. */
+  readonly copySource: Readonly<Record<string, string>>;
+}
+
+/** For calls that are answered at once. */
+export const quickMs = 60_000;
+/** For calls that make the server move bytes. */
+export const slowMs = 15 * 60_000;
+
+/** A call of the SDK, with a deadline. */
+export function ask<T>(
+  { clock }: S3Context,
+  doing: S3Doing,
+  options: { readonly signal?: AbortSignal | undefined; readonly ms?: number },
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const limits: CallLimits = { signal: options.signal, ms: options.ms ?? quickMs, clock };
+  return call(doing, limits, work);
+}

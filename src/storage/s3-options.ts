@@ -1,0 +1,151 @@
+/** What the S3 driver may be told, and what it knows of the dialects that servers speak. */
+import { readFile } from "node:fs/promises";
+import { AppError, fileError } from "../errors.ts";
+
+export interface S3Options {
+  /** "https://host:port"; without a scheme, HTTPS unless `insecureHttp` is set. The region's own at AWS when left out. */
+  readonly endpoint?: string | undefined;
+  /** Asked of the environment, the profile and the instance when left out. */
+  readonly region?: string | undefined;
+  /** The bucket in the path instead of the host name; the dialect decides when left out. */
+  readonly pathStyle?: boolean | undefined;
+  /** HTTP where the endpoint does not say otherwise. */
+  readonly insecureHttp?: boolean;
+  readonly proxy?: S3Proxy | undefined;
+  /** PEM file with certificates to trust beside the well-known ones. */
+  readonly caFile?: string | undefined;
+  /** Of new objects of at least {@link minClassBytes}; the bucket's default when left out. */
+  readonly storageClass?: string | undefined;
+  readonly encryption?: S3Encryption | undefined;
+  /** Put on every new object. */
+  readonly tags?: Readonly<Record<string, string>>;
+  /** Bodies sent at once, parts of large objects included; 10 when left out. */
+  readonly maxUploads?: number;
+  /** Looked at for Esop's own `AWS_SECRET_KEY`; the SDK looks at the process's own for everything else. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+}
+
+export interface S3Proxy {
+  readonly protocol: "HTTP" | "HTTPS";
+  readonly host: string;
+  readonly port: number;
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
+}
+
+/** How the server encrypts what it stores. */
+export type S3Encryption =
+  | { readonly kind: "s3" }
+  /** With a key of the KMS; the account's own for S3 when none is named. */
+  | { readonly kind: "kms"; readonly keyId?: string | undefined }
+  /** With a key that only we have: a file of 32 bytes, or of their base64 text. */
+  | { readonly kind: "customer"; readonly keyFile: string };
+
+/** Classes for rare access bill smaller objects as if they had this size, and cost more than the default then. */
+export const minClassBytes = 128 * 1024;
+
+/**
+ * How a server can be made to refuse bytes that were spoiled on the way, for bodies too large to be held:
+ * - "crc32-trailer": a CRC-32 after the body, which the server compares and keeps;
+ * - "signed-chunks": a signature with each chunk of the body, which any server of signature version 4 compares;
+ * - "hash-first": the source is read twice, first for the SHA-256 that the request's signature covers.
+ */
+export type S3Integrity = "crc32-trailer" | "signed-chunks" | "hash-first";
+
+/** What is known of a kind of server, from its documentation and from tests on real ones. */
+export interface S3Dialect {
+  readonly name: string;
+  readonly integrity: S3Integrity;
+  /** Where the operator does not say. */
+  readonly pathStyle: boolean;
+  /** A put with `If-None-Match: *` is refused, atomically, when the key is taken. */
+  readonly putIfAbsent: boolean;
+  /** The same at the completion of a multipart upload. */
+  readonly multipartIfAbsent: boolean;
+  /** Deletion of many keys wants the old Content-MD5. */
+  readonly md5OnDelete: boolean;
+  /** Not to be reached without an endpoint. */
+  readonly needsEndpoint: boolean;
+}
+
+const aws: S3Dialect = {
+  name: "AWS",
+  integrity: "crc32-trailer",
+  pathStyle: false,
+  putIfAbsent: true,
+  multipartIfAbsent: true,
+  md5OnDelete: false,
+  needsEndpoint: false,
+};
+
+/** A server that says it speaks S3, of which nothing is known: what all of them have, and no promises. */
+const compatible: S3Dialect = {
+  name: "S3-compatible",
+  integrity: "signed-chunks",
+  pathStyle: true,
+  putIfAbsent: false,
+  multipartIfAbsent: false,
+  md5OnDelete: true,
+  needsEndpoint: true,
+};
+
+export const s3Dialects = {
+  aws,
+  compatible,
+  minio: { ...aws, name: "MinIO", pathStyle: true, needsEndpoint: true },
+  /** Refuses bodies with a trailer, takes a wrong checksum header, and looks at If-None-Match only in a plain put. */
+  ceph: { ...compatible, name: "Ceph", putIfAbsent: true },
+  /** Refuses bodies in chunks. */
+  oracle: { ...compatible, name: "Oracle", integrity: "hash-first" },
+} as const satisfies Record<string, S3Dialect>;
+
+const awsHost = /(^|\.)amazonaws\.com(\.cn)?$/;
+
+/** The dialect of a protocol; `s3` with an endpoint elsewhere than at AWS may be any server. */
+export function dialectOf(protocol: "s3" | "minio" | "ceph" | "oracle", options: S3Options): S3Dialect {
+  if (protocol !== "s3") return s3Dialects[protocol];
+  const endpoint = endpointUrl(options);
+  return endpoint === undefined || awsHost.test(endpoint.hostname) ? s3Dialects.aws : s3Dialects.compatible;
+}
+
+/** Throws `usage` for what is no endpoint. */
+export function endpointUrl({ endpoint, insecureHttp }: S3Options): URL | undefined {
+  if (endpoint === undefined) return undefined;
+  const text = endpoint.includes("://") ? endpoint : `${insecureHttp === true ? "http" : "https"}://${endpoint}`;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== "" || url.search !== "") {
+    throw new AppError("usage", `'${endpoint}' is not an endpoint`, { hint: "write https://host or https://host:port" });
+  }
+  if (insecureHttp === true && url.protocol === "https:") {
+    throw new AppError("usage", `the endpoint '${endpoint}' says HTTPS, and --insecure-http says HTTP`, {
+      hint: "leave one of them out",
+    });
+  }
+  return url;
+}
+
+/** The credentials of Esop's own variables; undefined where the SDK's chain finds them by itself. */
+export function esopCredentials(environment: S3Options["environment"] = {}) {
+  const {
+    AWS_ACCESS_KEY_ID: accessKeyId = "",
+    AWS_SECRET_ACCESS_KEY: standard = "",
+    AWS_SECRET_KEY: secretAccessKey = "",
+    AWS_SESSION_TOKEN: sessionToken = "",
+  } = environment;
+  if (accessKeyId === "" || standard !== "" || secretAccessKey === "") return undefined;
+  return { accessKeyId, secretAccessKey, ...(sessionToken === "" ? {} : { sessionToken }) };
+}
+
+/** The 32 bytes of a customer's key. Throws `io`, `not-found`, `usage`. */
+export async function readCustomerKey(path: string): Promise<Buffer> {
+  const content = await readFile(path).catch((error: unknown) => {
+    throw fileError(error, `read ${path}`);
+  });
+  if (content.length === 32) return content;
+  const text = content.toString("latin1").trim();
+  const decoded = Buffer.from(text, "base64");
+  if (decoded.length === 32 && /^[A-Za-z0-9+/]{43}=$/.test(text)) return decoded;
+  throw new AppError("usage", `${path} does not hold a key of 32 bytes`, {
+    hint: "make one: openssl rand 32 > FILE; keep it well, without it nothing can be read again",
+  });
+}

@@ -1,0 +1,148 @@
+/** Renewing an object's date: a copy of it onto itself, made by the store, with everything it has beside its bytes. */
+import {
+  AbortMultipartUploadCommand,
+  type CompletedPart,
+  CompleteMultipartUploadCommand,
+  CopyObjectCommand,
+  CreateMultipartUploadCommand,
+  GetObjectTaggingCommand,
+  HeadObjectCommand,
+  type HeadObjectCommandOutput,
+  UploadPartCopyCommand,
+} from "@aws-sdk/client-s3";
+import { AppError } from "../errors.ts";
+import { ask, type S3Context, slowMs } from "./s3-context.ts";
+import type { S3Doing } from "./s3-errors.ts";
+import { addHeaders } from "./s3-headers.ts";
+import { partSizeOf } from "./s3-multipart.ts";
+import { encodePath } from "./s3-sign.ts";
+import type { CallOptions } from "./storage.ts";
+
+const gibibyte = 1024 ** 3;
+
+/** What the tests of large copies make smaller. */
+export interface CopySizes {
+  /** The largest object that a store copies in one call. */
+  readonly maxBytes: number;
+  readonly partBytes: number;
+}
+
+export const copySizes: CopySizes = { maxBytes: 5 * gibibyte, partBytes: gibibyte };
+
+/** Two requests. Throws `not-found`, and `unsupported` where the store will not copy an object onto itself. */
+export async function refreshObject(
+  context: S3Context,
+  key: string,
+  options: CallOptions = {},
+  sizes: CopySizes = copySizes,
+): Promise<void> {
+  const doing = { what: `renew '${key}' in ${context.description}`, permission: "s3:GetObject and s3:PutObject" };
+  const head = new HeadObjectCommand({ Bucket: context.bucket, Key: key });
+  addHeaders(head, context.headers.customerKey);
+  const old = await ask(context, doing, options, (abortSignal) => context.client.send(head, { abortSignal }));
+  const copy = { key, old, doing, options };
+  await ((old.ContentLength ?? 0) > sizes.maxBytes ? copyInParts(context, copy, sizes) : copyWhole(context, copy));
+}
+
+interface Copy {
+  readonly key: string;
+  readonly old: HeadObjectCommandOutput;
+  readonly doing: S3Doing;
+  readonly options: CallOptions;
+}
+
+/** A store copies onto itself only what changes, so the metadata is replaced, by itself. */
+async function copyWhole(context: S3Context, { key, old, doing, options }: Copy): Promise<void> {
+  const command = new CopyObjectCommand({
+    Bucket: context.bucket,
+    Key: key,
+    CopySource: sourceOf(context, key),
+    MetadataDirective: "REPLACE",
+    ...kept(old),
+  });
+  addHeaders(command, { ...context.headers.customerKey, ...context.headers.copySource });
+  const limits = { signal: options.signal, ms: slowMs };
+  await ask(context, doing, limits, (abortSignal) => context.client.send(command, { abortSignal }));
+}
+
+function sourceOf({ bucket }: S3Context, key: string): string {
+  return `${bucket}/${encodePath(key)}`;
+}
+
+/** What a copy would lose or change. */
+function kept(old: HeadObjectCommandOutput) {
+  return {
+    ...(old.Metadata === undefined ? {} : { Metadata: old.Metadata }),
+    ...(old.ContentType === undefined ? {} : { ContentType: old.ContentType }),
+    ...(old.ContentEncoding === undefined ? {} : { ContentEncoding: old.ContentEncoding }),
+    ...(old.CacheControl === undefined ? {} : { CacheControl: old.CacheControl }),
+    ...(old.ContentDisposition === undefined ? {} : { ContentDisposition: old.ContentDisposition }),
+    ...(old.ContentLanguage === undefined ? {} : { ContentLanguage: old.ContentLanguage }),
+    ...(old.StorageClass === undefined ? {} : { StorageClass: old.StorageClass }),
+    ...(old.SSECustomerAlgorithm !== undefined || old.ServerSideEncryption === undefined
+      ? {}
+      : { ServerSideEncryption: old.ServerSideEncryption }),
+    ...(old.SSEKMSKeyId === undefined ? {} : { SSEKMSKeyId: old.SSEKMSKeyId }),
+  };
+}
+
+async function copyInParts(context: S3Context, copy: Copy, sizes: CopySizes): Promise<void> {
+  const { client, bucket } = context;
+  const { key, old, doing, options } = copy;
+  const target = { Bucket: bucket, Key: key };
+  const tagging = await tagsOf(context, copy);
+  const begin = new CreateMultipartUploadCommand({ ...target, ...kept(old), ...tagging });
+  addHeaders(begin, context.headers.customerKey);
+  const { UploadId: uploadId } = await ask(context, doing, options, (abortSignal) => client.send(begin, { abortSignal }));
+  const upload = { ...target, UploadId: uploadId };
+  try {
+    const parts = await copyParts(context, copy, { ...upload, sizes });
+    const complete = new CompleteMultipartUploadCommand({ ...upload, MultipartUpload: { Parts: parts } });
+    addHeaders(complete, context.headers.customerKey);
+    const limits = { signal: options.signal, ms: slowMs };
+    await ask(context, doing, limits, (abortSignal) => client.send(complete, { abortSignal }));
+  } catch (error) {
+    const abort = new AbortMultipartUploadCommand(upload);
+    // The failure of the copy is the one to report; what is left is swept some day.
+    await ask(context, doing, {}, (abortSignal) => client.send(abort, { abortSignal })).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function copyParts(
+  context: S3Context,
+  { key, old, doing, options }: Copy,
+  { sizes, ...upload }: { Bucket: string; Key: string; UploadId: string | undefined; sizes: CopySizes },
+): Promise<CompletedPart[]> {
+  const sizeBytes = old.ContentLength ?? 0;
+  const partBytes = partSizeOf(sizeBytes, sizes.partBytes);
+  const parts: CompletedPart[] = [];
+  for (let start = 0; start < sizeBytes; start += partBytes) {
+    const PartNumber = parts.length + 1;
+    const command = new UploadPartCopyCommand({
+      ...upload,
+      PartNumber,
+      CopySource: sourceOf(context, key),
+      CopySourceRange: `bytes=${start}-${Math.min(sizeBytes, start + partBytes) - 1}`,
+    });
+    addHeaders(command, { ...context.headers.customerKey, ...context.headers.copySource });
+    const limits = { signal: options.signal, ms: slowMs };
+    const { CopyPartResult: result } = await ask(context, doing, limits, (abortSignal) =>
+      context.client.send(command, { abortSignal }),
+    );
+    if (result?.ETag === undefined) throw new AppError("protocol", `cannot ${doing.what}: a part has no ETag`);
+    parts.push({ PartNumber, ETag: result.ETag });
+  }
+  return parts;
+}
+
+/** A copy in parts is a new object to the store, which takes no tags over by itself. */
+async function tagsOf({ client, bucket, ...context }: S3Context, { key, old, doing, options }: Copy) {
+  if ((old.TagCount ?? 0) === 0) return {};
+  const command = new GetObjectTaggingCommand({ Bucket: bucket, Key: key });
+  const { TagSet: tags = [] } = await ask({ client, bucket, ...context }, doing, options, (abortSignal) =>
+    client.send(command, { abortSignal }),
+  );
+  const pairs = tags.map(({ Key: name = "", Value: value = "" }): [string, string] => [name, value]);
+  return { Tagging: new URLSearchParams(pairs).toString() };
+}

@@ -1,0 +1,211 @@
+import { HeadObjectCommand } from "@aws-sdk/client-s3";
+import type { Clock } from "../clock.ts";
+import { AppError, isAppError, throwIfAborted } from "../errors.ts";
+import type { Logger } from "../log.ts";
+import { checkBucketName, checkFolderPrefix, checkKey, checkRange } from "./keys.ts";
+import type { RetryPolicy } from "./retry.ts";
+import { bucketExists, createBucket, deleteObjects, listFolders, listObjects, wholeSeconds } from "./s3-bucket.ts";
+import { connectS3, type S3Connection } from "./s3-client.ts";
+import { ask, type S3Context } from "./s3-context.ts";
+import type { S3Doing } from "./s3-errors.ts";
+import { objectHeaders } from "./s3-headers.ts";
+import { minPartBytes, partSizeOf, putInParts, sweepUploads } from "./s3-multipart.ts";
+import type { S3Dialect, S3Options } from "./s3-options.ts";
+import { makePayload } from "./s3-payload.ts";
+import { refreshObject } from "./s3-refresh.ts";
+import { type S3Timeouts, Wire } from "./s3-wire.ts";
+import type {
+  ByteStream,
+  CallOptions,
+  Capabilities,
+  DeleteResult,
+  GetOptions,
+  ObjectInfo,
+  PutOptions,
+  RewindableSource,
+  Storage,
+} from "./storage.ts";
+import { UploadSlots } from "./upload-slots.ts";
+
+export interface S3StorageOptions {
+  readonly bucket: string;
+  readonly dialect: S3Dialect;
+  readonly s3: S3Options;
+  readonly clock: Clock;
+  /** Uniform in [0, 1), as Math.random. */
+  readonly random: () => number;
+  readonly log: Logger;
+  /** For the parts of large objects, which are tried again one by one; all else is left to {@link withRetries}. */
+  readonly retry: RetryPolicy;
+  /**
+   * So many leading segments of a key name what one machine alone writes: uploads there that were begun more than a day
+   * ago and never finished are thrown away. Nothing is when left out.
+   */
+  readonly ownDepth?: number | undefined;
+  readonly timeouts?: S3Timeouts;
+  /** Objects above this size are sent in parts of it, or larger ones. */
+  readonly partBytes?: number;
+}
+
+const usualTimeouts: S3Timeouts = { connectMs: 15_000, idleMs: 60_000 };
+const defaultMaxUploads = 10;
+
+/**
+ * Objects of a bucket on a server that speaks S3. An object of up to one part is one request. A transfer holds less than
+ * 2 MiB, whatever its size: small objects as a whole, others chunk by chunk, each part under way counting for a transfer.
+ * Dates are the server's, in whole seconds; the one that a put gives is the time of its answer. Throws `usage`, `io` and
+ * `not-found` for settings and files named in them that cannot be right; makes no request.
+ */
+export async function s3Storage(options: S3StorageOptions): Promise<Storage> {
+  checkBucketName(options.bucket);
+  const { bucket, dialect, s3, clock, random, log, retry, timeouts = usualTimeouts } = options;
+  const headers = await objectHeaders(s3);
+  const connection = await connectS3({ bucket, dialect, options: s3, timeouts });
+  const { client, region } = connection;
+  const wire = new Wire({ ...connection, clock, timeouts });
+  const description = `bucket s3://${bucket}`;
+  const shared = { bucket, description, dialect, region, client, wire, clock, random, log, retry, headers };
+  return new S3Storage(shared, connection, options);
+}
+
+class S3Storage implements Storage {
+  readonly description: string;
+  readonly capabilities: Capabilities;
+  readonly #context: S3Context;
+  readonly #connection: S3Connection;
+  readonly #slots: UploadSlots;
+  readonly #partBytes: number;
+  readonly #ownDepth: number | undefined;
+  #swept: Promise<void> | undefined;
+
+  constructor(context: S3Context, connection: S3Connection, options: S3StorageOptions) {
+    this.description = context.description;
+    this.capabilities = { putIfAbsent: context.dialect.putIfAbsent };
+    this.#context = context;
+    this.#connection = connection;
+    this.#slots = new UploadSlots(options.s3.maxUploads ?? defaultMaxUploads);
+    this.#partBytes = options.partBytes ?? minPartBytes;
+    this.#ownDepth = options.ownDepth;
+  }
+
+  async bucketExists(options?: CallOptions): Promise<boolean> {
+    return bucketExists(this.#context, options);
+  }
+
+  async createBucket(options?: CallOptions): Promise<void> {
+    await createBucket(this.#context, options);
+  }
+
+  async stat(key: string, options?: CallOptions): Promise<ObjectInfo | undefined> {
+    checkKey(key);
+    const { bucket, client, headers } = this.#context;
+    const doing = this.#doing("look for", key, "s3:GetObject and s3:ListBucket");
+    const send = (abortSignal: AbortSignal) => {
+      const command = new HeadObjectCommand({ Bucket: bucket, Key: key });
+      command.middlewareStack.add(headersAdded(headers.customerKey), { step: "build", priority: "low" });
+      return client.send(command, { abortSignal });
+    };
+    try {
+      const { ContentLength: sizeBytes = 0, LastModified: date } = await ask(this.#context, doing, options ?? {}, send);
+      return { key, sizeBytes, modifiedMs: wholeSeconds(date) };
+    } catch (error) {
+      if (isAppError(error, "not-found")) return undefined;
+      throw error;
+    }
+  }
+
+  list(prefix: string, options?: CallOptions): AsyncIterable<ObjectInfo> {
+    return listObjects(this.#context, prefix, options);
+  }
+
+  async children(prefix: string, options?: CallOptions): Promise<readonly string[]> {
+    checkFolderPrefix(prefix);
+    return listFolders(this.#context, prefix, options);
+  }
+
+  async get(key: string, options: GetOptions = {}): Promise<ByteStream> {
+    checkKey(key);
+    const { range, signal } = options;
+    checkRange(range);
+    const doing = this.#doing("read", key, "s3:GetObject");
+    if (range !== undefined && range.start === range.end) {
+      // There is no way to ask for nothing; whether the object is there must be told all the same.
+      if ((await this.stat(key, options)) !== undefined) return nothing();
+      throw new AppError("not-found", `cannot ${doing.what}: it is not there`);
+    }
+    const asked = range === undefined ? {} : { range: `bytes=${range.start}-${range.end - 1}` };
+    try {
+      const headers = { ...this.#context.headers.customerKey, ...asked };
+      const response = await this.#context.wire.send({ method: "GET", key, headers, signal, doing });
+      if (range === undefined || response.status === 206) return response.stream;
+      response.discard();
+      throw new AppError("protocol", `cannot ${doing.what}: the store does not know ranges`);
+    } catch (error) {
+      if (range !== undefined && isRangeBehindEnd(error)) return nothing();
+      throw error;
+    }
+  }
+
+  async put(key: string, source: RewindableSource, options: PutOptions = {}): Promise<ObjectInfo> {
+    checkKey(key);
+    throwIfAborted(options.signal);
+    const doing = this.#doing("write", key, "s3:PutObject");
+    const partBytes = partSizeOf(source.sizeBytes, this.#partBytes);
+    const modifiedMs = await this.#slots.use(async () => {
+      if (source.sizeBytes <= partBytes) return this.#putWhole(key, source, options, doing);
+      await this.#sweepOnce(key, options.signal);
+      await putInParts(this.#context, this.#slots, { key, source, partBytes, options, doing });
+      return this.#context.clock.now();
+    });
+    return { key, sizeBytes: source.sizeBytes, modifiedMs: wholeSeconds(new Date(modifiedMs)) };
+  }
+
+  /** Gives the time of the answer, by the server's clock. */
+  async #putWhole(key: string, source: RewindableSource, options: PutOptions, doing: S3Doing): Promise<number> {
+    const { wire, dialect, headers, clock } = this.#context;
+    const { sizeBytes } = source;
+    const { signal } = options;
+    if (options.ifAbsent === true && !dialect.putIfAbsent) {
+      throw new AppError("unsupported", `cannot ${doing.what} only if it is absent: the store may not heed that`);
+    }
+    const payload = await makePayload({ source, sizeBytes, signal }, dialect.integrity);
+    const condition = options.ifAbsent === true ? { "if-none-match": "*" } : {};
+    const asked = { ...headers.created(sizeBytes), ...condition };
+    const response = await wire.send({ method: "PUT", key, headers: asked, payload, signal, doing });
+    response.discard();
+    const date = Date.parse(response.headers.date ?? "");
+    return Number.isNaN(date) ? clock.now() : date;
+  }
+
+  async #sweepOnce(key: string, signal: AbortSignal | undefined): Promise<void> {
+    const segments = key.split("/");
+    if (this.#ownDepth === undefined || segments.length <= this.#ownDepth) return;
+    const prefix = `${segments.slice(0, this.#ownDepth).join("/")}/`;
+    // What cannot be tidied up is no reason not to back up.
+    this.#swept ??= sweepUploads(this.#context, prefix, signal).then(
+      () => undefined,
+      (error: unknown) => this.#context.log.debug(`unfinished uploads are left alone: ${String(error)}`),
+    );
+    await this.#swept;
+  }
+
+  async refresh(key: string, options?: CallOptions): Promise<void> {
+    checkKey(key);
+    await refreshObject(this.#context, key, options);
+  }
+
+  async delete(keys: readonly string[], options?: CallOptions): Promise<DeleteResult> {
+    for (const key of keys) checkKey(key);
+    throwIfAborted(options?.signal);
+    return deleteObjects(this.#context, keys, options);
+  }
+
+  async close(): Promise<void> {
+    this.#connection.client.destroy();
+    this.#connection.agents.close();
+  }
+
+  #doing(verb: string, key: string, permission: string): S3Doing {
+    return { what: `${verb} '${key}' in ${this.description}`, permission };
+  }
+}

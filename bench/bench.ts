@@ -7,9 +7,10 @@ import { cp, mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { CassandraNode, withGeneration } from "../src/cassandra/cassandra.ts";
-import { connectJmx, parseServiceUrl } from "../src/jmx/jmx.ts";
+import { CassandraNode, parseComponentName, withGeneration } from "../src/cassandra/cassandra.ts";
+import { connectJmx, type JmxConnection, jmx, parseServiceUrl } from "../src/jmx/jmx.ts";
 import { type CqlSession, connectCql, createSandbox, type Sandbox } from "../src/sandbox/sandbox.ts";
+import { prepareEsopJar } from "../test/harness/esop-jar-file.ts";
 import { type Measurement, measure } from "./measure.ts";
 import { type Row, report } from "./report.ts";
 import { writeSyntheticBackups } from "./synthetic.ts";
@@ -20,6 +21,7 @@ const { values } = parseArgs({
 const root = join(import.meta.dirname, "..");
 const main = join(root, "dist/main.js");
 const cacheDirectory = join(homedir(), ".cache", "esop");
+const longCallMs = 600_000;
 const sstableMib = 128;
 const sstables = Math.max(1, Math.round(Number(values.mib) / sstableMib));
 const rowsPerSSTable = (sstableMib * 1024) / 64;
@@ -33,7 +35,13 @@ interface Bench {
 
 const ours = (...parameters: readonly string[]) => measure([process.execPath, main, ...parameters, "--quiet"]);
 
-async function fillNode(sandbox: Sandbox, cql: CqlSession, node: CassandraNode, directory: string): Promise<void> {
+async function fillNode(
+  sandbox: Sandbox,
+  cql: CqlSession,
+  connection: JmxConnection,
+  directory: string,
+): Promise<void> {
+  const node = new CassandraNode(connection, longCallMs);
   await cql.execute("CREATE KEYSPACE bench WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}");
   await cql.execute(
     `CREATE TABLE bench.blobs (k int PRIMARY KEY, v blob) WITH compression = {'enabled': false}
@@ -41,9 +49,18 @@ async function fillNode(sandbox: Sandbox, cql: CqlSession, node: CassandraNode, 
   );
   await writeRows(cql, 0, rowsPerSSTable);
   await node.flush("bench", ["blobs"]);
+  const compact = ["boolean", "java.lang.String", "[Ljava.lang.String;"];
+  const table = [jmx.boolean(false), jmx.string("bench"), jmx.stringArray(["blobs"])];
+  await connection.invoke("org.apache.cassandra.db:type=StorageService", "forceKeyspaceCompaction", table, compact, {
+    timeoutMs: longCallMs,
+  });
   // The other SSTables are copies of the first under other generations: as much to move, in a fraction of the time.
   const live = await tableDirectory(sandbox);
-  const names = (await readdir(live)).filter((name) => name.endsWith(".db") || /\.(crc32|txt)$/.test(name));
+  // What was compacted is still being deleted: only the newest SSTable counts.
+  const components = (await readdir(live)).filter((name) => parseComponentName(name) !== undefined);
+  const generationOf = (name: string) => Number(parseComponentName(name)?.generation);
+  const newest = Math.max(...components.map(generationOf));
+  const names = components.filter((name) => generationOf(name) === newest);
   const copies = join(directory, "copies", "bench", "blobs");
   await mkdir(copies, { recursive: true });
   for (let copy = 2; copy <= sstables; copy += 1) {
@@ -95,8 +112,9 @@ async function run(): Promise<void> {
     process.stderr.write(`filling a node with ${sstables * sstableMib} MiB in ${sstables} SSTables\n`);
     await sandbox.start();
     const cql = await connectCql({ address: sandbox.address, port: sandbox.cqlPort });
-    const node = new CassandraNode(await connectJmx({ target: parseServiceUrl(sandbox.jmxServiceUrl) }), 600_000);
-    await fillNode(sandbox, cql, node, directory);
+    const connection = await connectJmx({ target: parseServiceUrl(sandbox.jmxServiceUrl) });
+    const node = new CassandraNode(connection, longCallMs);
+    await fillNode(sandbox, cql, connection, directory);
     const { hostId } = await node.facts();
     const bench: Bench = { directory, sandbox, hostId, rows: [] };
     await startUp(bench);
@@ -123,14 +141,14 @@ async function startUp({ rows }: Bench): Promise<void> {
 
 async function jar(...parameters: readonly string[]): Promise<Measurement | undefined> {
   if (values["no-jar"]) return undefined;
-  return measure(["java", "-jar", join(cacheDirectory, "esop-java/3.0.1/esop-3.0.1.jar"), ...parameters]);
+  return measure(["java", "-jar", await prepareEsopJar(cacheDirectory), ...parameters]);
 }
 
 async function backups(bench: Bench, cql: CqlSession, node: CassandraNode): Promise<void> {
   const { directory, sandbox, rows } = bench;
-  const jmx = `127.0.0.1:${sandbox.jmxPort}`;
+  const service = `127.0.0.1:${sandbox.jmxPort}`;
   const live = await tableDirectory(sandbox);
-  const one = (tag: string) => ["--entities=bench", `--snapshot-tag=${tag}`, `--jmx-service=${jmx}`];
+  const one = (tag: string) => ["--entities=bench", `--snapshot-tag=${tag}`, `--jmx-service=${service}`];
   const backup = (tag: string) =>
     ours("backup", "--create-missing-bucket", "--storage-location", locationOf(bench, "ours"), ...one(tag));
   const [dataDirectory = ""] = sandbox.dataDirectories;
@@ -143,7 +161,10 @@ async function backups(bench: Bench, cql: CqlSession, node: CassandraNode): Prom
   const copied = await copyAndSync(live, join(directory, "copy"));
   await rm(join(directory, "copy"), { recursive: true });
   await measure(["sync"]);
-  rows.push({ name: "first backup", ours: await backup("first"), jar: await backupWithJar("first"), cp: copied });
+  const first = await backup("first");
+  const bytes = Number((await measure(["du", "-sb", live])).stdout.split("\t")[0]);
+  if (bytes < Number(values.mib) * 0.9 * 1024 ** 2) throw new Error(`the node holds only ${bytes} bytes`);
+  rows.push({ name: "first backup", ours: first, jar: await backupWithJar("first"), cp: copied });
   const snapshotMs = await snapshotTime(node);
   rows.push({ name: "no-change backup", ours: await backup("same"), jar: await backupWithJar("same"), snapshotMs });
   await writeRows(cql, 1_000_000, Math.ceil((sstables * rowsPerSSTable) / 20));
@@ -162,7 +183,7 @@ async function snapshotTime(node: CassandraNode): Promise<number> {
 
 async function restores(bench: Bench, cql: CqlSession, node: CassandraNode): Promise<void> {
   const { directory, sandbox, rows } = bench;
-  const jmx = [`--jmx-service=127.0.0.1:${sandbox.jmxPort}`];
+  const service = [`--jmx-service=127.0.0.1:${sandbox.jmxPort}`];
   const what = ["--entities=bench", "--snapshot-tag=first"];
   const [dataDirectory = ""] = sandbox.dataDirectories;
   const stored = join(directory, "ours", "bucket", "sandbox", "dc1", bench.hostId, "data", "bench");
@@ -170,7 +191,7 @@ async function restores(bench: Bench, cql: CqlSession, node: CassandraNode): Pro
   const copied = await copyAndSync(stored, join(directory, "copy"));
   await rm(join(directory, "copy"), { recursive: true });
   await measure(["sync"]);
-  const imported = await ours("restore", "--storage-location", locationOf(bench, "ours"), ...what, ...jmx);
+  const imported = await ours("restore", "--storage-location", locationOf(bench, "ours"), ...what, ...service);
   await expectRows(cql);
   const jarImport = await jarPhases(bench, what);
   rows.push({ name: "restore, IMPORT", ours: imported, jar: jarImport, cp: copied });
@@ -181,7 +202,7 @@ async function restores(bench: Bench, cql: CqlSession, node: CassandraNode): Pro
   await sandbox.stop();
   await measure(["sync"]);
   const inPlace = await ours(
-    ...["restore", "--storage-location", locationOf(bench, "ours"), ...what, ...jmx],
+    ...["restore", "--storage-location", locationOf(bench, "ours"), ...what, ...service],
     ...["--config-directory", sandbox.configDirectory],
   );
   await rm(join(dataDirectory, "..", "esop-restore"), { recursive: true, force: true });

@@ -107,7 +107,7 @@ async function checkFacts(
   checks: Checks,
 ): Promise<void> {
   await checks.pass("version", async () => checkVersion(facts));
-  await checks.pass("state", () => checkState(node, signal));
+  await checks.pass("state", () => checkState(node, facts, signal));
   await checks.pass("node's clock", () => checkNodeClock(node, clock, signal));
 }
 

@@ -24,8 +24,8 @@ export interface DataDirectories {
 }
 
 /**
- * The node's data directories, each SSTable of which can be read. Throws `not-found`, `usage` (not this node's) and `io`
- * (permissions).
+ * The node's data directories, once a file of each table has proved readable. Throws `not-found`, `usage` (not this
+ * node's) and `io` (permissions).
  */
 export async function readDataDirectories(
   given: readonly string[],

@@ -24,6 +24,7 @@ const groupTitles: Readonly<Record<OptionGroup, string>> = {
   node: "directories of the node",
   cluster: "whole cluster",
   jmx: "connection to the node (JMX)",
+  s3: "S3 and its dialects",
   retries: "retries",
   proxy: "proxy",
   general: "general",
@@ -82,7 +83,7 @@ const locationRows = [
 ];
 
 const credentialRows = [
-  row("  S3", "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, profiles, instance roles; AWS_ENDPOINT"),
+  row("  S3", "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, profiles, web identity, instance roles"),
   row("  Azure", "AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT and AZURE_STORAGE_KEY"),
   row("  Google Cloud", "GOOGLE_APPLICATION_CREDENTIALS"),
 ];

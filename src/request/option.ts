@@ -37,6 +37,7 @@ export type OptionGroup =
   | "cluster"
   | "retries"
   | "proxy"
+  | "s3"
   | "jmx"
   | "general";
 

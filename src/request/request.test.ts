@@ -95,6 +95,42 @@ describe("backup requests", () => {
     expect(() => backup({ ...proxy, "proxy-password": "x" })).toThrow("--proxy-password is given without a name");
   });
 
+  it("say how the store is spoken to", () => {
+    const { s3 } = backup({
+      endpoint: "https://s3.example.com",
+      region: "eu-west-1",
+      "path-style": "on",
+      "ca-file": "/ca.pem",
+      "storage-class": "STANDARD_IA",
+      "sse-kms-key-id": "alias/k",
+      "object-tag": ["team=db", "note=a=b"],
+    });
+    expect(s3).toEqual({
+      endpoint: "https://s3.example.com",
+      region: "eu-west-1",
+      pathStyle: true,
+      caFile: "/ca.pem",
+      storageClass: "STANDARD_IA",
+      encryption: { kind: "kms", keyId: "alias/k" },
+      tags: { team: "db", note: "a=b" },
+    });
+    expect(backup().s3.pathStyle).toBeUndefined();
+    expect(backup({ "server-side-encryption": "aes256" }).s3.encryption).toEqual({ kind: "s3" });
+    expect(backup({ "sse-customer-key-file": "/k" }).s3.encryption).toEqual({ kind: "customer", keyFile: "/k" });
+  });
+
+  it.each([
+    [{ "server-side-encryption": "AES256", "sse-kms-key-id": "k" }, "--sse-kms-key-id is for aws:kms"],
+    [{ "sse-customer-key-file": "/k", "sse-kms-key-id": "k" }, "--sse-customer-key-file excludes"],
+    [{ "storage-class": "DEEP_ARCHIVE" }, "cannot be read when a restore needs them"],
+    [{ "object-tag": "team" }, "'team' is not an object tag"],
+    [{ "object-tag": ["a=1", "a=2"] }, "the object tag 'a' is given twice"],
+    [{ "object-tag": Array.from({ length: 11 }, (_, i) => `t${i}=x`) }, "at most 10 tags"],
+    [{ "storage-location": "file:///a/b", "storage-class": "STANDARD_IA" }, "are of S3, not of file"],
+  ])("refuse of S3 %j", (given, complaint) => {
+    expect(() => backup(given)).toThrow(complaint);
+  });
+
   it.each([
     [{ "jmx-password": "x" }, "--jmx-password is given without a name"],
     [{ "jmx-user": "x" }, "--jmx-user is given without a password"],
@@ -223,6 +259,18 @@ describe("sources", () => {
     expect(read({ AWS_KMS_KEY_ID: "aws", ESOP_KMS_KEY_ID: "ours" })).toBe("ours");
   });
 
+  it("read the variables of Esop and of the SDK for the store", () => {
+    const read = (environment: Record<string, string>) =>
+      verbs.backup.parse([flags("backup", location), environmentSource(verbs.backup.options, environment)], context).s3;
+    expect(read({ AWS_ENDPOINT: "http://a", AWS_ENABLE_PATH_STYLE_ACCESS: "true", AWS_REGION: "r" })).toMatchObject({
+      endpoint: "http://a",
+      pathStyle: true,
+      region: "r",
+    });
+    expect(read({ AWS_ENDPOINT: "http://a", AWS_ENDPOINT_URL: "http://b" }).endpoint).toBe("http://b");
+    expect(read({ AWS_ENABLE_PATH_STYLE_ACCESS: "false" }).pathStyle).toBe(false);
+  });
+
   it("name the variable in complaints", () => {
     const environment = environmentSource(verbs.backup.options, { ESOP_DURATION: "soon" });
     expect(() => verbs.backup.parse([flags("backup", location), environment], context)).toThrow(
@@ -264,6 +312,8 @@ describe("JSON requests", () => {
         proxySettings: { useProxy: true, proxyHost: "p", proxyPort: 1 },
         retry: { enabled: true, interval: 3, strategy: "linear", maxAttempts: 2 },
         kmsKeyId: null,
+        endpoint: "http://e",
+        objectTags: { a: "b" },
       }),
     ).toMatchObject({
       snapshotTag: "t",
@@ -275,6 +325,7 @@ describe("JSON requests", () => {
       proxy: { host: "p", port: 1 },
       retry: { intervalMs: 3000, strategy: "linear", maxAttempts: 2 },
       kmsKeyId: undefined,
+      s3: { endpoint: "http://e", tags: { a: "b" } },
     });
     expect(
       read("restore", {

@@ -39,6 +39,7 @@ export {
   type RestoreRequest,
   type RestoreStrategy,
 } from "./restore-request.ts";
+export type { S3Settings, ServerSideEncryption } from "./s3-options.ts";
 export {
   generalOptions,
   type JmxSettings,

@@ -1,6 +1,7 @@
 /** Options that several verbs share, and the parts of requests they become. */
 import { AppError } from "../errors.ts";
 import { defaulted, optional, required, toggle, type Values } from "./option.ts";
+import { buildS3Settings, type S3Settings, s3Options } from "./s3-options.ts";
 import { locationKind, type StorageLocation } from "./storage-location.ts";
 import { choice, directory, durationIn, file, integer, named, port, text } from "./values.ts";
 
@@ -15,6 +16,7 @@ export interface StorageOptions {
   readonly kmsKeyId?: string | undefined;
   readonly proxy?: ProxySettings | undefined;
   readonly retry: RetrySettings;
+  readonly s3: S3Settings;
 }
 
 export interface ProxySettings {
@@ -151,6 +153,7 @@ export const storageOptions = {
     help: "where backups lie: protocol://bucket/cluster/datacenter/node, or protocol://bucket",
   }),
   ...storeOptions,
+  ...s3Options,
 };
 
 export const jmxOptions = {
@@ -228,10 +231,11 @@ export function buildStorageOptions(values: Values<typeof storageOptions>): Stor
       hint: "leave out --kms-key-id (and AWS_KMS_KEY_ID), or store to s3://",
     });
   }
-  return { storageLocation: values.storageLocation, ...buildStoreOptions(values) };
+  const s3 = buildS3Settings(values, values.storageLocation);
+  return { storageLocation: values.storageLocation, s3, ...buildStoreOptions(values) };
 }
 
-function buildStoreOptions(values: Values<typeof storeOptions>): Omit<StorageOptions, "storageLocation"> {
+function buildStoreOptions(values: Values<typeof storeOptions>): Omit<StorageOptions, "storageLocation" | "s3"> {
   return {
     concurrentConnections: values.concurrentConnections,
     insecureHttp: values.insecureHttp,

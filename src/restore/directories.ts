@@ -1,6 +1,6 @@
 import { chown, lstat, mkdir, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
-import { freeBytes } from "../cassandra/cassandra.ts";
+import { basename, dirname, join, relative, sep } from "node:path";
+import { existingParent, freeBytes } from "../cassandra/cassandra.ts";
 import { AppError, fileError, systemErrorCode } from "../errors.ts";
 import { formatBytes } from "../units.ts";
 
@@ -22,11 +22,26 @@ export async function ownerToKeep(directory: string): Promise<Owner | undefined>
 /** Makes a directory and the parents it lacks, each given to the owner. */
 export async function makeDirectory(path: string, owner: Owner | undefined): Promise<void> {
   try {
-    const first = await mkdir(path, { recursive: true });
+    const first = await makeWithParents(path);
     if (first === undefined || owner === undefined) return;
     for (let made = path; made.length >= first.length; made = dirname(made)) await chown(made, owner.uid, owner.gid);
   } catch (error) {
     throw fileError(error, `make directory ${path}`);
+  }
+}
+
+/** Gives the first directory that was made. */
+async function makeWithParents(path: string): Promise<string | undefined> {
+  try {
+    return await mkdir(path, { recursive: true });
+  } catch (error) {
+    if (systemErrorCode(error) !== "ENOENT") throw error;
+    // Where several are missing, this is what it says whatever keeps it from making the first: ask for that alone.
+    const parent = await existingParent(path);
+    const [missing = ""] = relative(parent, path).split(sep);
+    await mkdir(join(parent, missing));
+    await mkdir(path, { recursive: true });
+    return join(parent, missing);
   }
 }
 

@@ -11,7 +11,13 @@
  */
 import { readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { editConfig, findInCommitLog, listSSTables, listTableDirectories } from "../cassandra/cassandra.ts";
+import {
+  type CassandraNode,
+  editConfig,
+  findInCommitLog,
+  listSSTables,
+  listTableDirectories,
+} from "../cassandra/cassandra.ts";
 import { AppError, fileError, systemErrorCode } from "../errors.ts";
 import {
   checkSpace,
@@ -62,6 +68,11 @@ export async function restoreInPlace(run: RestoreRun, stopped: StoppedNode): Pro
 
   const wholeSchema = request.restoreSystemKeyspace || request.restoreIntoNewCluster;
   const targets = await findTargets(run.selected, stopped.dataDirectories, wholeSchema, signal);
+  for (const table of targets.filter(({ certain }) => !certain)) {
+    run.log.warn(
+      `the node may not have table ${tableName(table)}: its directory is empty; look for it after the start`,
+    );
+  }
   const commitLog = await treatCommitLog(run, stopped, targets, wholeSchema);
   if (journal !== undefined && !touchNothing) await keepFormerRestore(places);
   const wanted = await assignPlaces(run, stopped, places, targets);
@@ -294,8 +305,12 @@ function editedConfig({ configFile }: StoppedNode, tokens: readonly string[]) {
 }
 
 /** Deletes what a finished restore set aside, once the node is up with what took its place. */
-export async function cleanUpInPlace(run: RestoreRun, operationMode: string | undefined): Promise<InPlaceReport> {
-  if (operationMode !== "NORMAL") {
+export async function cleanUpInPlace(
+  run: RestoreRun,
+  node: CassandraNode | undefined,
+  operationMode: string | undefined,
+): Promise<InPlaceReport> {
+  if (node === undefined || operationMode !== "NORMAL") {
     throw new AppError(
       "node-state",
       `the node is ${operationMode ?? "down"}; what was replaced is kept until it is NORMAL`,
@@ -312,10 +327,20 @@ export async function cleanUpInPlace(run: RestoreRun, operationMode: string | un
         journal === undefined ? "check --snapshot-tag" : "stop the node and run the restore again: it was interrupted",
     });
   }
+  for (const name of journal.tables) await checkPresent(name, node, run.signal);
   for (const root of new Set(places.map((place) => place.root))) {
     for (const former of await formerRestores(root)) await removeRestoreDirectory(former);
     await removeRestoreDirectory(root);
   }
   for (const outside of outsidePlaces(places, journal)) await removeRestoreDirectory(outside);
   return { fetched: nothing, reused: nothing, next: [] };
+}
+
+/** Files that were put into the directory of a dropped table are read by nobody: that is no restore to be cleaned up. */
+async function checkPresent(name: string, node: CassandraNode, signal: AbortSignal): Promise<void> {
+  const [keyspace = "", table = ""] = name.split(".");
+  if ((await node.tables(keyspace, { signal })).includes(table)) return;
+  throw new AppError("node-state", `table ${name} was restored, but the node does not have it`, {
+    hint: "create it and restore it with IMPORT",
+  });
 }

@@ -11,6 +11,7 @@
  * Downloads stay until cleanup and Cassandra is only ever given links to them, so that any phase may be run again after
  * anything went wrong: nothing is fetched twice, and truncate and import always start over.
  */
+import { randomUUID } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import {
@@ -262,9 +263,9 @@ async function importTables(restore: LiveRestore, strategy: "IMPORT" | "HARDLINK
 async function importTable(restore: LiveRestore, table: LiveTable, names: readonly string[]): Promise<void> {
   if (names.length === 0) return;
   const { node, request, staging, owner, signal } = restore;
-  // Cassandra takes the table's name from the path, and moves the files out of it.
-  const directory = join(staging, "import", table.target.keyspace, table.target.table);
-  await rm(directory, { recursive: true, force: true });
+  // Cassandra takes the table's name from the path, and moves the files out of it. A directory of this run's own: the
+  // import of a run that was killed may go on in the node, and one table's imports wait for each other there.
+  const directory = join(staging, "import", randomUUID(), table.target.keyspace, table.target.table);
   await makeDirectory(directory, owner);
   await linkForImport(table.stagingPath, directory, names);
   const device = await deviceOf(staging);

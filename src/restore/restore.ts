@@ -91,7 +91,7 @@ async function carryOut(
     await using _hold = await holdNode(facts.hostId);
     return { ...(await restoreLive(run, node, facts, { strategy, phase: request.phase })), next: [] };
   }
-  if (request.phase === "cleanup") return cleanUpInPlace(run, facts?.operationMode);
+  if (request.phase === "cleanup") return cleanUpInPlace(run, node, facts?.operationMode);
   const stopped = await stoppedNode(request);
   await using _hold = await holdNode(stopped.commitLogDirectory);
   return await restoreInPlace(run, stopped);

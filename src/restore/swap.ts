@@ -57,7 +57,7 @@ export interface SwapScope {
 /** Lists what must be set aside; touches nothing. */
 export async function planSwap(
   places: readonly Place[],
-  targets: readonly StoppedTable[],
+  targets: readonly Pick<StoppedTable, "keyspace" | "table" | "tableId">[],
   { stopped, commitLog, everything }: SwapScope,
 ): Promise<SwapJournal> {
   const aside: (readonly [string, string])[] = [];

@@ -16,14 +16,21 @@ beforeEach(async () => {
 
 afterEach(() => directory[Symbol.asyncDispose]());
 
-async function idOf(files: readonly string[], more: { readonly keyspace?: string; readonly restored?: boolean } = {}) {
+async function targetOf(
+  files: readonly string[],
+  more: { readonly keyspace?: string; readonly restored?: boolean } = {},
+) {
   await writeTree(directory.path, Object.fromEntries(files.map((path) => [path, ""])));
   const keyspace = more.keyspace ?? "ks";
   const table = { keyspace, table: "t", content: { id: ofBackup, sstables: {} }, target: { keyspace, table: "t" } };
   const directories = ["d1", "d2", "not-made-yet"].map((path) => join(directory.path, path));
   const [target, ...others] = await findTargets([table], directories, more.restored ?? false, signal);
   expect(others).toEqual([]);
-  return target?.tableId;
+  return target;
+}
+
+async function idOf(...parameters: Parameters<typeof targetOf>) {
+  return (await targetOf(...parameters))?.tableId;
 }
 
 describe("the table's id on a stopped node", () => {
@@ -65,5 +72,13 @@ describe("the table's id on a stopped node", () => {
       code: "node-state",
       message: "which of 2 directories is table 'ks.t' cannot be told",
     });
+  });
+
+  it("is certain where there are SSTables or a truncate's snapshot, and not of an empty directory", async () => {
+    const empty = await targetOf([`d1/ks/t-${present}/backups/x`]);
+    expect(empty).toMatchObject({ tableId: present, certain: false });
+    const truncated = await targetOf([`d2/ks/t-${present}/snapshots/truncated-1-t/manifest.json`]);
+    expect(truncated).toMatchObject({ tableId: present, certain: true });
+    expect(await targetOf([`d1/ks/t-${present}/nb-1-big-Data.db`])).toMatchObject({ certain: true });
   });
 });

@@ -6,6 +6,11 @@ import { isSystemKeyspace, type SelectedTable } from "./select-tables.ts";
 /** A table of a stopped node with the id under which the node will look for it. */
 export interface StoppedTable extends SelectedTable {
   readonly tableId: string;
+  /**
+   * Whether something on the disk says that the node has the table: SSTables, or the snapshot of a truncate. An empty
+   * directory may also be what is left of a table that was dropped and its snapshots cleared.
+   */
+  readonly certain: boolean;
 }
 
 /**
@@ -23,28 +28,33 @@ export async function findTargets(
   for (const table of selected) {
     const ofBackup = table.content.id;
     const keeps = schemaIsRestored || isSystemKeyspace(table.keyspace);
-    targets.push({ ...table, tableId: keeps ? ofBackup : await idOnNode(table, dataDirectories, signal) });
+    const found = keeps ? { tableId: ofBackup, certain: true } : await findOnNode(table, dataDirectories, signal);
+    targets.push({ ...table, ...found });
   }
   return targets;
 }
 
-async function idOnNode(
+async function findOnNode(
   table: SelectedTable,
   dataDirectories: readonly string[],
   signal: AbortSignal,
-): Promise<string> {
+): Promise<Pick<StoppedTable, "tableId" | "certain">> {
   const { keyspace, table: name } = table;
   const present = await existingDirectories(dataDirectories);
   const wanted = (ks: string, t: string) => ks === keyspace && t === name;
   const alive = new Set<string>();
+  let certain = false;
   for (const directory of await listTableDirectories(present, wanted, signal)) {
-    const dropped = (await listSnapshots(directory)).some((snapshot) => snapshot.startsWith("dropped-"));
+    const snapshots = await listSnapshots(directory);
+    const dropped = snapshots.some((snapshot) => snapshot.startsWith("dropped-"));
+    const filled = ((await listSSTables(directory.path, signal)) ?? []).length > 0;
     // A drop leaves the directory with its snapshot; a directory with SSTables is a table's that lives.
-    if (!dropped || ((await listSSTables(directory.path, signal)) ?? []).length > 0) alive.add(directory.tableId);
+    if (!dropped || filled) alive.add(directory.tableId);
+    certain ||= filled || snapshots.some((snapshot) => snapshot.startsWith("truncated-"));
   }
-  const [id, ...others] = alive;
-  if (id !== undefined && others.length === 0) return id;
-  if (id === undefined) {
+  const [tableId, ...others] = alive;
+  if (tableId !== undefined && others.length === 0) return { tableId, certain };
+  if (tableId === undefined) {
     throw new AppError("node-state", `table '${keyspace}.${name}' does not exist on this node`, {
       hint:
         "on an empty node add --restore-system-keyspace (the same node again) or --restore-into-new-cluster; " +

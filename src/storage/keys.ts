@@ -5,6 +5,12 @@ export function isKey(text: string): boolean {
   return text.isWellFormed() && !text.includes("\0") && text.split("/").every(isSegment);
 }
 
+/** Whether the text can be the beginning of a key. */
+export function canBeginKey(text: string): boolean {
+  const folders = text.split("/").slice(0, -1);
+  return text.isWellFormed() && !text.includes("\0") && folders.every(isSegment);
+}
+
 function isSegment(text: string): boolean {
   return text !== "" && text !== "." && text !== "..";
 }

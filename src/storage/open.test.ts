@@ -12,13 +12,10 @@ import { withLogging } from "./wrap.ts";
 const options = { clock: new ManualClock(), random: () => 0.5, log: silentLogger };
 
 describe("openStorage", () => {
-  test.each(["s3", "azure", "gcp", "ceph", "minio", "oracle"] as const)(
-    "'%s' is unsupported and named",
-    async (protocol) => {
-      const opening = openStorage({ protocol, bucket: "b" }, options);
-      await expect(opening).rejects.toMatchObject({ code: "unsupported", message: expect.stringContaining(protocol) });
-    },
-  );
+  test.each(["azure", "gcp"] as const)("'%s' is unsupported and named", async (protocol) => {
+    const opening = openStorage({ protocol, bucket: "b" }, options);
+    await expect(opening).rejects.toMatchObject({ code: "unsupported", message: expect.stringContaining(protocol) });
+  });
 
   test("a file store needs a root", async () => {
     await expect(openStorage({ protocol: "file", bucket: "b" }, options)).rejects.toMatchObject({ code: "usage" });

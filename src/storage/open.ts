@@ -1,7 +1,8 @@
 import type { Clock } from "../clock.ts";
 import { AppError } from "../errors.ts";
 import type { Logger } from "../log.ts";
-import { withRetries } from "./retry.ts";
+import { defaultRetryPolicy, type RetryPolicy, withRetries } from "./retry.ts";
+import type { S3Options } from "./s3-options.ts";
 import type { Storage } from "./storage.ts";
 import { withLogging, withoutWriting } from "./wrap.ts";
 
@@ -22,8 +23,11 @@ export interface OpenOptions {
   readonly log: Logger;
   /** Refuse everything that changes the store, as a dry run must. */
   readonly readOnly?: boolean;
-  /** Tries of one call, the first included; 5 when left out. */
-  readonly maxAttempts?: number;
+  readonly retry?: RetryPolicy | undefined;
+  /** Of S3 and its dialects. */
+  readonly s3?: S3Options;
+  /** Leading segments of a key that name what one machine alone writes, and may tidy up. */
+  readonly ownDepth?: number;
 }
 
 /** The driver for the location, loaded only now, with all that is wrapped around it. Close it when done. */
@@ -34,7 +38,7 @@ export async function openStorage(location: BucketLocation, options: OpenOptions
     clock: options.clock,
     random: options.random,
     log: options.log,
-    maxAttempts: options.maxAttempts ?? 5,
+    ...(options.retry ?? defaultRetryPolicy),
   });
   return options.readOnly === true ? withoutWriting(storage) : storage;
 }
@@ -47,11 +51,16 @@ async function openDriver(location: BucketLocation, options: OpenOptions): Promi
       return fileStorage({ root: location.root, bucket: location.bucket, clock: options.clock });
     }
     case "s3":
-    case "azure":
-    case "gcp":
     case "ceph":
     case "minio":
-    case "oracle":
+    case "oracle": {
+      const { bucket, protocol } = location;
+      const { clock, random, log, ownDepth, s3 = {}, retry = defaultRetryPolicy } = options;
+      const [{ s3Storage }, { dialectOf }] = await Promise.all([import("./s3.ts"), import("./s3-options.ts")]);
+      return s3Storage({ bucket, dialect: dialectOf(protocol, s3), s3, clock, random, log, retry, ownDepth });
+    }
+    case "azure":
+    case "gcp":
       throw new AppError("unsupported", `object stores of the kind '${location.protocol}' are not supported yet`);
   }
 }

@@ -173,7 +173,13 @@ describe("what trying again means", () => {
       },
     };
     const clock = Object.assign(new ManualClock(), { sleep: async () => undefined });
-    const storage = withRetries(picky, { ...defaultRetryPolicy, clock, random: () => 1, log: silentLogger, maxAttempts: 4 });
+    const storage = withRetries(picky, {
+      ...defaultRetryPolicy,
+      clock,
+      random: () => 1,
+      log: silentLogger,
+      maxAttempts: 4,
+    });
     expect(await storage.delete(["a", "held", "slow", "never"])).toEqual({
       failed: [
         { key: "held", error: permanent },

@@ -39,8 +39,7 @@ async function readPem(path: string): Promise<string> {
 
 /** The form in which Node's agents take a proxy. */
 function proxyVariables({ protocol, host, port, username, password }: S3Proxy): Record<string, string> {
-  const login =
-    username === undefined ? "" : `${encodeURIComponent(username)}:${encodeURIComponent(password ?? "")}@`;
+  const login = username === undefined ? "" : `${encodeURIComponent(username)}:${encodeURIComponent(password ?? "")}@`;
   const url = `${protocol.toLowerCase()}://${login}${host.includes(":") ? `[${host}]` : host}:${port}`;
   return { HTTP_PROXY: url, HTTPS_PROXY: url };
 }

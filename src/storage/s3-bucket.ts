@@ -1,8 +1,8 @@
 /** What concerns a bucket as a whole: whether it is there, what it holds, and deleting from it. */
 import { createHash } from "node:crypto";
 import {
-  CreateBucketCommand,
   type BucketLocationConstraint,
+  CreateBucketCommand,
   DeleteObjectsCommand,
   HeadBucketCommand,
   ListObjectsV2Command,
@@ -11,7 +11,7 @@ import {
 import { AppError, isAppError, throwIfAborted } from "../errors.ts";
 import { isKey } from "./keys.ts";
 import { ask, type S3Context } from "./s3-context.ts";
-import { refusalError } from "./s3-errors.ts";
+import { refusalBehind, refusalError } from "./s3-errors.ts";
 import type { CallOptions, DeleteResult, ObjectInfo } from "./storage.ts";
 
 export async function bucketExists(context: S3Context, options: CallOptions = {}): Promise<boolean> {
@@ -36,9 +36,9 @@ export async function createBucket(context: S3Context, options: CallOptions = {}
   try {
     await ask(context, doing, options, (abortSignal) => context.client.send(command, { abortSignal }));
   } catch (error) {
-    const name = isAppError(error) && error.cause instanceof Error ? error.cause.name : "";
-    if (name === "BucketAlreadyOwnedByYou") return;
-    if (name !== "BucketAlreadyExists") throw error;
+    const code = isAppError(error) ? refusalBehind(error)?.code : undefined;
+    if (code === "BucketAlreadyOwnedByYou") return;
+    if (code !== "BucketAlreadyExists") throw error;
     // Some servers say this of our own bucket, too. Another's lets us in or not; either way nothing is left to create.
     await bucketExists(context, options);
   }
@@ -47,12 +47,7 @@ export async function createBucket(context: S3Context, options: CallOptions = {}
 /** Only AWS has regions to choose from; the oldest one must not be named. */
 function locationConstraint({ dialect, region }: S3Context): BucketLocationConstraint | undefined {
   if (dialect.name !== "AWS" || region === "us-east-1") return undefined;
-  const regions: Readonly<Record<string, BucketLocationConstraint | undefined>> = { [region]: asConstraint(region) };
-  return regions[region];
-}
-
-/** The SDK lists the regions that it was built with; a newer one is as good. */
-function asConstraint(region: string): BucketLocationConstraint {
+  // The SDK lists the regions that it knew when it was built; a newer one is as good.
   return region as BucketLocationConstraint;
 }
 

@@ -113,7 +113,11 @@ export interface CallLimits {
 }
 
 /** One call of the SDK with a deadline; its errors are ours. */
-export async function call<T>(doing: S3Doing, limits: CallLimits, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function call<T>(
+  doing: S3Doing,
+  limits: CallLimits,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   throwIfAborted(limits.signal);
   using signal = withDeadline(limits.ms, limits.signal, `the call to ${doing.what}`, limits.clock);
   try {

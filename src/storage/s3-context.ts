@@ -4,6 +4,7 @@ import type { Logger } from "../log.ts";
 import type { RetryPolicy } from "./retry.ts";
 import { type CallLimits, call } from "./s3-client.ts";
 import type { S3Doing } from "./s3-errors.ts";
+import type { ObjectSettings } from "./s3-headers.ts";
 import type { S3Dialect } from "./s3-options.ts";
 import type { Wire } from "./s3-wire.ts";
 
@@ -20,17 +21,7 @@ export interface S3Context {
   readonly random: () => number;
   readonly log: Logger;
   readonly retry: RetryPolicy;
-  readonly headers: ObjectHeaders;
-}
-
-/** What every request of a kind must say, from the operator's settings; in lower case. */
-export interface ObjectHeaders {
-  /** New objects of this size. */
-  created(sizeBytes: number): Readonly<Record<string, string>>;
-  /** Requests for the bytes of objects under a customer's key, parts of uploads included. */
-  readonly customerKey: Readonly<Record<string, string>>;
-  /** The source of a copy under a customer's key. */
-  readonly copySource: Readonly<Record<string, string>>;
+  readonly settings: ObjectSettings;
 }
 
 /** For calls that are answered at once. */

@@ -20,6 +20,23 @@ export interface Refusal {
   readonly cause?: unknown;
 }
 
+/** The cause of errors that a server's answer has become. */
+class RefusalError extends Error {
+  override readonly name = "RefusalError";
+  readonly refusal: Refusal;
+
+  constructor(refusal: Refusal) {
+    const options = refusal.cause === undefined ? undefined : { cause: refusal.cause };
+    super(`${refusal.status} ${refusal.code}: ${refusal.message}`, options);
+    this.refusal = refusal;
+  }
+}
+
+/** What the server answered, where the error comes from an answer. */
+export function refusalBehind({ cause }: AppError): Refusal | undefined {
+  return cause instanceof RefusalError ? cause.refusal : undefined;
+}
+
 type Kind = "absent" | "taken" | "denied" | "elsewhere" | "spoiled" | "passing" | "cannot" | "archived";
 
 const kinds: Readonly<Record<string, Kind>> = {
@@ -70,7 +87,7 @@ function kindOf({ status, code }: Refusal): Kind | undefined {
   if (status === 401 || status === 403) return "denied";
   if (status === 301 || status === 307) return "elsewhere";
   if (status === 405 || status === 501) return "cannot";
-  if (status === 408 || status === 429 || status >= 500) return "passing";
+  if (status === 408 || status === 409 || status === 429 || status >= 500) return "passing";
   return undefined;
 }
 
@@ -78,7 +95,7 @@ export function refusalError(refusal: Refusal, { what, permission }: S3Doing): A
   const said = refusal.code === "" ? `status ${refusal.status}` : refusal.code;
   const detail = refusal.message === "" || refusal.message === refusal.code ? "" : `: ${lowered(refusal.message)}`;
   const message = `cannot ${what}: the store answered ${said}${detail}`;
-  const cause = refusal.cause ?? refusal;
+  const cause = new RefusalError(refusal);
   switch (kindOf(refusal)) {
     case "absent":
       return new AppError("not-found", message, { cause });

@@ -1,59 +1,86 @@
+/** What the operator's settings add to requests, in the SDK's words and on the wire. */
 import { createHash } from "node:crypto";
-import type { S3Client } from "@aws-sdk/client-s3";
-import { AppError } from "../errors.ts";
-import type { ObjectHeaders } from "./s3-context.ts";
+import type { ServerSideEncryption, StorageClass } from "@aws-sdk/client-s3";
 import { minClassBytes, readCustomerKey, type S3Options } from "./s3-options.ts";
 
-/** Reads the customer's key, if there is one. */
-export async function objectHeaders(options: S3Options): Promise<ObjectHeaders> {
+/** The key that a server needs for every request about the bytes of an object, and forgets. */
+export interface CustomerKeyInput {
+  readonly SSECustomerAlgorithm?: string;
+  readonly SSECustomerKey?: string;
+  readonly SSECustomerKeyMD5?: string;
+}
+
+export interface CopySourceInput {
+  readonly CopySourceSSECustomerAlgorithm?: string;
+  readonly CopySourceSSECustomerKey?: string;
+  readonly CopySourceSSECustomerKeyMD5?: string;
+}
+
+export interface CreatedInput extends CustomerKeyInput {
+  readonly ServerSideEncryption?: ServerSideEncryption;
+  readonly SSEKMSKeyId?: string;
+  readonly StorageClass?: StorageClass;
+  readonly Tagging?: string;
+}
+
+export interface ObjectSettings {
+  /** For new objects of this size. */
+  created(sizeBytes: number): CreatedInput;
+  /** For requests about objects that are there, and for parts of uploads. */
+  readonly customerKey: CustomerKeyInput;
+  readonly copySource: CopySourceInput;
+}
+
+/** Reads the customer's key, if there is one. Throws `usage`, `io`, `not-found`. */
+export async function objectSettings(options: S3Options): Promise<ObjectSettings> {
   const { encryption, storageClass, tags = {} } = options;
   const key = encryption?.kind === "customer" ? await readCustomerKey(encryption.keyFile) : undefined;
-  if (key !== undefined && options.insecureHttp === true) {
-    throw new AppError("usage", "a customer's key would go over HTTP", { hint: "leave out --insecure-http" });
-  }
-  const customerKey = key === undefined ? {} : customerHeaders("x-amz-server-side-encryption", key);
-  const always = {
+  const text = key?.toString("base64") ?? "";
+  const md5 = key === undefined ? "" : createHash("md5").update(key).digest("base64");
+  const customerKey =
+    key === undefined ? {} : { SSECustomerAlgorithm: "AES256", SSECustomerKey: text, SSECustomerKeyMD5: md5 };
+  const copySource = {
+    CopySourceSSECustomerAlgorithm: "AES256",
+    CopySourceSSECustomerKey: text,
+    CopySourceSSECustomerKeyMD5: md5,
+  };
+  const always: CreatedInput = {
     ...serverSide(options),
     ...customerKey,
-    ...(Object.keys(tags).length === 0 ? {} : { "x-amz-tagging": new URLSearchParams(tags).toString() }),
+    ...(Object.keys(tags).length === 0 ? {} : { Tagging: new URLSearchParams(tags).toString() }),
   };
-  const withClass = storageClass === undefined ? always : { ...always, "x-amz-storage-class": storageClass };
+  // The SDK lists the classes that it knew when it was built; a store may have others.
+  const withClass = storageClass === undefined ? always : { ...always, StorageClass: storageClass as StorageClass };
   return {
     created: (sizeBytes) => (sizeBytes < minClassBytes ? always : withClass),
     customerKey,
-    copySource: key === undefined ? {} : customerHeaders("x-amz-copy-source-server-side-encryption", key),
+    copySource: key === undefined ? {} : copySource,
   };
 }
 
-function serverSide({ encryption }: S3Options): Record<string, string> {
-  const name = "x-amz-server-side-encryption";
-  if (encryption?.kind === "s3") return { [name]: "AES256" };
+function serverSide({ encryption }: S3Options): CreatedInput {
+  if (encryption?.kind === "s3") return { ServerSideEncryption: "AES256" };
   if (encryption?.kind !== "kms") return {};
   const { keyId } = encryption;
-  return { [name]: "aws:kms", ...(keyId === undefined ? {} : { [`${name}-aws-kms-key-id`]: keyId }) };
+  return { ServerSideEncryption: "aws:kms", ...(keyId === undefined ? {} : { SSEKMSKeyId: keyId }) };
 }
 
-function customerHeaders(prefix: string, key: Buffer): Record<string, string> {
-  return {
-    [`${prefix}-customer-algorithm`]: "AES256",
-    [`${prefix}-customer-key`]: key.toString("base64"),
-    [`${prefix}-customer-key-md5`]: createHash("md5").update(key).digest("base64"),
-  };
-}
+const wireNames: Readonly<Record<keyof CreatedInput, string>> = {
+  ServerSideEncryption: "x-amz-server-side-encryption",
+  SSEKMSKeyId: "x-amz-server-side-encryption-aws-kms-key-id",
+  SSECustomerAlgorithm: "x-amz-server-side-encryption-customer-algorithm",
+  SSECustomerKey: "x-amz-server-side-encryption-customer-key",
+  SSECustomerKeyMD5: "x-amz-server-side-encryption-customer-key-md5",
+  StorageClass: "x-amz-storage-class",
+  Tagging: "x-amz-tagging",
+};
 
-type Sendable = Parameters<S3Client["send"]>[0];
-
-/** Adds headers to a command of the SDK before it is signed. */
-export function addHeaders<Command extends Sendable>(command: Command, headers: Readonly<Record<string, string>>): Command {
-  command.middlewareStack.add(
-    (next) => (args) => {
-      const { request } = args;
-      if (typeof request === "object" && request !== null && "headers" in request) {
-        Object.assign(request.headers ?? {}, headers);
-      }
-      return next(args);
-    },
-    { step: "build", priority: "low" },
-  );
-  return command;
+/** The same as headers. */
+export function wireHeaders(input: CreatedInput): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const [name, header] of Object.entries(wireNames)) {
+    const value = new Map<string, string>(Object.entries(input)).get(name);
+    if (value !== undefined) headers[header] = value;
+  }
+  return headers;
 }

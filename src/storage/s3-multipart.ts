@@ -13,7 +13,7 @@ import { formatBytes } from "../units.ts";
 import { Attempts } from "./retry.ts";
 import { ask, type S3Context, slowMs } from "./s3-context.ts";
 import type { S3Doing } from "./s3-errors.ts";
-import { addHeaders } from "./s3-headers.ts";
+import { wireHeaders } from "./s3-headers.ts";
 import { checksumHeader, makePayload } from "./s3-payload.ts";
 import type { ByteRange, PutOptions, RewindableSource } from "./storage.ts";
 import type { UploadSlots } from "./upload-slots.ts";
@@ -83,8 +83,8 @@ async function begin(context: S3Context, put: MultipartPut, nonce: string): Prom
     Key: key,
     Metadata: { [nonceName]: nonce },
     ...(context.dialect.integrity === "crc32-trailer" ? { ChecksumAlgorithm: "CRC32" } : {}),
+    ...context.settings.created(source.sizeBytes),
   });
-  addHeaders(command, context.headers.created(source.sizeBytes));
   const { UploadId: id } = await ask(context, doing, options, (abortSignal) =>
     context.client.send(command, { abortSignal }),
   );
@@ -125,7 +125,7 @@ async function sendPart(context: S3Context, put: MultipartPut, part: Part): Prom
   const from = { source, range, sizeBytes: range.end - range.start, signal };
   const payload = await makePayload(from, context.dialect.integrity);
   const query = { partNumber: String(number), uploadId };
-  const headers = context.headers.customerKey;
+  const headers = wireHeaders(context.settings.customerKey);
   const response = await context.wire.send({ method: "PUT", key, query, headers, payload, signal, doing });
   response.discard();
   const { etag, [checksumHeader]: checksum } = response.headers;
@@ -150,8 +150,8 @@ async function complete(context: S3Context, put: MultipartPut, { uploadId, parts
       UploadId: uploadId,
       MultipartUpload: { Parts: [...parts] },
       ...(options.ifAbsent === true ? { IfNoneMatch: "*" } : {}),
+      ...context.settings.customerKey,
     });
-    addHeaders(command, context.headers.customerKey);
     try {
       const limits = { signal: options.signal, ms: slowMs };
       await ask(context, doing, limits, (abortSignal) => context.client.send(command, { abortSignal }));
@@ -165,8 +165,7 @@ async function complete(context: S3Context, put: MultipartPut, { uploadId, parts
 }
 
 async function nonceOf(context: S3Context, key: string, doing: S3Doing, signal: AbortSignal | undefined) {
-  const command = new HeadObjectCommand({ Bucket: context.bucket, Key: key });
-  addHeaders(command, context.headers.customerKey);
+  const command = new HeadObjectCommand({ Bucket: context.bucket, Key: key, ...context.settings.customerKey });
   const { Metadata: metadata } = await ask(context, doing, { signal }, (abortSignal) =>
     context.client.send(command, { abortSignal }),
   );
@@ -187,7 +186,10 @@ async function abandon(context: S3Context, key: string, uploadId: string): Promi
  * number. A store that cannot list them, or does not let us, is left alone.
  */
 export async function sweepUploads(context: S3Context, prefix: string, signal?: AbortSignal): Promise<number> {
-  const doing = { what: `list unfinished uploads in ${context.description}`, permission: "s3:ListBucketMultipartUploads" };
+  const doing = {
+    what: `list unfinished uploads in ${context.description}`,
+    permission: "s3:ListBucketMultipartUploads",
+  };
   let swept = 0;
   let marker: { readonly KeyMarker?: string; readonly UploadIdMarker?: string } = {};
   for (;;) {

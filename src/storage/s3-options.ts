@@ -105,7 +105,12 @@ const awsHost = /(^|\.)amazonaws\.com(\.cn)?$/;
 export function dialectOf(protocol: "s3" | "minio" | "ceph" | "oracle", options: S3Options): S3Dialect {
   if (protocol !== "s3") return s3Dialects[protocol];
   const endpoint = endpointUrl(options);
-  return endpoint === undefined || awsHost.test(endpoint.hostname) ? s3Dialects.aws : s3Dialects.compatible;
+  return endpoint === undefined ? s3Dialects.aws : dialectAt(endpoint, s3Dialects.aws);
+}
+
+/** A profile may name an endpoint, too, which shows only when the SDK has read it. */
+export function dialectAt(url: URL, dialect: S3Dialect): S3Dialect {
+  return dialect.name === s3Dialects.aws.name && !awsHost.test(url.hostname) ? s3Dialects.compatible : dialect;
 }
 
 /** Throws `usage` for what is no endpoint. */
@@ -114,7 +119,9 @@ export function endpointUrl({ endpoint, insecureHttp }: S3Options): URL | undefi
   const text = endpoint.includes("://") ? endpoint : `${insecureHttp === true ? "http" : "https"}://${endpoint}`;
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== "" || url.search !== "") {
-    throw new AppError("usage", `'${endpoint}' is not an endpoint`, { hint: "write https://host or https://host:port" });
+    throw new AppError("usage", `'${endpoint}' is not an endpoint`, {
+      hint: "write https://host or https://host:port",
+    });
   }
   if (insecureHttp === true && url.protocol === "https:") {
     throw new AppError("usage", `the endpoint '${endpoint}' says HTTPS, and --insecure-http says HTTP`, {

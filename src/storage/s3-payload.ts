@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { abortable } from "../concurrency/concurrency.ts";
-import { AppError } from "../errors.ts";
+import { AppError, toAppError } from "../errors.ts";
 import type { S3Integrity } from "./s3-options.ts";
 import { sha256 } from "./s3-sign.ts";
 import type { ByteRange, ByteStream, RewindableSource } from "./storage.ts";
@@ -131,10 +131,7 @@ function signedPayload(from: PayloadSource): Payload {
   const header = (length: number, signature: string) => `${length.toString(16)};chunk-signature=${signature}\r\n`;
   const blank = "0".repeat(64);
   const lengths = [...frameLengths(from.sizeBytes, signedFrameBytes), 0];
-  const wireBytes = lengths.reduce(
-    (sum, length) => sum + header(length, blank).length + length + lineBreak.length,
-    0,
-  );
+  const wireBytes = lengths.reduce((sum, length) => sum + header(length, blank).length + length + lineBreak.length, 0);
   return {
     headers: {
       "content-encoding": "aws-chunked",
@@ -192,10 +189,15 @@ async function* exactly(
   options?: { readonly transient: boolean },
 ): AsyncGenerator<Uint8Array, void> {
   let seen = 0;
-  for await (const chunk of abortable(source.open(range, options), signal)) {
-    seen += chunk.length;
-    if (seen > sizeBytes) break;
-    yield chunk;
+  try {
+    for await (const chunk of abortable(source.open(range, options), signal)) {
+      seen += chunk.length;
+      if (seen > sizeBytes) break;
+      yield chunk;
+    }
+  } catch (error) {
+    // The source's own failure, and none of the store's.
+    throw toAppError(error);
   }
   if (seen === sizeBytes) return;
   const found = seen > sizeBytes ? "more" : `only ${seen}`;

@@ -8,12 +8,13 @@ import {
   GetObjectTaggingCommand,
   HeadObjectCommand,
   type HeadObjectCommandOutput,
+  PutObjectCommand,
   UploadPartCopyCommand,
 } from "@aws-sdk/client-s3";
-import { AppError } from "../errors.ts";
+import { AppError, isAppError } from "../errors.ts";
+import { wholeSeconds } from "./s3-bucket.ts";
 import { ask, type S3Context, slowMs } from "./s3-context.ts";
-import type { S3Doing } from "./s3-errors.ts";
-import { addHeaders } from "./s3-headers.ts";
+import { refusalBehind, type S3Doing } from "./s3-errors.ts";
 import { partSizeOf } from "./s3-multipart.ts";
 import { encodePath } from "./s3-sign.ts";
 import type { CallOptions } from "./storage.ts";
@@ -29,21 +30,6 @@ export interface CopySizes {
 
 export const copySizes: CopySizes = { maxBytes: 5 * gibibyte, partBytes: gibibyte };
 
-/** Two requests. Throws `not-found`, and `unsupported` where the store will not copy an object onto itself. */
-export async function refreshObject(
-  context: S3Context,
-  key: string,
-  options: CallOptions = {},
-  sizes: CopySizes = copySizes,
-): Promise<void> {
-  const doing = { what: `renew '${key}' in ${context.description}`, permission: "s3:GetObject and s3:PutObject" };
-  const head = new HeadObjectCommand({ Bucket: context.bucket, Key: key });
-  addHeaders(head, context.headers.customerKey);
-  const old = await ask(context, doing, options, (abortSignal) => context.client.send(head, { abortSignal }));
-  const copy = { key, old, doing, options };
-  await ((old.ContentLength ?? 0) > sizes.maxBytes ? copyInParts(context, copy, sizes) : copyWhole(context, copy));
-}
-
 interface Copy {
   readonly key: string;
   readonly old: HeadObjectCommandOutput;
@@ -51,18 +37,74 @@ interface Copy {
   readonly options: CallOptions;
 }
 
-/** A store copies onto itself only what changes, so the metadata is replaced, by itself. */
-async function copyWhole(context: S3Context, { key, old, doing, options }: Copy): Promise<void> {
-  const command = new CopyObjectCommand({
-    Bucket: context.bucket,
-    Key: key,
-    CopySource: sourceOf(context, key),
-    MetadataDirective: "REPLACE",
+/** Finds out what the server can do, and remembers it. */
+export class Refresher {
+  readonly #context: S3Context;
+  readonly #sizes: CopySizes;
+  /** There are servers that take the copy, and keep the date. */
+  #copyRenews = true;
+
+  constructor(context: S3Context, sizes: CopySizes = copySizes) {
+    this.#context = context;
+    this.#sizes = sizes;
+  }
+
+  /**
+   * Two requests, and three more for each object that is too large to be copied at once, or where the server has no
+   * other way. Throws `not-found`, and `unsupported` where the store does not copy an object onto itself at all.
+   */
+  async refresh(key: string, options: CallOptions = {}): Promise<void> {
+    const { bucket, client, description, settings } = this.#context;
+    const doing = { what: `renew '${key}' in ${description}`, permission: "s3:GetObject and s3:PutObject" };
+    const head = new HeadObjectCommand({ Bucket: bucket, Key: key, ...settings.customerKey });
+    const old = await ask(this.#context, doing, options, (abortSignal) => client.send(head, { abortSignal }));
+    const copy = { key, old, doing, options };
+    const sizeBytes = old.ContentLength ?? 0;
+    if (sizeBytes <= this.#sizes.maxBytes && this.#copyRenews) {
+      if (await this.#copyWhole(copy)) return;
+      this.#copyRenews = false;
+    }
+    await (sizeBytes === 0 ? writeEmpty(this.#context, copy) : copyInParts(this.#context, copy, this.#sizes));
+  }
+
+  /** A store copies onto itself only what changes, so the metadata is replaced, by itself. Tells whether it helped. */
+  async #copyWhole({ key, old, doing, options }: Copy): Promise<boolean> {
+    const { bucket, client, settings } = this.#context;
+    const command = new CopyObjectCommand({
+      Bucket: bucket,
+      Key: key,
+      CopySource: sourceOf(this.#context, key),
+      MetadataDirective: "REPLACE",
+      ...kept(old),
+      ...settings.customerKey,
+      ...settings.copySource,
+    });
+    const limits = { signal: options.signal, ms: slowMs };
+    try {
+      const { CopyObjectResult: result } = await ask(this.#context, doing, limits, (abortSignal) =>
+        client.send(command, { abortSignal }),
+      );
+      return wholeSeconds(result?.LastModified) > wholeSeconds(old.LastModified);
+    } catch (error) {
+      const code = isAppError(error) ? refusalBehind(error)?.code : undefined;
+      if (isAppError(error, "unsupported") || code === "InvalidRequest") return false;
+      throw error;
+    }
+  }
+}
+
+/** Of nothing there are no parts to copy. */
+async function writeEmpty(context: S3Context, copy: Copy): Promise<void> {
+  const { key, old, doing, options } = copy;
+  const { bucket, client, settings } = context;
+  const target = { Bucket: bucket, Key: key, Body: Buffer.alloc(0) };
+  const command = new PutObjectCommand({
+    ...target,
     ...kept(old),
+    ...(await tagsOf(context, copy)),
+    ...settings.customerKey,
   });
-  addHeaders(command, { ...context.headers.customerKey, ...context.headers.copySource });
-  const limits = { signal: options.signal, ms: slowMs };
-  await ask(context, doing, limits, (abortSignal) => context.client.send(command, { abortSignal }));
+  await ask(context, doing, options, (abortSignal) => client.send(command, { abortSignal }));
 }
 
 function sourceOf({ bucket }: S3Context, key: string): string {
@@ -91,14 +133,19 @@ async function copyInParts(context: S3Context, copy: Copy, sizes: CopySizes): Pr
   const { key, old, doing, options } = copy;
   const target = { Bucket: bucket, Key: key };
   const tagging = await tagsOf(context, copy);
-  const begin = new CreateMultipartUploadCommand({ ...target, ...kept(old), ...tagging });
-  addHeaders(begin, context.headers.customerKey);
-  const { UploadId: uploadId } = await ask(context, doing, options, (abortSignal) => client.send(begin, { abortSignal }));
+  const { customerKey } = context.settings;
+  const begin = new CreateMultipartUploadCommand({ ...target, ...kept(old), ...tagging, ...customerKey });
+  const { UploadId: uploadId } = await ask(context, doing, options, (abortSignal) =>
+    client.send(begin, { abortSignal }),
+  );
   const upload = { ...target, UploadId: uploadId };
   try {
     const parts = await copyParts(context, copy, { ...upload, sizes });
-    const complete = new CompleteMultipartUploadCommand({ ...upload, MultipartUpload: { Parts: parts } });
-    addHeaders(complete, context.headers.customerKey);
+    const complete = new CompleteMultipartUploadCommand({
+      ...upload,
+      MultipartUpload: { Parts: parts },
+      ...customerKey,
+    });
     const limits = { signal: options.signal, ms: slowMs };
     await ask(context, doing, limits, (abortSignal) => client.send(complete, { abortSignal }));
   } catch (error) {
@@ -124,8 +171,9 @@ async function copyParts(
       PartNumber,
       CopySource: sourceOf(context, key),
       CopySourceRange: `bytes=${start}-${Math.min(sizeBytes, start + partBytes) - 1}`,
+      ...context.settings.customerKey,
+      ...context.settings.copySource,
     });
-    addHeaders(command, { ...context.headers.customerKey, ...context.headers.copySource });
     const limits = { signal: options.signal, ms: slowMs };
     const { CopyPartResult: result } = await ask(context, doing, limits, (abortSignal) =>
       context.client.send(command, { abortSignal }),
@@ -137,10 +185,11 @@ async function copyParts(
 }
 
 /** A copy in parts is a new object to the store, which takes no tags over by itself. */
-async function tagsOf({ client, bucket, ...context }: S3Context, { key, old, doing, options }: Copy) {
+async function tagsOf(context: S3Context, { key, old, doing, options }: Copy) {
   if ((old.TagCount ?? 0) === 0) return {};
+  const { client, bucket } = context;
   const command = new GetObjectTaggingCommand({ Bucket: bucket, Key: key });
-  const { TagSet: tags = [] } = await ask({ client, bucket, ...context }, doing, options, (abortSignal) =>
+  const { TagSet: tags = [] } = await ask(context, doing, options, (abortSignal) =>
     client.send(command, { abortSignal }),
   );
   const pairs = tags.map(({ Key: name = "", Value: value = "" }): [string, string] => [name, value]);

@@ -3,13 +3,13 @@
  * request holds what its body yields at a time and what a socket buffers, well below a MiB, whatever its size.
  */
 import { once } from "node:events";
-import { type ClientRequest, type IncomingHttpHeaders, type IncomingMessage, request as httpRequest } from "node:http";
+import { type ClientRequest, request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import type { Clock } from "../clock.ts";
 import { AppError, abortError, throwIfAborted } from "../errors.ts";
 import { formatDuration } from "../units.ts";
 import type { S3Agents } from "./s3-agents.ts";
-import { parseRefusal, type S3Doing, refusalError, s3Error } from "./s3-errors.ts";
+import { parseRefusal, refusalError, type S3Doing, s3Error } from "./s3-errors.ts";
 import type { Payload } from "./s3-payload.ts";
 import { canonicalQuery, emptyHash, encodePath, Signer, type SigningIdentity } from "./s3-sign.ts";
 import { StallWatch } from "./s3-stall.ts";

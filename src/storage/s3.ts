@@ -2,17 +2,17 @@ import { HeadObjectCommand } from "@aws-sdk/client-s3";
 import type { Clock } from "../clock.ts";
 import { AppError, isAppError, throwIfAborted } from "../errors.ts";
 import type { Logger } from "../log.ts";
-import { checkBucketName, checkFolderPrefix, checkKey, checkRange } from "./keys.ts";
+import { canBeginKey, checkBucketName, checkFolderPrefix, checkKey, checkRange } from "./keys.ts";
 import type { RetryPolicy } from "./retry.ts";
 import { bucketExists, createBucket, deleteObjects, listFolders, listObjects, wholeSeconds } from "./s3-bucket.ts";
 import { connectS3, type S3Connection } from "./s3-client.ts";
 import { ask, type S3Context } from "./s3-context.ts";
-import type { S3Doing } from "./s3-errors.ts";
-import { objectHeaders } from "./s3-headers.ts";
+import { refusalBehind, type S3Doing } from "./s3-errors.ts";
+import { objectSettings, wireHeaders } from "./s3-headers.ts";
 import { minPartBytes, partSizeOf, putInParts, sweepUploads } from "./s3-multipart.ts";
-import type { S3Dialect, S3Options } from "./s3-options.ts";
+import { dialectAt, type S3Dialect, type S3Options } from "./s3-options.ts";
 import { makePayload } from "./s3-payload.ts";
-import { refreshObject } from "./s3-refresh.ts";
+import { Refresher } from "./s3-refresh.ts";
 import { type S3Timeouts, Wire } from "./s3-wire.ts";
 import type {
   ByteStream,
@@ -58,13 +58,17 @@ const defaultMaxUploads = 10;
  */
 export async function s3Storage(options: S3StorageOptions): Promise<Storage> {
   checkBucketName(options.bucket);
-  const { bucket, dialect, s3, clock, random, log, retry, timeouts = usualTimeouts } = options;
-  const headers = await objectHeaders(s3);
-  const connection = await connectS3({ bucket, dialect, options: s3, timeouts });
+  const { bucket, s3, clock, random, log, retry, timeouts = usualTimeouts } = options;
+  const settings = await objectSettings(s3);
+  const connection = await connectS3({ bucket, dialect: options.dialect, options: s3, timeouts });
+  const dialect = dialectAt(connection.url, options.dialect);
+  if (s3.encryption?.kind === "customer" && connection.url.protocol !== "https:") {
+    throw new AppError("usage", "the key that only we have would go over HTTP", { hint: "reach the store over HTTPS" });
+  }
   const { client, region } = connection;
   const wire = new Wire({ ...connection, clock, timeouts });
   const description = `bucket s3://${bucket}`;
-  const shared = { bucket, description, dialect, region, client, wire, clock, random, log, retry, headers };
+  const shared = { bucket, description, dialect, region, client, wire, clock, random, log, retry, settings };
   return new S3Storage(shared, connection, options);
 }
 
@@ -74,6 +78,7 @@ class S3Storage implements Storage {
   readonly #context: S3Context;
   readonly #connection: S3Connection;
   readonly #slots: UploadSlots;
+  readonly #refresher: Refresher;
   readonly #partBytes: number;
   readonly #ownDepth: number | undefined;
   #swept: Promise<void> | undefined;
@@ -84,6 +89,7 @@ class S3Storage implements Storage {
     this.#context = context;
     this.#connection = connection;
     this.#slots = new UploadSlots(options.s3.maxUploads ?? defaultMaxUploads);
+    this.#refresher = new Refresher(context);
     this.#partBytes = options.partBytes ?? minPartBytes;
     this.#ownDepth = options.ownDepth;
   }
@@ -98,13 +104,10 @@ class S3Storage implements Storage {
 
   async stat(key: string, options?: CallOptions): Promise<ObjectInfo | undefined> {
     checkKey(key);
-    const { bucket, client, headers } = this.#context;
+    const { bucket, client, settings } = this.#context;
     const doing = this.#doing("look for", key, "s3:GetObject and s3:ListBucket");
-    const send = (abortSignal: AbortSignal) => {
-      const command = new HeadObjectCommand({ Bucket: bucket, Key: key });
-      command.middlewareStack.add(headersAdded(headers.customerKey), { step: "build", priority: "low" });
-      return client.send(command, { abortSignal });
-    };
+    const command = new HeadObjectCommand({ Bucket: bucket, Key: key, ...settings.customerKey });
+    const send = (abortSignal: AbortSignal) => client.send(command, { abortSignal });
     try {
       const { ContentLength: sizeBytes = 0, LastModified: date } = await ask(this.#context, doing, options ?? {}, send);
       return { key, sizeBytes, modifiedMs: wholeSeconds(date) };
@@ -114,8 +117,12 @@ class S3Storage implements Storage {
     }
   }
 
-  list(prefix: string, options?: CallOptions): AsyncIterable<ObjectInfo> {
-    return listObjects(this.#context, prefix, options);
+  async *list(prefix: string, options?: CallOptions): AsyncGenerator<ObjectInfo, void> {
+    if (canBeginKey(prefix)) yield* listObjects(this.#context, prefix, options);
+    // Servers dispute about other prefixes; there is nothing to list, unless the bucket itself is missing.
+    else if (!(await this.bucketExists(options))) {
+      throw new AppError("not-found", `cannot list ${this.description}: it does not exist`);
+    }
   }
 
   async children(prefix: string, options?: CallOptions): Promise<readonly string[]> {
@@ -135,7 +142,7 @@ class S3Storage implements Storage {
     }
     const asked = range === undefined ? {} : { range: `bytes=${range.start}-${range.end - 1}` };
     try {
-      const headers = { ...this.#context.headers.customerKey, ...asked };
+      const headers = { ...wireHeaders(this.#context.settings.customerKey), ...asked };
       const response = await this.#context.wire.send({ method: "GET", key, headers, signal, doing });
       if (range === undefined || response.status === 206) return response.stream;
       response.discard();
@@ -162,7 +169,7 @@ class S3Storage implements Storage {
 
   /** Gives the time of the answer, by the server's clock. */
   async #putWhole(key: string, source: RewindableSource, options: PutOptions, doing: S3Doing): Promise<number> {
-    const { wire, dialect, headers, clock } = this.#context;
+    const { wire, dialect, settings, clock } = this.#context;
     const { sizeBytes } = source;
     const { signal } = options;
     if (options.ifAbsent === true && !dialect.putIfAbsent) {
@@ -170,7 +177,7 @@ class S3Storage implements Storage {
     }
     const payload = await makePayload({ source, sizeBytes, signal }, dialect.integrity);
     const condition = options.ifAbsent === true ? { "if-none-match": "*" } : {};
-    const asked = { ...headers.created(sizeBytes), ...condition };
+    const asked = { ...wireHeaders(settings.created(sizeBytes)), ...condition };
     const response = await wire.send({ method: "PUT", key, headers: asked, payload, signal, doing });
     response.discard();
     const date = Date.parse(response.headers.date ?? "");
@@ -191,7 +198,7 @@ class S3Storage implements Storage {
 
   async refresh(key: string, options?: CallOptions): Promise<void> {
     checkKey(key);
-    await refreshObject(this.#context, key, options);
+    await this.#refresher.refresh(key, options);
   }
 
   async delete(keys: readonly string[], options?: CallOptions): Promise<DeleteResult> {
@@ -208,4 +215,10 @@ class S3Storage implements Storage {
   #doing(verb: string, key: string, permission: string): S3Doing {
     return { what: `${verb} '${key}' in ${this.description}`, permission };
   }
+}
+
+async function* nothing(): AsyncGenerator<Uint8Array, void> {}
+
+function isRangeBehindEnd(error: unknown): boolean {
+  return isAppError(error) && refusalBehind(error)?.status === 416;
 }

@@ -18,6 +18,8 @@
 export { chunkReader, writeFully } from "./file-bytes.ts";
 export { checkBucketName, checkKey } from "./keys.ts";
 export { type BucketLocation, type OpenOptions, openStorage, type StoreProtocol } from "./open.ts";
+export { defaultRetryPolicy, type RetryPolicy } from "./retry.ts";
+export type { S3Encryption, S3Options, S3Proxy } from "./s3-options.ts";
 export { syncDirectory } from "./sync-directory.ts";
 
 /**
@@ -95,6 +97,7 @@ export interface Storage {
   /** The distinct next path segments below `prefix` (which ends with "/" or is ""), of objects deeper than one level. */
   children(prefix: string, options?: CallOptions): Promise<readonly string[]>;
   get(key: string, options?: GetOptions): Promise<ByteStream>;
+  /** The date that it gives is the store's as near as it tells without another call; stat and list show the exact one. */
   put(key: string, source: RewindableSource, options?: PutOptions): Promise<ObjectInfo>;
   /** Renews the modification date without changing the content; `not-found` if the object is not there. */
   refresh(key: string, options?: CallOptions): Promise<void>;

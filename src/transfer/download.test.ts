@@ -7,7 +7,13 @@ import { bytesSource, sampleBytes } from "../../test/harness/sample-bytes.ts";
 import { temporaryDirectory } from "../../test/harness/temporary-directory.ts";
 import { rateLimit } from "../concurrency/concurrency.ts";
 import { silentLogger } from "../log.ts";
-import { defaultRetryPolicy, faultyStorage, memoryStorage, type PlannedFault, withRetries } from "../storage/testing.ts";
+import {
+  defaultRetryPolicy,
+  faultyStorage,
+  memoryStorage,
+  type PlannedFault,
+  withRetries,
+} from "../storage/testing.ts";
 import { download, partSuffix } from "./transfer.ts";
 
 const bytes = sampleBytes(300_000);

@@ -8,7 +8,13 @@ import { temporaryDirectory } from "../../test/harness/temporary-directory.ts";
 import { rateLimit } from "../concurrency/concurrency.ts";
 import { silentLogger } from "../log.ts";
 import type { ByteRange, Storage } from "../storage/storage.ts";
-import { defaultRetryPolicy, faultyStorage, memoryStorage, type PlannedFault, withRetries } from "../storage/testing.ts";
+import {
+  defaultRetryPolicy,
+  faultyStorage,
+  memoryStorage,
+  type PlannedFault,
+  withRetries,
+} from "../storage/testing.ts";
 import { upload } from "./transfer.ts";
 
 const bytes = sampleBytes(300_000);
@@ -18,7 +24,13 @@ function memoryWithFaults(...plans: PlannedFault[]) {
   const clock = Object.assign(new ManualClock(), { sleep: async () => undefined });
   const memory = memoryStorage({ clock });
   const faulty = faultyStorage(memory, plans);
-  const storage = withRetries(faulty, { ...defaultRetryPolicy, clock, random: () => 1, log: silentLogger, maxAttempts: 5 });
+  const storage = withRetries(faulty, {
+    ...defaultRetryPolicy,
+    clock,
+    random: () => 1,
+    log: silentLogger,
+    maxAttempts: 5,
+  });
   return { memory, faulty, storage };
 }
 

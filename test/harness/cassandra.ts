@@ -39,7 +39,7 @@ export interface CassandraNode {
 
 /** Where fetched jars are kept between runs. */
 export function cacheDirectory(): string {
-  const { ESOP_CACHE_DIR: configured } = process.env;
+  const { ESOP_TEST_CACHE_DIR: configured } = process.env;
   return configured ?? join(homedir(), ".cache", "esop");
 }
 

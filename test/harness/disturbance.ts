@@ -1,5 +1,7 @@
 /** Ways to disturb a run of the tool midway. */
 import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { connect, createServer } from "node:net";
 import { promisify } from "node:util";
 import { seededRandom } from "./sample-bytes.ts";
 
@@ -15,14 +17,32 @@ export async function cutConnections(pid: number): Promise<void> {
     .split("\n")
     .filter((line) => line.includes(`pid=${pid},`))
     .map((line) => line.trim().split(/\s+/)[3]?.split(":").at(-1) ?? "");
-  for (const port of ports) await run("ss", ["-K", "sport", "=", `:${port}`]);
+  for (const port of ports) await cutPort(port);
 }
 
+/** Tries it on a connection of its own. */
 export async function canCutConnections(): Promise<boolean> {
-  return run("ss", ["-K", "sport", "=", ":1"]).then(
-    ({ stderr }) => stderr === "",
+  const server = createServer((socket) => socket.on("error", () => undefined)).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  const client = connect(typeof address === "object" ? (address?.port ?? 0) : 0, "127.0.0.1");
+  await once(client, "connect");
+  const closed = new Promise<boolean>((resolve) => client.on("error", () => resolve(true)));
+  const cut = cutPort(String(client.localPort)).then(
+    () => closed,
     () => false,
   );
+  const unable = new Promise<boolean>((resolve) => setTimeout(() => resolve(false), 2000).unref());
+  try {
+    return await Promise.race([cut, unable]);
+  } finally {
+    client.destroy();
+    server.close();
+  }
+}
+
+async function cutPort(port: string): Promise<void> {
+  await run("ss", ["-K", "sport", "=", `:${port}`]);
 }
 
 export interface Round {

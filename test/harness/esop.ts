@@ -1,6 +1,7 @@
 /** Runs the tool as an operator does: a process of its own, from the command line. */
 import { spawn } from "node:child_process";
 import { join } from "node:path";
+import { inject } from "vitest";
 
 export interface EsopRun {
   readonly status: number | null;
@@ -28,7 +29,9 @@ export interface EsopOptions {
 
 /** Runs `esop` to its end, whatever its exit status. */
 export async function esop(parameters: readonly string[], options: EsopOptions = {}): Promise<EsopRun> {
-  const environment = { ...process.env, NO_COLOR: "1", ...options.environment };
+  // Records of hashes belong to the run; the demo keeps Cassandra's jars there.
+  const records = parameters[0] === "demo" ? {} : { ESOP_CACHE_DIR: join(inject("runDirectory"), "records") };
+  const environment = { ...process.env, NO_COLOR: "1", ...records, ...options.environment };
   const child = spawn(process.execPath, [main, ...parameters], { env: environment, stdio: ["ignore", "pipe", "pipe"] });
   child.stdout.setEncoding("utf8");
   options.onStart?.({

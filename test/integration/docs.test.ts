@@ -25,13 +25,12 @@ const rowCount = 200;
 describe("the documents carried out", () => {
   test("README.md", async () => {
     const shop = await Shop.open();
-    await shop.follow("README.md", ["Your first backup"], {
-      "See it work": { before: async () => undefined },
+    await shop.follow("README.md", {
       "Your first backup": {
         after: async (printed) => {
           expect(printed).toMatch(/^ok +store /m);
           expect(printed).toContain("0 files (0 B) already there");
-          expect(printed).toMatch(/: 0 files \(0 B\) new|: \d+ files \(.*\) new, \d+ files \(.*\) already there/);
+          expect(printed).toMatch(/new, [1-9]\d* files \(.*\) already there/);
           expect(printed).toContain(`sandbox/dc1/${shop.hostId}\nTIME`);
           expect(printed).toMatch(/^would restore 2 tables/m);
           expect(printed).toMatch(/^restored 2 tables/m);
@@ -51,7 +50,7 @@ describe("the documents carried out", () => {
       await shop.reader.node.stop("KILL");
       shop.reader.node = node;
     };
-    await shop.follow("docs/operations.md", [], {
+    await shop.follow("docs/operations.md", {
       "Removing backups": { after: async (printed) => expect(printed).toContain("would remove 0 backups") },
       "Rows were deleted or overwritten": {
         before: damage,
@@ -145,13 +144,14 @@ class Shop {
   }
 
   /** Follows the sections in order; every story must be of one of them. */
-  async follow(document: string, _: readonly string[], stories: Readonly<Record<string, Story>>): Promise<void> {
+  async follow(document: string, stories: Readonly<Record<string, Story>>): Promise<void> {
     const sections = sectionsOf(await readDocument(document));
     expect(sections.map(({ heading }) => heading)).toEqual(expect.arrayContaining(Object.keys(stories)));
     for (const section of sections) await this.#followSection(section, stories[section.heading] ?? {});
   }
 
   async #followSection({ heading, blocks }: Section, { before, after }: Story): Promise<void> {
+    // The demo has a test of its own, and the tests are what is running.
     if (heading === "See it work") return;
     try {
       await before?.();
@@ -168,7 +168,7 @@ class Shop {
 
 describe("what the documents list", () => {
   test("are the exit statuses there are", async () => {
-    const rows = (await readDocument("docs/operations.md")).matchAll(/^\| (\d+) \| (?:`(\S+)`)? \| (.*) \|$/gm);
+    const rows = (await readDocument("docs/operations.md")).matchAll(/^\| (\d+) \| (?:`(\S+)` )?\| (.*) \|$/gm);
     const listed = [...rows].map(([, exit, code = "", meaning]) => ({ exit: Number(exit), code, meaning }));
     const known = Object.entries(errorTable).map(([code, { exit, meaning }]) => ({ exit, code, meaning }));
     expect(listed).toEqual([{ exit: 0, code: "", meaning: "done" }, ...known]);

@@ -3,6 +3,7 @@ import { chown, lstat, mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type CassandraNode, useCassandra } from "../../harness/cassandra.ts";
+import { esop } from "../../harness/esop.ts";
 import { createTable, fails, fill, Operator, rowsOf } from "../../harness/operator.ts";
 import { usual } from "./kinds.ts";
 
@@ -11,6 +12,7 @@ async function prepare() {
   return { node, operator: await Operator.of(node), keyspace: await node.keyspace() };
 }
 
+const cleanup = ["--restoration-phase-type", "cleanup"];
 const inPlace = ["--restoration-strategy-type", "IN_PLACE"];
 
 describe("nothing to back up", () => {
@@ -57,26 +59,21 @@ describe("tables that were dropped since the backup", () => {
     await node.start();
     await expectRows();
     expect(await rowsOf(node.cql, bare)).toEqual([]);
-    await operator.restore("base", "--entities", keyspace, ...inPlace, "--restoration-phase-type", "cleanup");
+    await operator.restore("base", "--entities", keyspace, ...inPlace, ...cleanup);
   });
 
   it("and not made again are refused, and never given files that nobody reads", async () => {
     const { node, operator, keyspace } = await prepare();
     const dropped = await createTable(node, keyspace, "dropped", 50);
-    const forgotten = await createTable(node, keyspace, "forgotten", 50);
     const kept = await createTable(node, keyspace, "kept", 50);
     await operator.backup("base", "--entities", keyspace);
     await node.cql.execute(`DROP TABLE ${dropped}`);
-    await node.cql.execute(`DROP TABLE ${forgotten}`);
-    // Clearing the snapshot of a drop takes away the sign that the table is no more.
-    const command = operator.restoreCommand("base", "--entities", forgotten, "--restoration-strategy-type", "IMPORT");
+    const command = operator.restoreCommand("base", "--entities", dropped, "--restoration-strategy-type", "IMPORT");
     const { hint } = await fails("not-found", command);
     expect(hint).toContain("create it");
-    await clearDroppedSnapshots(node, keyspace, "forgotten");
     await node.stop();
     const before = await operator.liveFiles(keyspace);
     await fails("node-state", operator.restoreCommand("base", "--entities", dropped, ...inPlace));
-    await fails("node-state", operator.restoreCommand("base", "--entities", forgotten, ...inPlace));
     await fails("node-state", operator.restoreCommand("base", "--entities", keyspace, ...inPlace));
     expect(await operator.liveFiles(keyspace)).toEqual(before);
     // A stopped node cannot be asked for its schema version.
@@ -85,6 +82,27 @@ describe("tables that were dropped since the backup", () => {
     await operator.restore("base", "--entities", kept, ...inPlace);
     await node.start();
     expect(await rowsOf(node.cql, kept)).toHaveLength(50);
+    await operator.restore("base", "--entities", kept, ...inPlace, ...cleanup);
+  });
+
+  it("and left an empty directory are warned of, and not called restored", async () => {
+    const { node, operator, keyspace } = await prepare();
+    const forgotten = await createTable(node, keyspace, "forgotten", 50);
+    await operator.backup("base", "--entities", keyspace);
+    await node.cql.execute(`DROP TABLE ${forgotten}`);
+    // Clearing the snapshot of the drop takes away the sign that the table is no more.
+    await clearDroppedSnapshots(node, keyspace, "forgotten");
+    await node.stop();
+    const run = await esop(operator.restoreCommand("base", "--entities", forgotten, ...inPlace));
+    expect(run.stderr).toContain(`the node may not have table ${forgotten}`);
+    await node.start();
+    const refusal = await fails("node-state", operator.restoreCommand("base", ...inPlace, ...cleanup));
+    expect(refusal.message).toContain(forgotten);
+    expect(refusal.hint).toContain("IMPORT");
+    await node.cql.execute(`CREATE TABLE ${forgotten} (k int PRIMARY KEY, v text)`);
+    await operator.restore("base", "--entities", keyspace);
+    expect(await rowsOf(node.cql, forgotten)).toHaveLength(50);
+    await operator.restore("base", ...inPlace, ...cleanup);
   });
 });
 
@@ -122,7 +140,6 @@ describe("several data directories", () => {
     // Not even the directory that a snapshot, taken and cleared again, leaves behind.
     const tables = await readdir(join(first, keyspace), { recursive: true });
     expect(tables.filter((entry) => entry.includes("snapshots"))).toEqual([]);
-    expect(await operator.snapshots()).toEqual([]);
     await operator.backup("whole", "--entities", keyspace, "--data-dir", second, "--data-dir", first);
     await fails("usage", operator.restoreCommand("whole", "--entities", keyspace, "--data-dir", first));
     await fails(
@@ -158,6 +175,7 @@ describe("several data directories", () => {
     for (const [sstable, files] of directoriesOf) expect(used(files), sstable).toHaveLength(1);
     await node.start();
     expect(await rowsOf(node.cql, table)).toEqual(expected);
+    await operator.restore("round-3", "--entities", keyspace, ...inPlace, ...cleanup);
   });
 });
 
@@ -194,6 +212,7 @@ describe("files of another owner than the operator", () => {
       expect(await owners(/^data\/.*\/owned-\w+\/[^/]*\.(db|txt|crc32)$/)).toEqual([nobody]);
       await node.start();
       expect(await rowsOf(node.cql, table)).toEqual(expected);
+      await operator.restore("base", "--entities", keyspace, ...inPlace, ...cleanup);
     } finally {
       for (const directory of dataDirectories) await chownAll(directory, process.getuid?.() ?? 0);
     }

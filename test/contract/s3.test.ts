@@ -1,0 +1,96 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, describe, test } from "vitest";
+import { systemClock } from "../../src/clock.ts";
+import { silentLogger } from "../../src/log.ts";
+import { s3Storage } from "../../src/storage/s3.ts";
+import { type S3Dialect, s3Dialects } from "../../src/storage/s3-options.ts";
+import { openStorage, type Storage, type StoreProtocol } from "../../src/storage/storage.ts";
+import { defaultRetryPolicy, withRetries } from "../../src/storage/testing.ts";
+import { type ObjectStore, type StoreName, startStore } from "../harness/object-stores.ts";
+import { describeStorageContract, type MakeStorage } from "./storage-contract.ts";
+
+const shared = { clock: systemClock, random: Math.random, log: silentLogger };
+
+type Open = (store: ObjectStore, bucket: string) => Promise<Storage>;
+
+/** The driver as another dialect, with parts so small that the large objects of the suite come in several. */
+function like(dialect: S3Dialect, partBytes?: number): Open {
+  return async (store, bucket) => {
+    const storage = await s3Storage({
+      ...shared,
+      bucket,
+      dialect: { ...dialect, name: "of the test" },
+      s3: { endpoint: store.endpoint, environment: esopEnvironment(store), region: "us-east-1", pathStyle: true },
+      retry: defaultRetryPolicy,
+      ...(partBytes === undefined ? {} : { partBytes }),
+    });
+    // A server that is asked for many things at once may well answer that it cannot just now.
+    return withRetries(storage, { ...shared, ...defaultRetryPolicy, intervalMs: 20 });
+  };
+}
+
+function opened(protocol: StoreProtocol): Open {
+  return (store, bucket) => {
+    const s3 = { endpoint: store.endpoint, environment: esopEnvironment(store) };
+    return openStorage({ protocol, bucket }, { ...shared, s3 });
+  };
+}
+
+/** So that no test depends on the environment of the process. */
+function esopEnvironment({ credentials }: ObjectStore) {
+  const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY: AWS_SECRET_KEY } = credentials;
+  return { AWS_ACCESS_KEY_ID, AWS_SECRET_KEY };
+}
+
+function fixtureOf(store: ObjectStore, open: Open): MakeStorage {
+  return async () => {
+    const bucket = `b-${randomUUID()}`;
+    const [storage, other, missing] = await Promise.all([
+      open(store, bucket),
+      open(store, bucket),
+      open(store, `missing-${randomUUID()}`),
+    ]);
+    await storage.createBucket();
+    return {
+      storage,
+      other,
+      missing,
+      // The dates of S3 are whole seconds of the server's clock, which nobody can set.
+      passTime: () => delay(2000),
+      [Symbol.asyncDispose]: async () => {
+        await Promise.all([storage, other, missing].map((one) => one.close()));
+      },
+    };
+  };
+}
+
+const mebibyte = 1024 * 1024;
+
+const suites: readonly { readonly store: StoreName; readonly ways: Readonly<Record<string, Open>> }[] = [
+  {
+    store: "versitygw",
+    ways: {
+      "as AWS": like(s3Dialects.aws),
+      "as AWS, in parts": like(s3Dialects.aws, mebibyte / 4),
+      "as an unknown server, in parts": like(s3Dialects.compatible, mebibyte / 4),
+      "as Oracle": like(s3Dialects.oracle),
+      "as it is opened": opened("s3"),
+    },
+  },
+  { store: "minio", ways: { "as it is opened": opened("minio") } },
+];
+
+for (const { store: name, ways } of suites) {
+  const store = await startStore(name);
+  if ("reason" in store) {
+    describe(`storage contract: S3, ${name}`, () => {
+      test.skip(store.reason, () => undefined);
+    });
+    continue;
+  }
+  afterAll(() => store[Symbol.asyncDispose]());
+  for (const [way, open] of Object.entries(ways)) {
+    describeStorageContract(`S3, ${name} ${way}`, fixtureOf(store, open));
+  }
+}

@@ -75,13 +75,29 @@ async function prepare(request: BackupRequest, dependencies: BackupDependencies)
   const dataDirectories = await checkDataDirectories(request.dataDirs, facts);
   const path = completeLocation(request.storageLocation, facts).node;
   const repository = new NodeRepository(storage, path, log);
-  if (!request.skipBucketVerification && !(await storage.bucketExists({ signal })) && !request.createMissingBucket) {
+  const exists = request.skipBucketVerification || (await storage.bucketExists({ signal }));
+  if (!exists && !request.createMissingBucket) {
     throw new AppError("not-found", `there is no ${storage.description}`, {
       hint: "check --storage-location, or give --create-missing-bucket to have it made",
     });
   }
+  if (exists && path.node !== facts.hostId) await refuseForeignPlace(repository, facts, signal);
   const record = await HashRecord.load(join(request.cacheDir, "hashes", `${facts.hostId}.json`), log);
   return { ...dependencies, request, facts, dataDirectories, expected, repository, record };
+}
+
+/**
+ * A place that is not named after the node's host ID may be another node's by mistake, and the removal of either's
+ * backups would then take the other's for its own. Tokens tell two nodes apart.
+ */
+async function refuseForeignPlace(repository: NodeRepository, facts: NodeFacts, signal: AbortSignal): Promise<void> {
+  const [newest] = await repository.listBackups(signal);
+  if (newest === undefined) return;
+  const { tokens } = await repository.readManifest(newest.name, signal);
+  if (tokens.toSorted().join() === facts.tokens.toSorted().join()) return;
+  throw new AppError("usage", `${repository.description} holds backups of a node with other tokens`, {
+    hint: `give each node a place of its own: let the location end with this node's host ID, ${facts.hostId}`,
+  });
 }
 
 /** Backs up the node; the report is of what was done. */

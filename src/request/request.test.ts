@@ -124,6 +124,7 @@ describe("backup requests", () => {
     [{ "sse-customer-key-file": "/k", "sse-kms-key-id": "k" }, "--sse-customer-key-file excludes"],
     [{ "storage-class": "DEEP_ARCHIVE" }, "cannot be read when a restore needs them"],
     [{ "object-tag": "team" }, "'team' is not an object tag"],
+    [{ "object-tag": "a=b&c" }, "'a=b&c' is not an object tag"],
     [{ "object-tag": ["a=1", "a=2"] }, "the object tag 'a' is given twice"],
     [{ "object-tag": Array.from({ length: 11 }, (_, i) => `t${i}=x`) }, "at most 10 tags"],
     [{ "storage-location": "file:///a/b", "storage-class": "STANDARD_IA" }, "are of S3, not of file"],

@@ -29,6 +29,7 @@ export type ServerSideEncryption =
 const maxTags = 10;
 const maxTagName = 128;
 const maxTagValue = 256;
+const tagPattern = /^[\p{L}\p{N} _.:/=+@-]*$/u;
 
 export const s3Options = {
   endpoint: optional("endpoint", named(text, "URL"), {
@@ -113,8 +114,10 @@ function buildTags(texts: readonly string[]): Readonly<Record<string, string>> {
   for (const tag of texts) {
     const at = tag.indexOf("=");
     const [name, value] = [tag.slice(0, Math.max(at, 0)), tag.slice(at + 1)];
-    if (name === "" || name.length > maxTagName || value.length > maxTagValue) {
-      throw new AppError("usage", `'${tag}' is not an object tag`, { hint: "write NAME=VALUE" });
+    if (!tagPattern.test(name + value) || name === "" || name.length > maxTagName || value.length > maxTagValue) {
+      throw new AppError("usage", `'${tag}' is not an object tag`, {
+        hint: "write NAME=VALUE, with letters, digits, blanks and + - = . _ : / @",
+      });
     }
     if (tags.has(name)) throw new AppError("usage", `the object tag '${name}' is given twice`);
     tags.set(name, value);

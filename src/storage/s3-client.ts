@@ -26,7 +26,7 @@ export interface S3Connection {
   identity(): Promise<SigningIdentity>;
 }
 
-/** Prepares everything without a single request. Throws `usage` for settings that cannot work. */
+/** Prepares everything without asking the store. Throws `usage` and `unauthorized` for what cannot work. */
 export async function connectS3(place: S3Place): Promise<S3Connection> {
   const agents = await makeAgents(place.options);
   const client = await makeClient(place, agents);

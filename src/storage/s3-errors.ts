@@ -182,11 +182,12 @@ export function s3Error(error: unknown, doing: S3Doing, signal?: AbortSignal): A
     const hint = "the other side may speak HTTP where HTTPS is expected: see --insecure-http and --endpoint";
     return new AppError("protocol", message, { cause: error, hint });
   }
-  if (name === "TimeoutError") return new AppError("timeout", message, { cause: error });
   if (code === "ERR_PROXY_TUNNEL") return new AppError("unreachable", message, { cause: error, retryable: false });
   if (code !== undefined && /^(E[A-Z_]+|ERR_(STREAM|SOCKET)_.*)$/.test(code)) {
     return new AppError("unreachable", message, { cause: error });
   }
+  // So the SDK calls some broken connections, too, which the codes have told apart.
+  if (name === "TimeoutError") return new AppError("timeout", message, { cause: error });
   return new AppError("storage", message, { cause: error, retryable: false });
 }
 

@@ -30,7 +30,8 @@ const nonceName = "esop-upload";
 
 /** Throws `unsupported` for what no store takes. */
 export function partSizeOf(sizeBytes: number, leastBytes = minPartBytes): number {
-  const partBytes = Math.max(leastBytes, Math.ceil(sizeBytes / maxParts / mebibyte) * mebibyte);
+  const needed = Math.ceil(sizeBytes / maxParts / mebibyte) * mebibyte;
+  const partBytes = sizeBytes <= leastBytes * maxParts ? leastBytes : needed;
   if (partBytes <= maxPartBytes) return partBytes;
   throw new AppError("unsupported", `an object of ${formatBytes(sizeBytes)} is larger than any store takes`);
 }

@@ -126,6 +126,8 @@ function checksumText(checksum: number): string {
   return bytes.toString("base64");
 }
 
+export const signedChunksHash = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD";
+
 /** body = *(hex-length ";chunk-signature=" signature CRLF bytes CRLF), the last one of no bytes */
 function signedPayload(from: PayloadSource): Payload {
   const header = (length: number, signature: string) => `${length.toString(16)};chunk-signature=${signature}\r\n`;
@@ -138,7 +140,7 @@ function signedPayload(from: PayloadSource): Payload {
       "content-length": String(wireBytes),
       "x-amz-decoded-content-length": String(from.sizeBytes),
     },
-    hash: "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
+    hash: signedChunksHash,
     wireBytes,
     frames: async function* (signChunk) {
       for await (const chunk of regrouped(exactly(from), signedFrameBytes)) {

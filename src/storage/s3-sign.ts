@@ -34,7 +34,7 @@ export interface Signed {
 }
 
 /** These change on the way, or are no business of the signature. */
-const unsignedHeaders = new Set(["content-length", "expect", "connection", "transfer-encoding"]);
+const unsignedHeaders = new Set(["expect", "connection"]);
 export const emptyHash = sha256("");
 
 export function sha256(data: string | Uint8Array): string {

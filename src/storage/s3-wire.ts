@@ -6,11 +6,11 @@ import { once } from "node:events";
 import { type ClientRequest, request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import type { Clock } from "../clock.ts";
-import { AppError, abortError, throwIfAborted } from "../errors.ts";
+import { AppError, abortError, isAppError, throwIfAborted } from "../errors.ts";
 import { formatDuration } from "../units.ts";
 import type { S3Agents } from "./s3-agents.ts";
-import { parseRefusal, refusalError, type S3Doing, s3Error } from "./s3-errors.ts";
-import type { Payload } from "./s3-payload.ts";
+import { parseRefusal, refusalBehind, refusalError, type S3Doing, s3Error } from "./s3-errors.ts";
+import { type Payload, signedChunksHash } from "./s3-payload.ts";
 import { canonicalQuery, emptyHash, encodePath, Signer, type SigningIdentity } from "./s3-sign.ts";
 import { StallWatch } from "./s3-stall.ts";
 import type { ByteStream } from "./storage.ts";
@@ -60,6 +60,8 @@ const maxErrorBytes = 64 * 1024;
 export class Wire {
   readonly #options: WireOptions;
   readonly #signer = new Signer();
+  /** The key that the store has accepted a signature of. */
+  #provenKey: string | undefined;
 
   constructor(options: WireOptions) {
     this.#options = options;
@@ -70,8 +72,13 @@ export class Wire {
     throwIfAborted(request.signal);
     try {
       const identity = await this.#options.identity();
-      const exchange = new Exchange(this.#start(request, identity), request, this.#options);
-      return await exchange.response();
+      try {
+        const response = await new Exchange(this.#start(request, identity), request, this.#options).response();
+        this.#provenKey = identity.accessKeyId;
+        return response;
+      } catch (error) {
+        throw this.#provenKey === identity.accessKeyId ? orSpoiled(error, request) : error;
+      }
     } catch (error) {
       throw s3Error(error, request.doing, request.signal);
     }
@@ -105,6 +112,13 @@ export class Wire {
     const sent = secure ? httpsRequest(options) : httpRequest(options);
     return { sent, asksFirst: large, frames: payload?.frames(signed.signChunk) };
   }
+}
+
+/** Where chunks are signed, a byte that was spoiled shows as a wrong signature of a key that has been right before. */
+function orSpoiled(error: unknown, { payload }: WireRequest): unknown {
+  if (payload?.hash !== signedChunksHash || !isAppError(error)) return error;
+  if (refusalBehind(error)?.code !== "SignatureDoesNotMatch") return error;
+  return new AppError("corrupt", error.message, { retryable: true, cause: error.cause });
 }
 
 interface Started {

@@ -15,6 +15,7 @@ import { makePayload } from "./s3-payload.ts";
 import { Refresher } from "./s3-refresh.ts";
 import { type S3Timeouts, Wire } from "./s3-wire.ts";
 import type {
+  ByteRange,
   ByteStream,
   CallOptions,
   Capabilities,
@@ -54,7 +55,8 @@ const defaultMaxUploads = 10;
  * Objects of a bucket on a server that speaks S3. An object of up to one part is one request. A transfer holds less than
  * 2 MiB, whatever its size: small objects as a whole, others chunk by chunk, each part under way counting for a transfer.
  * Dates are the server's, in whole seconds; the one that a put gives is the time of its answer. Throws `usage`, `io` and
- * `not-found` for settings and files named in them that cannot be right; makes no request.
+ * `not-found` for settings and files named in them that cannot be right, and `unauthorized` where no credentials are to
+ * be found; asks nothing of the store.
  */
 export async function s3Storage(options: S3StorageOptions): Promise<Storage> {
   checkBucketName(options.bucket);
@@ -140,7 +142,7 @@ class S3Storage implements Storage {
       if ((await this.stat(key, options)) !== undefined) return nothing();
       throw new AppError("not-found", `cannot ${doing.what}: it is not there`);
     }
-    const asked = range === undefined ? {} : { range: `bytes=${range.start}-${range.end - 1}` };
+    const asked = range === undefined ? {} : { range: rangeHeader(range) };
     try {
       const headers = { ...wireHeaders(this.#context.settings.customerKey), ...asked };
       const response = await this.#context.wire.send({ method: "GET", key, headers, signal, doing });
@@ -215,6 +217,10 @@ class S3Storage implements Storage {
   #doing(verb: string, key: string, permission: string): S3Doing {
     return { what: `${verb} '${key}' in ${this.description}`, permission };
   }
+}
+
+function rangeHeader({ start, end }: ByteRange): string {
+  return end === Number.MAX_SAFE_INTEGER ? `bytes=${start}-` : `bytes=${start}-${end - 1}`;
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array, void> {}

@@ -14,8 +14,8 @@ export interface StorageFixture extends AsyncDisposable {
 
 export type MakeStorage = () => Promise<StorageFixture>;
 
-/** Large enough to come in several chunks, and no multiple of anything. */
-export const largeBytes = 1_000_003;
+/** Large enough to come in several chunks, and in two of the smallest parts that S3 knows; no multiple of anything. */
+export const largeBytes = 5_300_003;
 
 /** A source of these letters. */
 export const text = (content: string) => bytesSource(Buffer.from(content));

@@ -299,6 +299,21 @@ describe.runIf(jdks.length > 0)("JMX that lets nobody in", () => {
   });
 });
 
+it("a place that is another node's", async () => {
+  const own = await Operator.of(node);
+  const place = ["--storage-location", own.location.replace(own.hostId, "node1"), "--entities", tables.keyspace];
+  await own.backup("mine", ...place);
+  const folder = join(own.bucket, "sandbox/dc1/node1/manifests");
+  const [name = ""] = await readdir(folder);
+  const manifest: { tokens: string[] } = JSON.parse(await readFile(join(folder, name), "utf8"));
+  await writeFile(join(folder, name), JSON.stringify({ ...manifest, tokens: ["1", "2"] }));
+  const run = await esop(own.backupCommand("theirs", ...place));
+  expect(run.stderr).toMatch(/^esop: .*node1 holds backups of a node with other tokens$/m);
+  expect(run.stderr).toContain(own.hostId);
+  expect(run.status).toBe(errorTable.usage.exit);
+  expect(await readdir(folder)).toHaveLength(1);
+});
+
 describe("directories", () => {
   it("a bucket that is a file, and one that is missing", async () => {
     const directory = await node.temporaryDirectory();

@@ -1,8 +1,8 @@
 /** Cassandra that is killed, or its JMX connection that breaks, at a known moment of a backup or a restore. */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type BulkTables, createBulkTables } from "../../harness/bulk-tables.ts";
 import { type CassandraNode, useCassandra } from "../../harness/cassandra.ts";
 import { canCutConnections, cutConnections } from "../../harness/disturbance.ts";
@@ -50,78 +50,99 @@ async function midway(
   return end;
 }
 
-function staging(): string {
-  return join(node.sandbox.dataDirectories[0] ?? "", "..", "esop-restore");
+/** The directory of the one restore that is under way, if it is there yet. */
+function staging(): string | undefined {
+  const parent = join(node.sandbox.dataDirectories[0] ?? "", "..", "esop-restore");
+  const [name] = entriesOf(parent);
+  return name === undefined ? undefined : join(parent, name);
 }
 
-/** The journal of a restore is written right before the truncate. */
-function truncateIsNext(): boolean {
-  const name = existsSync(staging()) ? readdirSync(staging())[0] : undefined;
-  const journal = join(staging(), name ?? "", "journal.json");
-  return name !== undefined && existsSync(journal) && readFileSync(journal, "utf8").includes("before");
+function entriesOf(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
 }
+
+const downloading = () => staging() !== undefined;
+/** The journal is written right before the truncate. */
+const truncating = () => entriesOf(staging() ?? "").some((name) => name.endsWith("journal.json"));
+const importing = () => entriesOf(staging() ?? "").includes("import");
 
 const importCommand = () =>
   operator.restoreCommand("base", "--entities", tables.keyspace, "--restoration-strategy-type", "IMPORT");
 
-/** The ways to lose the node, each with what brings it back. */
-const losses = {
-  "the node is killed": {
-    lose: () => node.stop("KILL"),
-    regain: () => node.start(),
-    possible: async () => true,
-  },
-  "the JMX connection breaks": {
-    lose: (child: RunningEsop) => cutConnections(child.pid ?? 0),
-    regain: async () => undefined,
-    possible: canCutConnections,
-  },
-} as const;
+const slowBackup = () => operator.backupCommand("base", "--entities", tables.keyspace, "--bandwidth", "20MB/s");
+const uploading = () => existsSync(operator.objectPath("data"));
+const forgetBackups = () => rm(operator.bucket, { recursive: true, force: true });
 
-describe.each(Object.entries(losses))("when %s", (_, { lose, regain, possible }) => {
-  it("during the upload, the backup is complete all the same, and the next clears the snapshot", async (context) => {
-    if (!(await possible())) context.skip("the system cannot cut connections");
-    await rm(operator.bucket, { recursive: true, force: true });
-    const command = operator.backupCommand("base", "--entities", tables.keyspace, "--bandwidth", "20MB/s");
-    const data = operator.objectPath("data");
-    const run = await midway(command, () => existsSync(data), lose);
+describe("when the node is killed", () => {
+  it("during the upload, the backup is complete all the same, and the next clears the snapshot", async () => {
+    await forgetBackups();
+    const run = await midway(slowBackup(), uploading, () => node.stop("KILL"));
     expect(run.status, run.stdout + run.stderr).toBe(0);
     expect(run.stderr).toContain("cannot clear snapshot esop-base");
-    await regain();
+    await node.start();
     expect(await operator.snapshots()).toContain("esop-base");
     expect(await operator.backup("next", "--entities", tables.keyspace)).toMatchObject({ sent: { files: 0 } });
     expect((await operator.snapshots()).filter((name) => name.startsWith("esop-"))).toEqual([]);
     await tables.disturb();
-    await operator.restore("base", "--entities", tables.keyspace);
-    expect(await tables.digest()).toBe(expected);
+    await expectRestored();
   });
 
-  it("during the download, the restore ends before it has touched a row, and works when it is run again", async (context) => {
-    if (!(await possible())) context.skip("the system cannot cut connections");
+  it("during the download, the restore ends before it has touched a row, and works when it is run again", async () => {
     await tables.disturb();
     const disturbed = await tables.digest();
-    const run = await midway(importCommand(), () => existsSync(staging()), lose);
+    const run = await midway(importCommand(), downloading, () => node.stop("KILL"));
     expect(failureOf("unreachable", run).hint).not.toBe("");
-    await regain();
+    await node.start();
     expect(await tables.digest()).toBe(disturbed);
     await expectRestored();
   });
 
-  it("at the truncate, the restore ends with an error, and works when it is run again", async (context) => {
-    if (!(await possible())) context.skip("the system cannot cut connections");
+  it.each([
+    ["at the truncate", truncating],
+    ["at the import", importing],
+  ])("%s, the restore ends with an error, and fetches nothing again when it is run again", async (_, sign) => {
     await tables.disturb();
-    failureOf("unreachable", await midway(importCommand(), truncateIsNext, lose));
-    await regain();
-    const report = await expectRestored();
-    expect(report).toMatchObject({ fetched: { files: 0 } });
+    failureOf("unreachable", await midway(importCommand(), sign, () => node.stop("KILL")));
+    await node.start();
+    expect(await expectRestored()).toMatchObject({ fetched: { files: 0 } });
+  });
+});
+
+describe("when the JMX connection breaks", () => {
+  beforeEach(async (context) => {
+    if (!(await canCutConnections())) context.skip("the system cannot cut connections");
   });
 
-  it("during the import, the restore ends with an error, and works when it is run again", async (context) => {
-    if (!(await possible())) context.skip("the system cannot cut connections");
-    const importing = () => truncateIsNext() && existsSync(join(staging(), readdirSync(staging())[0] ?? "", "import"));
-    failureOf("unreachable", await midway(importCommand(), importing, lose));
-    await regain();
-    expect(await expectRestored()).toMatchObject({ fetched: { files: 0 } });
+  const cut = (child: RunningEsop) => cutConnections(child.pid ?? 0);
+
+  it("during the upload, the backup is none the worse", async () => {
+    await forgetBackups();
+    const run = await midway(slowBackup(), uploading, cut);
+    expect(run.status, run.stdout + run.stderr).toBe(0);
+    expect((await operator.snapshots()).filter((name) => name.startsWith("esop-"))).toEqual([]);
+  });
+
+  it("during the download, the restore is none the worse", async () => {
+    await tables.disturb();
+    const run = await midway(importCommand(), downloading, cut);
+    expect(run.status, run.stdout + run.stderr).toBe(0);
+    expect(await tables.digest()).toBe(expected);
+  });
+
+  it.each([
+    ["at the truncate", truncating],
+    ["at the import", importing],
+  ])("%s, the restore ends well or with an error, and works when it is run again", async (_, sign) => {
+    await tables.disturb();
+    const run = await midway(importCommand(), sign, cut);
+    // Whether a call was under way that moment decides.
+    if (run.status !== 0) failureOf("unreachable", run);
+    await tables.disturb();
+    await expectRestored();
   });
 });
 

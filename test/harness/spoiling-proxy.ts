@@ -1,0 +1,142 @@
+/** Stands between a client and an HTTP server: notes every request, and spoils those that it is told to. */
+import { once } from "node:events";
+import {
+  Agent,
+  createServer,
+  request as httpRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type ServerResponse,
+} from "node:http";
+
+export interface SeenRequest {
+  readonly method: string;
+  /** Path and query. */
+  readonly url: string;
+  readonly headers: IncomingHttpHeaders;
+}
+
+export type Spoil =
+  /** Answers without asking the server. */
+  | {
+      readonly kind: "answer";
+      readonly status: number;
+      readonly body?: string;
+      readonly headers?: Record<string, string>;
+    }
+  /** One bit of the request's body is another at the server. */
+  | { readonly kind: "flip"; readonly at: number }
+  /** The server does it all; the client is cut off without an answer. */
+  | { readonly kind: "lose-answer" }
+  /** The connection ends before anything is done. */
+  | { readonly kind: "reset" }
+  /** Never answers. */
+  | { readonly kind: "silence" }
+  /** The answer's body stops after so many bytes: the connection ends, or nothing more comes. */
+  | { readonly kind: "cut" | "stall"; readonly after: number };
+
+export interface SpoilingProxy extends AsyncDisposable {
+  readonly endpoint: string;
+  /** In the order in which they came. */
+  readonly seen: readonly SeenRequest[];
+  /** The requests from now on are spoiled as this says; until it is told otherwise. */
+  spoil(how: (request: SeenRequest) => Spoil | undefined): void;
+  /** The next request that fits is spoiled, and no other. */
+  spoilOne(fits: (request: SeenRequest) => boolean, spoil: Spoil): void;
+  forget(): void;
+}
+
+export async function spoilingProxy(target: { readonly port: number }): Promise<SpoilingProxy> {
+  const seen: SeenRequest[] = [];
+  let choose: (request: SeenRequest) => Spoil | undefined = () => undefined;
+  const agent = new Agent({ keepAlive: true });
+  const server = createServer((incoming, outgoing) => {
+    const noted = { method: incoming.method ?? "", url: incoming.url ?? "", headers: incoming.headers };
+    seen.push(noted);
+    forward(incoming, outgoing, { port: target.port, agent, spoil: choose(noted) }).catch(() => incoming.destroy());
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return {
+    endpoint: `http://127.0.0.1:${address.port}`,
+    seen,
+    spoil: (how) => {
+      choose = how;
+    },
+    spoilOne: (fits, spoil) => {
+      let done = false;
+      choose = (request) => {
+        if (done || !fits(request)) return undefined;
+        done = true;
+        return spoil;
+      };
+    },
+    forget: () => {
+      seen.length = 0;
+    },
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      server.close();
+      agent.destroy();
+      await once(server, "close");
+    },
+  };
+}
+
+interface Forwarding {
+  readonly port: number;
+  readonly agent: Agent;
+  readonly spoil: Spoil | undefined;
+}
+
+async function forward(incoming: IncomingMessage, outgoing: ServerResponse, { port, agent, spoil }: Forwarding) {
+  if (spoil?.kind === "silence") return;
+  if (spoil?.kind === "reset") {
+    incoming.socket.resetAndDestroy();
+    return;
+  }
+  if (spoil?.kind === "answer") {
+    incoming.resume();
+    outgoing.writeHead(spoil.status, spoil.headers).end(spoil.body ?? "");
+    return;
+  }
+  const { expect: _, ...headers } = incoming.headers;
+  const options = { host: "127.0.0.1", port, agent, method: incoming.method, path: incoming.url, headers };
+  const request = httpRequest({ ...options, method: incoming.method ?? "GET", path: incoming.url ?? "/" });
+  const answered = once(request, "response");
+  let at = 0;
+  for await (const chunk of incoming) {
+    const bytes: Buffer = chunk;
+    if (spoil?.kind === "flip" && spoil.at >= at && spoil.at < at + bytes.length) {
+      bytes[spoil.at - at] = (bytes[spoil.at - at] ?? 0) ^ 1;
+    }
+    at += bytes.length;
+    if (!request.write(bytes)) await once(request, "drain");
+  }
+  request.end();
+  const [answer]: IncomingMessage[] = await answered;
+  if (answer === undefined) throw new Error("no answer");
+  await giveBack(answer, outgoing, spoil);
+}
+
+async function giveBack(answer: IncomingMessage, outgoing: ServerResponse, spoil: Spoil | undefined): Promise<void> {
+  if (spoil?.kind === "lose-answer") {
+    answer.resume();
+    await once(answer, "end");
+    outgoing.socket?.resetAndDestroy();
+    return;
+  }
+  outgoing.writeHead(answer.statusCode ?? 500, answer.headers);
+  let left = spoil?.kind === "cut" || spoil?.kind === "stall" ? spoil.after : Number.MAX_SAFE_INTEGER;
+  for await (const chunk of answer) {
+    const bytes: Buffer = chunk;
+    outgoing.write(bytes.subarray(0, left));
+    left -= bytes.length;
+    if (left > 0) continue;
+    if (spoil?.kind === "cut") outgoing.destroy();
+    return;
+  }
+  outgoing.end();
+}

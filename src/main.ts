@@ -61,6 +61,8 @@ function stopListening(): void {
   for (const name of endingSignals) process.removeAllListeners(name);
 }
 
+const resumeHint = "run the same command again to go on: nothing that was complete is done twice";
+
 /** The first signal cancels, so that the command can clean up behind itself; the second ends the process. */
 function cancelOnSignals(): { readonly signal: AbortSignal; readonly status: () => number | undefined } {
   const abort = new AbortController();
@@ -74,7 +76,7 @@ function cancelOnSignals(): { readonly signal: AbortSignal; readonly status: () 
       }
       status = 128 + constants.signals[name];
       process.stderr.write(`\nesop: ${name}: stopping in good order, once more stops at once\n`);
-      abort.abort(new AppError("cancelled", `cancelled by ${name}`));
+      abort.abort(new AppError("cancelled", `cancelled by ${name}`, { hint: resumeHint }));
     });
   }
   return { signal: abort.signal, status: () => status };

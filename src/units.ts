@@ -13,6 +13,16 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 ? value : value.toFixed(value < 10 ? 2 : 1)} ${byteUnits[unit]}`;
 }
 
+/** "1 file", "2 files". */
+export function formatCount(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+/** "3 files (1.50 GiB)". */
+export function formatFiles({ files, bytes }: { readonly files: number; readonly bytes: number }): string {
+  return `${formatCount(files, "file")} (${formatBytes(bytes)})`;
+}
+
 /** "850 ms", "12.3 s", "4 min 05 s", "2 h 03 min". */
 export function formatDuration(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)} ms`;

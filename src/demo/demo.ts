@@ -20,7 +20,7 @@ import {
 import { restore } from "../restore/restore.ts";
 import { type CqlSession, connectCql, createSandbox, type Sandbox } from "../sandbox/sandbox.ts";
 import type { Storage } from "../storage/storage.ts";
-import { formatBytes } from "../units.ts";
+import { formatFiles } from "../units.ts";
 import { commandLine, demoCommand, type Flags } from "./command.ts";
 import {
   addToShop,
@@ -256,7 +256,7 @@ function backUp(scene: Scene, tag: string, more: Flags) {
     ({ sent, kept }) => ({
       title: kept.files === 0 ? "backed up" : "backed up again: only what is new is sent",
       command: line,
-      details: [`sent ${files(sent)}, found ${files(kept)} already there`],
+      details: [`sent ${formatFiles(sent)}, found ${formatFiles(kept)} already there`],
     }),
   );
 }
@@ -273,7 +273,9 @@ function bringBack(scene: Scene, tag: string) {
     ({ fetched, tables, strategy }) => ({
       title: "restored, while the node runs",
       command: line,
-      details: [`downloaded and verified ${files(fetched)}, then replaced ${tables} tables (strategy ${strategy})`],
+      details: [
+        `downloaded and verified ${formatFiles(fetched)}, then replaced ${tables} tables (strategy ${strategy})`,
+      ],
     }),
   );
 }
@@ -285,10 +287,6 @@ function quieter(log: Logger): Logger {
     info: (message) => log.debug(message),
     warn: (message) => log.warn(message),
   };
-}
-
-function files({ files: count, bytes }: { readonly files: number; readonly bytes: number }): string {
-  return `${count} files (${formatBytes(bytes)})`;
 }
 
 function isTable(name: string): boolean {

@@ -19,6 +19,7 @@ import {
   listTableDirectories,
 } from "../cassandra/cassandra.ts";
 import { AppError, fileError, systemErrorCode } from "../errors.ts";
+import { formatCount } from "../units.ts";
 import {
   checkSpace,
   deviceOf,
@@ -85,7 +86,7 @@ export async function restoreInPlace(run: RestoreRun, stopped: StoppedNode): Pro
   }
   if (touchNothing) return { fetched: count(missing), reused: count(files, missing), next: [] };
   if (request.noDownloadData && missing.length > 0) {
-    throw new AppError("not-found", `${missing.length} files are not downloaded yet`, {
+    throw new AppError("not-found", `${formatCount(missing.length, "file")} not downloaded yet`, {
       hint: "leave out --restoration-no-download-data",
     });
   }

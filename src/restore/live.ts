@@ -22,7 +22,7 @@ import {
   type TableDirectory,
 } from "../cassandra/cassandra.ts";
 import { AppError, fileError } from "../errors.ts";
-import { formatBytes } from "../units.ts";
+import { formatFiles } from "../units.ts";
 import {
   checkSpace,
   deviceOf,
@@ -189,7 +189,7 @@ async function refuseToEmptyOthers(node: CassandraNode, signal: AbortSignal): Pr
 function notDownloaded(missing: readonly WantedFile[]): AppError {
   return new AppError(
     "not-found",
-    `${missing.length} files (${formatBytes(bytesOf(missing))}) are not downloaded yet`,
+    `${formatFiles({ files: missing.length, bytes: bytesOf(missing) })} not downloaded yet`,
     {
       hint: "run --restoration-phase-type download first, with the same --import-source-dir",
     },

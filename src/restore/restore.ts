@@ -21,6 +21,7 @@ import {
 } from "../repository/repository.ts";
 import { checkStrategy, completeLocation, type RestoreRequest } from "../request/request.ts";
 import type { Storage } from "../storage/storage.ts";
+import { formatCount } from "../units.ts";
 import type { FetchReport } from "./fetch.ts";
 import { cleanUpInPlace, restoreInPlace } from "./in-place.ts";
 import { restoreLive } from "./live.ts";
@@ -69,7 +70,7 @@ export async function restore(request: RestoreRequest, dependencies: RestoreDepe
   const facts = await node?.facts({ signal });
   const strategy = chooseStrategy(request, facts, log);
   const run = await prepare(request, { ...dependencies, signal }, facts);
-  log.info(`restoring ${run.selected.length} tables of ${run.backup.text}, strategy ${strategy}`);
+  log.info(`restoring ${formatCount(run.selected.length, "table")} of ${run.backup.text}, strategy ${strategy}`);
   return {
     ...(await carryOut(run, strategy, node, facts)),
     backup: run.backup.text,

@@ -1,7 +1,7 @@
 import { type BackupDependencies, type BackupPlan, type BackupReport, backup, planOnly } from "../../backup/backup.ts";
 import { connectNode } from "../../cassandra/cassandra.ts";
 import type { BackupRequest } from "../../request/request.ts";
-import { formatBytes, formatDuration } from "../../units.ts";
+import { formatBytes, formatCount, formatDuration, formatFiles } from "../../units.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { openRequestedStorage, refuseGlobal } from "../open.ts";
 
@@ -47,23 +47,19 @@ function describePlan(plan: BackupPlan): string {
   const lines = plan.tables
     .map(tableLine)
     .filter(({ sendFiles }) => sendFiles > 0)
-    .map(({ table, sendFiles, sendBytes }) => `  ${table}: ${sendFiles} files, ${formatBytes(sendBytes)}`);
+    .map(({ table, sendFiles, sendBytes }) => `  ${table}: ${formatFiles({ files: sendFiles, bytes: sendBytes })}`);
   const { send, keep } = plan;
   return [
     ...(lines.length === 0 ? [] : ["would send:", ...lines]),
-    `${plan.tables.length} tables: ${count(send)} to send, ${count(keep)} already there`,
+    `${formatCount(plan.tables.length, "table")}: ${formatFiles(send)} to send, ${formatFiles(keep)} already there`,
     "memtables are not counted: a backup flushes them first",
   ].join("\n");
-}
-
-function count({ files, bytes }: { readonly files: number; readonly bytes: number }): string {
-  return `${files} ${files === 1 ? "file" : "files"} (${formatBytes(bytes)})`;
 }
 
 function describeReport(report: BackupReport): string {
   const { sent, kept, durationMs } = report;
   const rate = sent.bytes === 0 ? "" : `, ${formatBytes(Math.round(sent.bytes / (durationMs / 1000)))}/s`;
-  return `backed up ${report.tables} tables in ${formatDuration(durationMs)}: ${count(sent)} new, ${count(kept)} already there${rate}
+  return `backed up ${formatCount(report.tables, "table")} in ${formatDuration(durationMs)}: ${formatFiles(sent)} new, ${formatFiles(kept)} already there${rate}
 backup ${report.name}
 in ${report.location}`;
 }

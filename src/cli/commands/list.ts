@@ -8,7 +8,7 @@ import {
 import type { ListRequest } from "../../request/request.ts";
 import type { Storage } from "../../storage/storage.ts";
 import { replaceFile } from "../../transfer/transfer.ts";
-import { formatBytes, formatInstant } from "../../units.ts";
+import { formatBytes, formatCount, formatInstant } from "../../units.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { openRequestedStorage } from "../open.ts";
 import type { JsonLine } from "../output.ts";
@@ -117,5 +117,5 @@ function describeNode(
   ] as const;
   const table = renderTable(columns, backups.map(row));
   const shown = backups.length === total.backups ? "" : `, ${backups.length} shown`;
-  return `${head}\n${table}\n${total.backups} backups${shown}; ${total.files} files, ${bytes(total.bytes)} in all (shared files counted once)`;
+  return `${head}\n${table}\n${formatCount(total.backups, "backup")}${shown}; ${formatCount(total.files, "file")}, ${bytes(total.bytes)} in all (shared files counted once)`;
 }

@@ -1,7 +1,7 @@
 import { type RemoveReport, removeBackups } from "../../catalog/catalog.ts";
 import { toAppError } from "../../errors.ts";
 import type { RemoveRequest } from "../../request/request.ts";
-import { formatBytes, formatDuration } from "../../units.ts";
+import { formatBytes, formatCount, formatDuration, formatFiles } from "../../units.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { openRequestedStorage } from "../open.ts";
 
@@ -42,13 +42,13 @@ function describe({ removed, keptNewest, finished }: RemoveReport, dry: boolean)
   const verb = dry ? "would remove" : "removed";
   const lines = removed.map(
     ({ path, name, objects, bytes }) =>
-      `${verb} ${name} of ${path.node}: ${objects} files, ${formatBytes(bytes)} freed`,
+      `${verb} ${name} of ${path.node}: ${formatFiles({ files: objects, bytes })} freed`,
   );
   for (const { path, name } of keptNewest) {
     lines.push(`kept ${name} of ${path.node}: it is the node's newest backup; remove it by its name`);
   }
   if (finished > 0) lines.push(`finished ${finished} earlier removals`);
   const bytes = removed.reduce((sum, one) => sum + one.bytes, 0);
-  lines.push(`${verb} ${removed.length} ${removed.length === 1 ? "backup" : "backups"}, ${formatBytes(bytes)} freed`);
+  lines.push(`${verb} ${formatCount(removed.length, "backup")}, ${formatBytes(bytes)} freed`);
   return lines.join("\n");
 }

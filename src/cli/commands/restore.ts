@@ -1,7 +1,7 @@
 import { findNode } from "../../cassandra/cassandra.ts";
 import type { RestoreRequest } from "../../request/request.ts";
 import { type RestoreReport, restore } from "../../restore/restore.ts";
-import { formatBytes, formatDuration } from "../../units.ts";
+import { formatCount, formatDuration, formatFiles } from "../../units.ts";
 import type { Command } from "../command.ts";
 import { openRequestedStorage, refuseGlobal } from "../open.ts";
 
@@ -26,9 +26,9 @@ export const restoreCommand: Command<RestoreRequest> = {
 
 function describe(report: RestoreReport, dryRun: boolean): string {
   const { fetched, reused, phase, durationMs } = report;
-  const tables = `${report.tables} ${report.tables === 1 ? "table" : "tables"}`;
-  const files = `${fetched.files} files (${formatBytes(fetched.bytes)})`;
-  const there = `${reused.files} files (${formatBytes(reused.bytes)}) already here`;
+  const tables = formatCount(report.tables, "table");
+  const files = formatFiles(fetched);
+  const there = `${formatFiles(reused)} already here`;
   if (dryRun || phase === "init") {
     return `would restore ${tables} of ${report.backup}, strategy ${report.strategy}: ${files} to download, ${there}`;
   }

@@ -74,9 +74,6 @@ describe("IN_PLACE of one table", () => {
     await node.start();
     expect(await rowsOf(node.cql, restored)).toEqual(expected);
     expect(await othersOf(node, [beside, far])).toEqual(others);
-    await node.restart("KILL");
-    expect(await rowsOf(node.cql, restored)).toEqual(expected);
-    expect(await othersOf(node, [beside, far])).toEqual(others);
     await operator.restore("base", "--entities", restored, ...cleanup);
     expect(await operator.restoreLeftovers()).toEqual([]);
   });

@@ -129,7 +129,7 @@ async function importOverOtherRows(kind: NodeKind): Promise<void> {
   const all = new Map<string, string[]>();
   for (const how of strategies) {
     const table = await createTable(node, keyspace, how.toLowerCase(), 50);
-    await node.cql.execute(`CREATE INDEX ON ${table} (v)`);
+    if (kind.version !== "5.0") await node.cql.execute(`CREATE INDEX ON ${table} (v)`);
     all.set(table, await rowsOf(node.cql, table));
   }
   const named = (how: string) => ["--entities", `${keyspace}.${how.toLowerCase()}`, ...strategy(how)];
@@ -139,6 +139,10 @@ async function importOverOtherRows(kind: NodeKind): Promise<void> {
   for (const how of strategies) {
     source.set(how, join(node.sandbox.directory, `source-${how}`));
     await operator.restore("base", ...named(how), "--import-source-dir", source.get(how) ?? "", ...phase("download"));
+  }
+  // An index that is younger than the backup is built when the SSTables come in, beside them.
+  if (kind.version === "5.0") {
+    for (const table of all.keys()) await node.cql.execute(`CREATE INDEX ON ${table} (v) USING 'sai'`);
   }
   // The generations start over when a node with an empty table starts.
   for (const table of all.keys()) await node.cql.execute(`TRUNCATE ${table}`);
@@ -157,7 +161,7 @@ async function importOverOtherRows(kind: NodeKind): Promise<void> {
     }
     await operator.restore("base", ...common, ...phase("cleanup"));
   }
-  await node.restart("KILL");
+  if (kind === usual) await node.restart("KILL");
   for (const [table, rows] of all) {
     expect(await rowsOf(node.cql, table)).toEqual(rows);
     const { rows: found } = await node.cql.execute(`SELECT k FROM ${table} WHERE v = 'value 7'`);

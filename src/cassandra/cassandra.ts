@@ -17,7 +17,7 @@ export {
   type TableDirectory,
 } from "./data-directories.ts";
 export { deviceOf, existingParent, freeBytes, keepingPlace } from "./file-system.ts";
-export { CassandraNode, type ClusterHealth, type ClusterNode, type ImportOptions, type NodeFacts } from "./node.ts";
+export { CassandraNode, type ClusterHealth, type ClusterNode, type NodeFacts } from "./node.ts";
 export { processUsing } from "./processes.ts";
 export {
   appearanceRank,

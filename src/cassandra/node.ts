@@ -1,5 +1,6 @@
 import { AppError, isAppError } from "../errors.ts";
 import { type JmxArgument, type JmxCallOptions, type JmxConnection, type JmxValue, jmx } from "../jmx/jmx.ts";
+import type { ImportOptions } from "../request/request.ts";
 import { beans, importSignatures, operations } from "./mbeans.ts";
 
 /** What the node says of itself, read in one go. */
@@ -34,16 +35,6 @@ export interface ClusterNode {
   readonly hostId: string;
   readonly datacenter: string;
   readonly rack: string;
-}
-
-export interface ImportOptions {
-  readonly keepLevel: boolean;
-  readonly keepRepaired: boolean;
-  readonly noVerify: boolean;
-  readonly noVerifyTokens: boolean;
-  readonly noInvalidateCaches: boolean;
-  readonly quick: boolean;
-  readonly extendedVerify: boolean;
 }
 
 function unexpected(what: string, value: JmxValue | undefined): AppError {

@@ -1,7 +1,7 @@
 import { AppError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { findNewestBackup, NodeRepository } from "../repository/repository.ts";
-import { includesTable, type ListRequest, type TableName } from "../request/request.ts";
+import { includesTable, type ListRequest, systemKeyspaces, type TableName } from "../request/request.ts";
 import type { Storage } from "../storage/storage.ts";
 
 export interface BackupSchema {
@@ -19,9 +19,6 @@ export interface TableSchema extends TableName {
    */
   readonly cql: string | undefined;
 }
-
-/** Cassandra makes the tables of these itself. */
-const systemKeyspace = /^system(?:_schema|_auth|_distributed|_traces)?$/;
 
 /**
  * What `request.schemaOf` asks for. Throws `usage` for a location that names no node, `not-found` and `ambiguous` as a
@@ -47,7 +44,7 @@ export async function readSchema(
     ),
   );
   const tables = all.filter(
-    (table) => includesTable(entities, table) && (entities.kind !== "all" || !systemKeyspace.test(table.keyspace)),
+    (table) => includesTable(entities, table) && (entities.kind !== "all" || !systemKeyspaces.has(table.keyspace)),
   );
   if (tables.length === 0) {
     throw new AppError("not-found", `backup ${backup.text} has none of these tables`, {

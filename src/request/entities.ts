@@ -69,3 +69,12 @@ export function includesTable(entities: Entities, name: TableName): boolean {
 }
 
 export const entitiesKind: ValueKind<Entities> = { type: "string", placeholder: "ENTITIES", parse: parseEntities };
+
+/** Keyspaces that Cassandra makes and keeps for itself; its virtual ones are left out, they have no files. */
+export const systemKeyspaces: ReadonlySet<string> = new Set([
+  "system",
+  "system_schema",
+  "system_auth",
+  "system_distributed",
+  "system_traces",
+]);

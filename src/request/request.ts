@@ -22,6 +22,7 @@ export {
   includesTable,
   parseEntities,
   parseTableName,
+  systemKeyspaces,
   type TableName,
 } from "./entities.ts";
 export { environmentSource, mistypedVariables } from "./environment.ts";

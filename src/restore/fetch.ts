@@ -6,6 +6,7 @@ import type { Progress } from "../progress.ts";
 import { hashAlgorithmOf, type ManifestEntry, type NodeRepository } from "../repository/repository.ts";
 import { download, hashFile, syncDirectory } from "../transfer/transfer.ts";
 import { makeDirectory, type Owner } from "./directories.ts";
+import type { RestoreRun } from "./restore.ts";
 
 /** One stored object that must lie at `path` before the restore can go on. */
 export interface WantedFile {
@@ -24,6 +25,13 @@ export interface FetchOptions {
   readonly rateLimit: RateLimit;
   readonly progress: Progress;
   readonly signal: AbortSignal;
+}
+
+/** How a restore fetches, as its request says; `owner` is whom the files are given to. */
+export function fetchOptions(run: RestoreRun, owner: Owner | undefined): FetchOptions {
+  const { repository, request, rateLimit, progress, signal } = run;
+  const verify = request.hashAlgorithm !== "NONE";
+  return { repository, connections: request.concurrentConnections, verify, rateLimit, progress, signal, owner };
 }
 
 export interface FetchReport {

@@ -15,6 +15,7 @@ import {
   type CassandraNode,
   editConfig,
   findInCommitLog,
+  keepingPlace,
   listSSTables,
   listTableDirectories,
 } from "../cassandra/cassandra.ts";
@@ -22,7 +23,6 @@ import { AppError, fileError, systemErrorCode } from "../errors.ts";
 import { formatCount } from "../units.ts";
 import {
   checkSpace,
-  deviceOf,
   existingDirectories,
   existingParent,
   filesBelow,
@@ -32,7 +32,7 @@ import {
   removeRestoreDirectory,
   restoreDirectory,
 } from "./directories.ts";
-import { bytesOf, type FetchReport, fetchFiles, missingFiles, type WantedFile } from "./fetch.ts";
+import { bytesOf, type FetchReport, fetchFiles, fetchOptions, missingFiles, type WantedFile } from "./fetch.ts";
 import { readJournal, writeJournal } from "./journal.ts";
 import type { RestoreRun } from "./restore.ts";
 import type { StoppedNode } from "./stopped-node.ts";
@@ -109,19 +109,6 @@ function count(files: readonly WantedFile[], without: readonly WantedFile[] = []
   return { files: files.length - without.length, bytes: bytesOf(files) - bytesOf(without) };
 }
 
-function fetchOptions(run: RestoreRun, owner: Owner | undefined) {
-  const { repository, request, rateLimit, progress, signal } = run;
-  return {
-    repository,
-    connections: request.concurrentConnections,
-    verify: request.hashAlgorithm !== "NONE",
-    rateLimit,
-    progress,
-    signal,
-    owner,
-  };
-}
-
 function tableName({ keyspace, table }: { readonly keyspace: string; readonly table: string }): string {
   return `${keyspace}.${table}`;
 }
@@ -160,9 +147,7 @@ async function ownerOf({ dataDirectories: [first = ""] }: StoppedNode): Promise<
 async function findPlaces({ backup }: RestoreRun, dataDirectories: readonly string[]): Promise<Place[]> {
   const places: Place[] = [];
   for (const [index, dataDirectory] of dataDirectories.entries()) {
-    const parent = dirname(dataDirectory);
-    const outside = (await deviceOf(parent)) === (await deviceOf(dataDirectory));
-    const root = join(outside ? parent : dataDirectory, restoreDirectory, backup.text);
+    const root = join(await keepingPlace(dataDirectory), restoreDirectory, backup.text);
     places.push({
       dataDirectory,
       root,

@@ -1,4 +1,4 @@
-import { mkdir, stat } from "node:fs/promises";
+import { appendFile, mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { readTree, writeTree } from "../../test/harness/file-tree.ts";
@@ -60,6 +60,13 @@ describe("links into live directories", () => {
   it("cost no space", async () => {
     await linkIntoLiveDirectory(from, ["nb-3-big-Data.db"], [live[0]]);
     expect((await stat(join(from, "nb-3-big-Data.db"))).nlink).toBe(2);
+  });
+
+  it("share no bytes of what Cassandra changes in the file itself", async () => {
+    await linkForImport(from, live[0], ["nb-1-big-TOC.txt", "nb-1-big-Data.db"]);
+    await appendFile(join(live[0], "nb-1-big-TOC.txt"), "SAI+aa+Meta.db");
+    expect(await readTree(from)).toEqual(downloads);
+    expect((await stat(join(from, "nb-1-big-Data.db"))).nlink).toBe(2);
   });
 
   it("put the data last, so that one cut short is no SSTable", async () => {

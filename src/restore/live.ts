@@ -22,17 +22,19 @@ import {
   type TableDirectory,
 } from "../cassandra/cassandra.ts";
 import { AppError, fileError } from "../errors.ts";
+import { syncDirectory } from "../transfer/transfer.ts";
 import { formatFiles } from "../units.ts";
 import {
   checkSpace,
   deviceOf,
+  existingDirectories,
   makeDirectory,
   type Owner,
   ownerToKeep,
   removeRestoreDirectory,
   restoreDirectory,
 } from "./directories.ts";
-import { bytesOf, type FetchReport, fetchFiles, missingFiles, type WantedFile } from "./fetch.ts";
+import { bytesOf, type FetchReport, fetchFiles, fetchOptions, missingFiles, type WantedFile } from "./fetch.ts";
 import { checkHealth, checkTokens } from "./health.ts";
 import { readJournal, writeJournal } from "./journal.ts";
 import { linkForImport, linkIntoLiveDirectory, unlinkLeftovers } from "./links.ts";
@@ -72,7 +74,8 @@ export async function restoreLive(
   const wanted = wantedFiles(restore);
   const due = (name: typeof phase) => phase === undefined || phase === name;
   if (phase !== "cleanup") await checkTokens(restore.manifest, node, facts, run.signal);
-  const missing = due("cleanup") && phase !== undefined ? [] : await missingFiles(wanted, fetchOptions(restore));
+  const missing =
+    due("cleanup") && phase !== undefined ? [] : await missingFiles(wanted, fetchOptions(restore, restore.owner));
   let report: FetchReport = {
     fetched: { files: 0, bytes: 0 },
     reused: { files: wanted.length, bytes: bytesOf(wanted) },
@@ -83,25 +86,12 @@ export async function restoreLive(
   if (run.request.dryRun) return { fetched: { files: missing.length, bytes: bytesOf(missing) }, reused: report.reused };
   if (due("download")) {
     if (run.request.noDownloadData && missing.length > 0) throw notDownloaded(missing);
-    report = await fetchFiles(wanted, missing, fetchOptions(restore));
+    report = await fetchFiles(wanted, missing, fetchOptions(restore, restore.owner));
   } else if ((due("truncate") || due("import")) && missing.length > 0) throw notDownloaded(missing);
   if (due("truncate")) await truncate(restore);
   if (due("import")) await importTables(restore, strategy);
   if (due("cleanup")) await cleanUp(restore);
   return report;
-}
-
-function fetchOptions(restore: LiveRestore) {
-  const { repository, request, rateLimit, progress, signal, owner } = restore;
-  return {
-    repository,
-    connections: request.concurrentConnections,
-    verify: request.hashAlgorithm !== "NONE",
-    rateLimit,
-    progress,
-    signal,
-    owner,
-  };
 }
 
 async function prepare(run: RestoreRun, node: CassandraNode, facts: NodeFacts): Promise<LiveRestore> {
@@ -287,6 +277,9 @@ async function cleanUp(restore: LiveRestore): Promise<void> {
   const { node, tables, staging, request, signal } = restore;
   const path = join(staging, journalFile);
   const journal = await readJournal(path, parseLiveJournal);
+  // What is deleted now is the only other copy of what Cassandra took up.
+  const livePaths = await existingDirectories(tables.flatMap((table) => table.livePaths));
+  for (const livePath of livePaths) await syncDirectory(livePath);
   if (!request.noDeleteTruncates && journal !== undefined) {
     const ours = new Set<string>();
     for (const table of tables) {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { requestOf } from "../../test/harness/request-of.ts";
 import type { Manifest } from "../repository/repository.ts";
-import { isSystemKeyspace, selectTables } from "./select-tables.ts";
+import { selectTables } from "./select-tables.ts";
 
 const content = { id: "0978d800e67611f19a07dbe54d2f2ac2", sstables: {} };
 
@@ -81,11 +81,5 @@ describe("what cannot be restored is refused", () => {
     expect(() => select({}, system)).toThrow(expect.objectContaining({ code: "not-found" }));
     expect(() => select({}, manifestOf())).toThrow(expect.objectContaining({ code: "not-found" }));
     expect(select({ "restore-system-keyspace": "true" }, system)).toEqual(["system.local", "system_auth.roles"]);
-  });
-
-  it("knows Cassandra's own keyspaces by their whole names", () => {
-    expect(isSystemKeyspace("system_schema")).toBe(true);
-    expect(isSystemKeyspace("systematic")).toBe(false);
-    expect(isSystemKeyspace("system_mine")).toBe(false);
   });
 });

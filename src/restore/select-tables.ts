@@ -1,6 +1,6 @@
 import { AppError } from "../errors.ts";
 import type { Manifest, ManifestTable } from "../repository/repository.ts";
-import type { RestoreRequest } from "../request/request.ts";
+import { type RestoreRequest, systemKeyspaces } from "../request/request.ts";
 
 /** A table to restore, and the table it is restored into: the same one unless it is renamed. */
 export interface SelectedTable {
@@ -8,13 +8,6 @@ export interface SelectedTable {
   readonly table: string;
   readonly content: ManifestTable;
   readonly target: { readonly keyspace: string; readonly table: string };
-}
-
-/** Keyspaces that Cassandra keeps for itself; restored only where that is asked for. */
-const systemKeyspaces = new Set(["system", "system_schema", "system_auth", "system_distributed", "system_traces"]);
-
-export function isSystemKeyspace(keyspace: string): boolean {
-  return systemKeyspaces.has(keyspace);
 }
 
 /** The system keyspaces that the request's flags ask for. */
@@ -47,7 +40,7 @@ function checkNamed(request: RestoreRequest, manifest: Manifest): void {
     if (typeof entity !== "string" && !Object.hasOwn(content.tables, entity.table)) {
       throw missing(`table '${keyspace}.${entity.table}'`, Object.keys(content.tables));
     }
-    if (isSystemKeyspace(keyspace) && !flaggedKeyspaces(request).has(keyspace)) {
+    if (systemKeyspaces.has(keyspace) && !flaggedKeyspaces(request).has(keyspace)) {
       throw new AppError("usage", `'${keyspace}' is a system keyspace`, {
         hint: "ask for it with --restore-system-keyspace, --restore-system-auth or --restore-into-new-cluster",
       });
@@ -66,7 +59,7 @@ export function selectTables(manifest: Manifest, request: RestoreRequest): reado
   const named = ({ keyspace, table }: SelectedTable): boolean => {
     switch (entities.kind) {
       case "all":
-        return !isSystemKeyspace(keyspace);
+        return !systemKeyspaces.has(keyspace);
       case "keyspaces":
         return entities.keyspaces.includes(keyspace);
       case "tables":

@@ -1,7 +1,8 @@
 import { listSnapshots, listSSTables, listTableDirectories } from "../cassandra/cassandra.ts";
 import { AppError } from "../errors.ts";
+import { systemKeyspaces } from "../request/request.ts";
 import { existingDirectories } from "./directories.ts";
-import { isSystemKeyspace, type SelectedTable } from "./select-tables.ts";
+import type { SelectedTable } from "./select-tables.ts";
 
 /** A table of a stopped node with the id under which the node will look for it. */
 export interface StoppedTable extends SelectedTable {
@@ -27,7 +28,7 @@ export async function findTargets(
   const targets: StoppedTable[] = [];
   for (const table of selected) {
     const ofBackup = table.content.id;
-    const keeps = schemaIsRestored || isSystemKeyspace(table.keyspace);
+    const keeps = schemaIsRestored || systemKeyspaces.has(table.keyspace);
     const found = keeps ? { tableId: ofBackup, certain: true } : await findOnNode(table, dataDirectories, signal);
     targets.push({ ...table, ...found });
   }

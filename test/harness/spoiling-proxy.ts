@@ -106,6 +106,14 @@ async function forward(incoming: IncomingMessage, outgoing: ServerResponse, { po
   const options = { host: "127.0.0.1", port, agent, method: incoming.method, path: incoming.url, headers };
   const request = httpRequest({ ...options, method: incoming.method ?? "GET", path: incoming.url ?? "/" });
   const answered = once(request, "response");
+  const ended = answered.then(
+    () => undefined,
+    () => undefined,
+  );
+  let isEnded = false;
+  void ended.then(() => {
+    isEnded = true;
+  });
   let at = 0;
   for await (const chunk of incoming) {
     const bytes: Buffer = chunk;
@@ -113,7 +121,8 @@ async function forward(incoming: IncomingMessage, outgoing: ServerResponse, { po
       bytes[spoil.at - at] = (bytes[spoil.at - at] ?? 0) ^ 1;
     }
     at += bytes.length;
-    if (!request.write(bytes)) await once(request, "drain");
+    // A server that answers early wants no more, and the client has to be heard to its end all the same.
+    if (!isEnded && !request.write(bytes)) await Promise.race([once(request, "drain"), ended]);
   }
   request.end();
   const [answer]: IncomingMessage[] = await answered;

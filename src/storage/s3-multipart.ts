@@ -8,7 +8,7 @@ import {
   HeadObjectCommand,
   ListMultipartUploadsCommand,
 } from "@aws-sdk/client-s3";
-import { AppError, isAppError, throwIfAborted } from "../errors.ts";
+import { AppError, isAppError, throwIfAborted, toAppError } from "../errors.ts";
 import { formatBytes } from "../units.ts";
 import { Attempts } from "./retry.ts";
 import { ask, type S3Context, slowMs } from "./s3-context.ts";
@@ -24,6 +24,7 @@ export const maxParts = 10_000;
 /** A part that fails is sent again as a whole; more parts cost requests. */
 export const minPartBytes = 32 * mebibyte;
 const maxPartBytes = 5 * 1024 * mebibyte;
+const abandonRounds = 3;
 const abandonedAfterMs = 24 * 3600 * 1000;
 /** Whose upload an object came from. */
 const nonceName = "esop-upload";
@@ -173,13 +174,21 @@ async function nonceOf(context: S3Context, key: string, doing: S3Doing, signal: 
   return metadata?.[nonceName];
 }
 
-/** Also after an abort of the run, and so without its signal; what cannot be thrown away now is swept some day. */
+/**
+ * Also after an abort of the run, and so without its signal; what cannot be thrown away now is swept some day. A part
+ * that was under way may still arrive: only an answer that there is no such upload is the end of it.
+ */
 async function abandon(context: S3Context, key: string, uploadId: string): Promise<void> {
   const doing = { what: `throw away the unfinished upload of '${key}'`, permission: "s3:AbortMultipartUpload" };
-  const command = new AbortMultipartUploadCommand({ Bucket: context.bucket, Key: key, UploadId: uploadId });
-  await ask(context, doing, { ms: 10_000 }, (abortSignal) => context.client.send(command, { abortSignal })).catch(
-    (error: unknown) => context.log.debug(`${doing.what}: ${String(error)}`),
-  );
+  const upload = { Bucket: context.bucket, Key: key, UploadId: uploadId };
+  try {
+    for (let round = 1; round <= abandonRounds; round += 1) {
+      const command = new AbortMultipartUploadCommand(upload);
+      await ask(context, doing, { ms: 10_000 }, (abortSignal) => context.client.send(command, { abortSignal }));
+    }
+  } catch (error) {
+    if (!isAppError(error, "not-found")) context.log.debug(toAppError(error).message);
+  }
 }
 
 /**

@@ -12,7 +12,7 @@ import { objectSettings, wireHeaders } from "./s3-headers.ts";
 import { minPartBytes, partSizeOf, putInParts, sweepUploads } from "./s3-multipart.ts";
 import { dialectAt, type S3Dialect, type S3Options } from "./s3-options.ts";
 import { makePayload } from "./s3-payload.ts";
-import { Refresher } from "./s3-refresh.ts";
+import { type CopySizes, Refresher } from "./s3-refresh.ts";
 import { type S3Timeouts, Wire } from "./s3-wire.ts";
 import type {
   ByteRange,
@@ -46,6 +46,7 @@ export interface S3StorageOptions {
   readonly timeouts?: S3Timeouts;
   /** Objects above this size are sent in parts of it, or larger ones. */
   readonly partBytes?: number;
+  readonly copySizes?: CopySizes;
 }
 
 const usualTimeouts: S3Timeouts = { connectMs: 15_000, idleMs: 60_000 };
@@ -91,7 +92,7 @@ class S3Storage implements Storage {
     this.#context = context;
     this.#connection = connection;
     this.#slots = new UploadSlots(options.s3.maxUploads ?? defaultMaxUploads);
-    this.#refresher = new Refresher(context);
+    this.#refresher = new Refresher(context, options.copySizes);
     this.#partBytes = options.partBytes ?? minPartBytes;
     this.#ownDepth = options.ownDepth;
   }

@@ -282,7 +282,7 @@ describe.skipIf("reason" in store)(`faults${"reason" in store ? `: ${store.reaso
       again.proxy.forget();
       await again.storage.put("a/old/new", source());
       const deleted = again.proxy.seen.filter(isAbort).map(({ url }) => url.slice(0, url.indexOf("?")));
-      expect(deleted).toEqual([`/${bucket}/a/old/k`]);
+      expect([...new Set(deleted)]).toEqual([`/${bucket}/a/old/k`]);
     });
   });
 

@@ -6,6 +6,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, stat } from "node:fs/promises";
+import { get as httpGet } from "node:http";
+import { get as httpsGet } from "node:https";
 import { createServer } from "node:net";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -65,14 +67,21 @@ const tools = join(homedir(), ".cache", "esop", "tools");
 const buildDeadlineMs = 20 * 60_000;
 const readyDeadlineMs = 20_000;
 
+export interface StartOptions {
+  /** Files of a certificate for 127.0.0.1 and its key: the store speaks HTTPS (versitygw only). */
+  readonly tls?: { readonly certificateFile: string; readonly keyFile: string };
+}
+
 /** Starts the store, building its program first where it is missing. Stop it by disposing of it. */
-export async function startStore(name: StoreName): Promise<ObjectStore | Unavailable> {
+export async function startStore(name: StoreName, { tls }: StartOptions = {}): Promise<ObjectStore | Unavailable> {
   const { command, environment } = recipes[name];
   const program = await programOf(name);
   if (typeof program !== "string") return program;
   const directory = await temporaryDirectory();
   const port = await freePort();
-  const child = spawn(program, command(port, directory.path), {
+  const endpoint = `${tls === undefined ? "http" : "https"}://127.0.0.1:${port}`;
+  const secure = tls === undefined ? [] : ["--cert", tls.certificateFile, "--key", tls.keyFile];
+  const child = spawn(program, [...secure, ...command(port, directory.path)], {
     env: { PATH: process.env["PATH"], HOME: directory.path, ...environment },
     stdio: ["ignore", "ignore", "pipe"],
   });
@@ -81,13 +90,13 @@ export async function startStore(name: StoreName): Promise<ObjectStore | Unavail
     said = (said + text).slice(-2000);
   });
   try {
-    await ready(child, port, () => said);
+    await ready(child, endpoint, () => said);
   } catch (error) {
     await stop(child, directory);
     throw error;
   }
   return {
-    endpoint: `http://127.0.0.1:${port}`,
+    endpoint,
     port,
     directory: directory.path,
     credentials: { AWS_ACCESS_KEY_ID: accessKey, AWS_SECRET_ACCESS_KEY: secretKey },
@@ -133,19 +142,31 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
-/** Any answer will do; a connection alone will not, servers listen before they can serve. */
-async function ready(child: ChildProcess, port: number, said: () => string): Promise<void> {
+/** Any answer will do; a connection alone will not: servers listen before they can serve. */
+async function ready(child: ChildProcess, endpoint: string, said: () => string): Promise<void> {
   const deadline = Date.now() + readyDeadlineMs;
   for (;;) {
     if (child.exitCode !== null) throw new Error(`the store ended at once: ${said()}`);
-    const answer = await fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(1000) }).catch(
-      () => undefined,
-    );
-    await answer?.arrayBuffer();
-    if (answer !== undefined && answer.status < 500) return;
+    const status = await statusOf(endpoint).catch(() => 500);
+    if (status < 500) return;
     if (Date.now() > deadline) throw new Error(`the store did not get ready: ${said()}`);
     await delay(50);
   }
+}
+
+function statusOf(endpoint: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const options = { agent: false, timeout: 1000 };
+    const request = endpoint.startsWith("https:")
+      ? httpsGet(endpoint, { ...options, rejectUnauthorized: false })
+      : httpGet(endpoint, options);
+    request.on("response", (answer) => {
+      answer.resume();
+      resolve(answer.statusCode ?? 500);
+    });
+    request.on("timeout", () => request.destroy());
+    request.on("error", reject);
+  });
 }
 
 async function stop(child: ChildProcess, directory: TemporaryDirectory): Promise<void> {

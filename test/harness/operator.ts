@@ -22,7 +22,7 @@ export class Operator {
   readonly location: string;
   readonly hostId: string;
   readonly #cache: string;
-  #jmx: string;
+  readonly #jmx: string;
 
   private constructor(node: CassandraNode, directory: string, hostId: string) {
     this.node = node;
@@ -37,11 +37,6 @@ export class Operator {
   static async of(node: CassandraNode, directory?: string): Promise<Operator> {
     const { rows } = await node.cql.execute("SELECT host_id FROM system.local");
     return new Operator(node, directory ?? (await node.temporaryDirectory()), String(rows[0]?.["host_id"]));
-  }
-
-  /** Reaches JMX by another port from now on. */
-  useJmxPort(port: number): void {
-    this.#jmx = `127.0.0.1:${port}`;
   }
 
   backup(tag: string, ...more: readonly string[]): Promise<Report> {

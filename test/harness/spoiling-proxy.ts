@@ -52,8 +52,11 @@ export async function spoilingProxy(target: { readonly port: number }): Promise<
   const agent = new Agent({ keepAlive: true });
   const server = createServer((incoming, outgoing) => {
     const noted = { method: incoming.method ?? "", url: incoming.url ?? "", headers: incoming.headers };
+    const { socket } = incoming;
     seen.push(noted);
-    forward(incoming, outgoing, { port: target.port, agent, spoil: choose(noted) }).catch(() => incoming.destroy());
+    forward(incoming, outgoing, { port: target.port, agent, spoil: choose(noted) }).catch(() => {
+      socket.destroy();
+    });
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

@@ -5,6 +5,7 @@
  *   ESOP_SOAK_ROUNDS=100 vitest run --project integration test/integration/faults/disturbed-runs
  */
 import { createHash, randomInt } from "node:crypto";
+import { existsSync, readdirSync } from "node:fs";
 import { cp, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -12,7 +13,7 @@ import { manifestEntries, parseManifest } from "../../../src/repository/reposito
 import { type BulkTables, createBulkTables } from "../../harness/bulk-tables.ts";
 import { type CassandraNode, useCassandra } from "../../harness/cassandra.ts";
 import { canCutConnections, cutConnections, planRounds, type Round, signals } from "../../harness/disturbance.ts";
-import { type EsopRun, esop } from "../../harness/esop.ts";
+import { type EsopRun, esop, type RunningEsop } from "../../harness/esop.ts";
 import { createTable, filesBelow, fill, Operator, rowsOf } from "../../harness/operator.ts";
 import { usual } from "../traps/kinds.ts";
 
@@ -67,8 +68,8 @@ async function undisturbed(command: readonly string[]): Promise<number> {
 
 /** What a disturbed run may say of its end. */
 function expectOrderlyEnd(run: EsopRun, round: Round): void {
-  count(run, round);
   const { disturbance } = round;
+  count(`${disturbance}: ${run.signal ?? `exit ${run.status}`}`);
   const said = run.stdout + run.stderr;
   // A signal may come before the program listens to it, and anything may come after its work is done.
   if (disturbance === "SIGKILL" || run.signal === disturbance) return;
@@ -81,8 +82,7 @@ function expectOrderlyEnd(run: EsopRun, round: Round): void {
 /** How many disturbed runs ended in which way, for who runs many rounds. */
 const ends = new Map<string, number>();
 
-function count({ status, signal }: EsopRun, { disturbance }: Round): void {
-  const end = `${disturbance}: ${signal ?? `exit ${status}`}`;
+function count(end: string): void {
   ends.set(end, (ends.get(end) ?? 0) + 1);
 }
 
@@ -215,13 +215,15 @@ describe("a restore IN_PLACE that is disturbed", () => {
     const wanted = [...result.keys()].filter((path) => !path.includes("/beside-")).length;
     await eachRound(4, signals, async (round) => {
       await state.bringBack();
-      const first = await timed(command, round, durationMs);
+      // A swap is short: every other round waits for it.
+      const first = await (round.number % 2 === 0 ? timed(command, round, durationMs) : killedInSwap(command, round));
       expectOrderlyEnd(first, round);
-      const staged = [...(await stagedFiles(node))].length;
+      const staged = (await stagedFiles(node)).size;
       const second = await timed(command);
       expect(second.status, second.stdout + second.stderr).toBe(0);
       // A swap that was under way is only finished.
-      if (staged > 0 && second.json["fetched"] !== undefined && !second.stderr.includes("finishing it")) {
+      if (second.stderr.includes("finishing it")) count("swaps finished by the next run:");
+      else if (staged > 0) {
         expect(second.json).toMatchObject({ reused: { files: staged }, fetched: { files: wanted - staged } });
       }
       expect(contentsOf(await operator.liveFiles(tables.keyspace))).toEqual(contentsOf(result));
@@ -240,6 +242,35 @@ const cleanup = ["--restoration-strategy-type", "IN_PLACE", "--restoration-phase
 /** Which contents lie where the node reads them, whichever data directory that is. */
 function contentsOf(files: ReadonlyMap<string, string>): readonly string[] {
   return [...files].map(([path, hash]) => `${path.replace(/^.*\/data\//, "")} ${hash}`).sort();
+}
+
+/** Disturbs the run a few milliseconds after its swap has begun. */
+async function killedInSwap(command: readonly string[], round: Round): Promise<EsopRun> {
+  let child: RunningEsop | undefined;
+  let over = false;
+  const end = esop([...command, "--json"], {
+    onStart: (started) => {
+      child = started;
+    },
+  }).finally(() => {
+    over = true;
+  });
+  const places = node.sandbox.dataDirectories.map((directory) => join(directory, "..", "esop-restore"));
+  const begun = () =>
+    places.some((place) => entriesOf(place).some((name) => existsSync(join(place, name, "journal.json"))));
+  while (!over && !begun()) await new Promise((resolve) => setImmediate(resolve));
+  const killMs = performance.now() + 8 * round.moment;
+  while (!over && performance.now() < killMs) await new Promise((resolve) => setImmediate(resolve));
+  child?.kill(round.disturbance === "cut" ? "SIGKILL" : round.disturbance);
+  return end;
+}
+
+function entriesOf(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
 }
 
 async function stagedFiles({ sandbox }: CassandraNode): Promise<Set<string>> {

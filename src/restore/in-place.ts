@@ -23,6 +23,7 @@ import { AppError, fileError, systemErrorCode } from "../errors.ts";
 import { formatCount } from "../units.ts";
 import {
   checkSpace,
+  deviceOf,
   existingDirectories,
   existingParent,
   filesBelow,
@@ -80,10 +81,7 @@ export async function restoreInPlace(run: RestoreRun, stopped: StoppedNode): Pro
   const files = [...wanted.values()].flat();
   const options = fetchOptions(run, await ownerOf(stopped));
   const missing = await missingFiles(files, { ...options, touchNothing });
-  for (const place of places) {
-    const below = missing.filter(({ path }) => path.startsWith(`${place.root}/`));
-    await checkSpace(place.root, bytesOf(below));
-  }
+  await checkRoom(places, missing);
   if (touchNothing) return { fetched: count(missing), reused: count(files, missing), next: [] };
   if (request.noDownloadData && missing.length > 0) {
     throw new AppError("not-found", `${formatCount(missing.length, "file")} not downloaded yet`, {
@@ -99,6 +97,19 @@ export async function restoreInPlace(run: RestoreRun, stopped: StoppedNode): Pro
   });
   await writeJournal(journalPath, swap);
   return finish(run, stopped, places, journalPath, swap, report);
+}
+
+/** Room on each file system for what will be downloaded to it, however many of the places are on it. */
+async function checkRoom(places: readonly Place[], missing: readonly WantedFile[]): Promise<void> {
+  const roots = new Map<number, string>();
+  const bytes = new Map<number, number>();
+  for (const { root, staged } of places) {
+    const device = await deviceOf(root);
+    const below = missing.filter(({ path }) => path.startsWith(`${staged}/`));
+    roots.set(device, roots.get(device) ?? root);
+    bytes.set(device, (bytes.get(device) ?? 0) + bytesOf(below));
+  }
+  for (const [device, root] of roots) await checkSpace(root, bytes.get(device) ?? 0);
 }
 
 const journalFile = "journal.json";

@@ -7,7 +7,8 @@ import { s3Storage } from "../../src/storage/s3.ts";
 import { type S3Dialect, s3Dialects } from "../../src/storage/s3-options.ts";
 import { openStorage, type Storage, type StoreProtocol } from "../../src/storage/storage.ts";
 import { defaultRetryPolicy, withRetries } from "../../src/storage/testing.ts";
-import { type ObjectStore, type StoreName, startStore } from "../harness/object-stores.ts";
+import { startCeph } from "../harness/ceph.ts";
+import { type ObjectStore, startStore, type Unavailable } from "../harness/object-stores.ts";
 import { describeStorageContract, type MakeStorage } from "./storage-contract.ts";
 
 const shared = { clock: systemClock, random: Math.random, log: silentLogger };
@@ -68,9 +69,16 @@ function fixtureOf(store: ObjectStore, open: Open): MakeStorage {
 /** The smallest that servers take. */
 const partBytes = 5 * 1024 * 1024;
 
-const suites: readonly { readonly store: StoreName; readonly ways: Readonly<Record<string, Open>> }[] = [
+interface Suite {
+  readonly name: string;
+  start(): Promise<ObjectStore | Unavailable>;
+  readonly ways: Readonly<Record<string, Open>>;
+}
+
+const suites: readonly Suite[] = [
   {
-    store: "versitygw",
+    name: "versitygw",
+    start: () => startStore("versitygw"),
     ways: {
       "as AWS": like(s3Dialects.aws),
       "as AWS, in parts": like(s3Dialects.aws, partBytes),
@@ -79,11 +87,20 @@ const suites: readonly { readonly store: StoreName; readonly ways: Readonly<Reco
       "as it is opened": opened("s3"),
     },
   },
-  { store: "minio", ways: { "as it is opened": opened("minio") } },
+  {
+    name: "MinIO",
+    start: () => startStore("minio"),
+    ways: { "as it is opened": opened("minio"), "in parts": like(s3Dialects.minio, partBytes) },
+  },
+  {
+    name: "Ceph",
+    start: startCeph,
+    ways: { "as it is opened": opened("ceph"), "in parts": like(s3Dialects.ceph, partBytes) },
+  },
 ];
 
-for (const { store: name, ways } of suites) {
-  const store = await startStore(name);
+for (const { name, start, ways } of suites) {
+  const store = await start();
   if ("reason" in store) {
     describe(`storage contract: S3, ${name}`, () => {
       test.skip(store.reason, () => undefined);

@@ -39,8 +39,8 @@ interface Recipe {
   readonly environment: Readonly<Record<string, string>>;
 }
 
-const accessKey = "test-access-key";
-const secretKey = "test-secret-key-0123456789";
+/** Of the one user of every store. */
+export const testKeys = { access: "test-access-key", secret: "test-secret-key-0123456789" } as const;
 
 const recipes: Readonly<Record<StoreName, Recipe>> = {
   versitygw: {
@@ -48,15 +48,15 @@ const recipes: Readonly<Record<StoreName, Recipe>> = {
     builtAlways: true,
     // Its objects are plain files: <directory>/<bucket>/<key>.
     command: (port, directory) => ["--port", `127.0.0.1:${port}`, "--keep-alive", "--quiet", "posix", directory],
-    environment: { ROOT_ACCESS_KEY: accessKey, ROOT_SECRET_KEY: secretKey },
+    environment: { ROOT_ACCESS_KEY: testKeys.access, ROOT_SECRET_KEY: testKeys.secret },
   },
   minio: {
     module: "github.com/minio/minio@latest",
     builtAlways: false,
     command: (port, directory) => ["server", "--quiet", "--address", `127.0.0.1:${port}`, directory],
     environment: {
-      MINIO_ROOT_USER: accessKey,
-      MINIO_ROOT_PASSWORD: secretKey,
+      MINIO_ROOT_USER: testKeys.access,
+      MINIO_ROOT_PASSWORD: testKeys.secret,
       MINIO_BROWSER: "off",
       MINIO_UPDATE: "off",
     },
@@ -90,7 +90,7 @@ export async function startStore(name: StoreName, { tls }: StartOptions = {}): P
     said = (said + text).slice(-2000);
   });
   try {
-    await ready(child, endpoint, () => said);
+    await untilReady(child, endpoint, () => said);
   } catch (error) {
     await stop(child, directory);
     throw error;
@@ -99,7 +99,7 @@ export async function startStore(name: StoreName, { tls }: StartOptions = {}): P
     endpoint,
     port,
     directory: directory.path,
-    credentials: { AWS_ACCESS_KEY_ID: accessKey, AWS_SECRET_ACCESS_KEY: secretKey },
+    credentials: { AWS_ACCESS_KEY_ID: testKeys.access, AWS_SECRET_ACCESS_KEY: testKeys.secret },
     pid: child.pid ?? 0,
     [Symbol.asyncDispose]: () => stop(child, directory),
   };
@@ -143,7 +143,7 @@ export async function freePort(): Promise<number> {
 }
 
 /** Any answer will do; a connection alone will not: servers listen before they can serve. */
-async function ready(child: ChildProcess, endpoint: string, said: () => string): Promise<void> {
+export async function untilReady(child: ChildProcess, endpoint: string, said: () => string): Promise<void> {
   const deadline = Date.now() + readyDeadlineMs;
   for (;;) {
     if (child.exitCode !== null) throw new Error(`the store ended at once: ${said()}`);

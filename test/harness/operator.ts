@@ -1,6 +1,6 @@
 /** What an operator does to one test node from the command line, with a store of its own, and what is then on disk. */
 import { createHash } from "node:crypto";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { expect } from "vitest";
 import { type ErrorCode, errorTable } from "../../src/errors.ts";
@@ -33,8 +33,14 @@ export class Operator {
     this.#jmx = `127.0.0.1:${node.sandbox.jmxPort}`;
   }
 
-  /** The node must run. Without `directory` the store goes when the test does. */
+  /**
+   * The node must run. Without `directory` the store goes when the test does. What restores of earlier tests were made
+   * to leave beside the node's data directories goes now: the node is shared.
+   */
   static async of(node: CassandraNode, directory?: string): Promise<Operator> {
+    for (const dataDirectory of node.sandbox.dataDirectories) {
+      await rm(join(dataDirectory, "..", "esop-restore"), { recursive: true, force: true });
+    }
     const { rows } = await node.cql.execute("SELECT host_id FROM system.local");
     return new Operator(node, directory ?? (await node.temporaryDirectory()), String(rows[0]?.["host_id"]));
   }

@@ -64,6 +64,8 @@ export interface S3Dialect {
   readonly multipartIfAbsent: boolean;
   /** Deletion of many keys wants the old Content-MD5. */
   readonly md5OnDelete: boolean;
+  /** Answers AccessDenied to a put now and then, where a folder's last object has just been deleted. */
+  readonly deniesInPassing: boolean;
   /** Not to be reached without an endpoint. */
   readonly needsEndpoint: boolean;
 }
@@ -75,6 +77,7 @@ const aws: S3Dialect = {
   putIfAbsent: true,
   multipartIfAbsent: true,
   md5OnDelete: false,
+  deniesInPassing: false,
   needsEndpoint: false,
 };
 
@@ -86,13 +89,14 @@ const compatible: S3Dialect = {
   putIfAbsent: false,
   multipartIfAbsent: false,
   md5OnDelete: true,
+  deniesInPassing: false,
   needsEndpoint: true,
 };
 
 export const s3Dialects = {
   aws,
   compatible,
-  minio: { ...aws, name: "MinIO", pathStyle: true, needsEndpoint: true },
+  minio: { ...aws, name: "MinIO", pathStyle: true, deniesInPassing: true, needsEndpoint: true },
   /** Refuses bodies with a trailer, takes a wrong checksum header, and looks at If-None-Match only in a plain put. */
   ceph: { ...compatible, name: "Ceph", putIfAbsent: true },
   /** Refuses bodies in chunks. */

@@ -22,6 +22,8 @@ export interface WireOptions {
   readonly agents: S3Agents;
   readonly clock: Clock;
   readonly timeouts: S3Timeouts;
+  /** See the dialect. */
+  readonly deniesInPassing: boolean;
 }
 
 /** Milliseconds. */
@@ -77,7 +79,8 @@ export class Wire {
         this.#provenKey = identity.accessKeyId;
         return response;
       } catch (error) {
-        throw this.#provenKey === identity.accessKeyId ? orSpoiled(error, request) : error;
+        if (this.#provenKey !== identity.accessKeyId) throw error;
+        throw reconsidered(error, request, this.#options.deniesInPassing);
       }
     } catch (error) {
       throw s3Error(error, request.doing, request.signal);
@@ -114,11 +117,19 @@ export class Wire {
   }
 }
 
-/** Where chunks are signed, a byte that was spoiled shows as a wrong signature of a key that has been right before. */
-function orSpoiled(error: unknown, { payload }: WireRequest): unknown {
-  if (payload?.hash !== signedChunksHash || !isAppError(error)) return error;
-  if (refusalBehind(error)?.code !== "SignatureDoesNotMatch") return error;
-  return new AppError("corrupt", error.message, { retryable: true, cause: error.cause });
+/** What a refusal means of a key that the store has accepted before. */
+function reconsidered(error: unknown, { payload }: WireRequest, deniesInPassing: boolean): unknown {
+  const code = isAppError(error) ? refusalBehind(error)?.code : undefined;
+  if (!isAppError(error) || payload === undefined) return error;
+  const { message, hint, cause } = error;
+  // Where chunks are signed, a byte that was spoiled shows as a wrong signature.
+  if (code === "SignatureDoesNotMatch" && payload.hash === signedChunksHash) {
+    return new AppError("corrupt", message, { retryable: true, cause });
+  }
+  if (code === "AccessDenied" && deniesInPassing) {
+    return new AppError(error.code, message, { retryable: true, cause, ...(hint === undefined ? {} : { hint }) });
+  }
+  return error;
 }
 
 interface Started {

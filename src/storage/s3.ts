@@ -69,7 +69,7 @@ export async function s3Storage(options: S3StorageOptions): Promise<Storage> {
     throw new AppError("usage", "the key that only we have would go over HTTP", { hint: "reach the store over HTTPS" });
   }
   const { client, region } = connection;
-  const wire = new Wire({ ...connection, clock, timeouts });
+  const wire = new Wire({ ...connection, clock, timeouts, deniesInPassing: dialect.deniesInPassing });
   const description = `bucket s3://${bucket}`;
   const shared = { bucket, description, dialect, region, client, wire, clock, random, log, retry, settings };
   return new S3Storage(shared, connection, options);

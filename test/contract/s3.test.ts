@@ -80,7 +80,6 @@ const suites: readonly Suite[] = [
     name: "versitygw",
     start: () => startStore("versitygw"),
     ways: {
-      "as AWS": like(s3Dialects.aws),
       "as AWS, in parts": like(s3Dialects.aws, partBytes),
       "as an unknown server, in parts": like(s3Dialects.compatible, partBytes),
       "as Oracle": like(s3Dialects.oracle),

@@ -10,12 +10,14 @@ import type { Storage } from "../../storage/storage.ts";
 import { replaceFile } from "../../transfer/transfer.ts";
 import { formatBytes, formatCount, formatInstant } from "../../units.ts";
 import type { Command, CommandContext } from "../command.ts";
+import { preferLittleMemory } from "../memory.ts";
 import { openRequestedStorage } from "../open.ts";
 import type { JsonLine } from "../output.ts";
 import { renderTable } from "../table.ts";
 
 export const listCommand: Command<ListRequest> = {
   async run(request, context) {
+    preferLittleMemory();
     const { log, output, signal } = context;
     const storage = await openRequestedStorage(request, context, true);
     try {

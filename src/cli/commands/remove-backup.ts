@@ -3,10 +3,12 @@ import { toAppError } from "../../errors.ts";
 import type { RemoveRequest } from "../../request/request.ts";
 import { formatBytes, formatCount, formatDuration, formatFiles } from "../../units.ts";
 import type { Command, CommandContext } from "../command.ts";
+import { preferLittleMemory } from "../memory.ts";
 import { openRequestedStorage } from "../open.ts";
 
 export const removeBackupCommand: Command<RemoveRequest> = {
   async run(request, context) {
+    preferLittleMemory();
     if (request.rateMs === undefined) await once(request, context);
     else await repeatedly(request, request.rateMs, context);
   },

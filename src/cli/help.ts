@@ -77,15 +77,13 @@ export function generalHelp(colors: boolean): string {
 }
 
 const locationRows = [
-  row("  s3://bucket/cluster/dc/node", "also minio://, ceph://, oracle:// (S3 dialects), azure://, gcp://"),
+  row("  s3://bucket/cluster/dc/node", "also minio://, ceph://, oracle:// (S3 dialects)"),
   row("  file:///root/bucket/cluster/dc/node", "a directory, mounted where esop runs"),
   row("  s3://bucket, file:///root/bucket", "cluster, datacenter and node are asked of the running node"),
 ];
 
 const credentialRows = [
   row("  S3", "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, profiles, web identity, instance roles"),
-  row("  Azure", "AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT and AZURE_STORAGE_KEY"),
-  row("  Google Cloud", "GOOGLE_APPLICATION_CREDENTIALS"),
 ];
 
 export function verbHelp(name: VerbName, colors: boolean): string {

@@ -51,7 +51,7 @@ export const checkVerb = defineVerb({
   ],
   examples: [
     { says: "before the first backup", line: "check --sl s3://backups" },
-    { says: "credentials and reach of a store only", line: "check --sl azure://backups/prod/dc1/node1 --skip-node" },
+    { says: "credentials and reach of a store only", line: "check --sl s3://backups/prod/dc1/node1 --skip-node" },
   ],
   options,
   build,

@@ -119,9 +119,12 @@ export class Wire {
 
 /** What a refusal means of a key that the store has accepted before. */
 function reconsidered(error: unknown, { payload }: WireRequest, deniesInPassing: boolean): unknown {
-  const code = isAppError(error) ? refusalBehind(error)?.code : undefined;
-  if (!isAppError(error) || payload === undefined) return error;
+  const refusal = isAppError(error) ? refusalBehind(error) : undefined;
+  if (!isAppError(error) || refusal === undefined || payload === undefined) return error;
   const { message, hint, cause } = error;
+  const { code, status } = refusal;
+  // A server that does not say why has not understood the request, which others like it were.
+  if (code === "" && status === 400) return new AppError("storage", message, { cause });
   // Where chunks are signed, a byte that was spoiled shows as a wrong signature.
   if (code === "SignatureDoesNotMatch" && payload.hash === signedChunksHash) {
     return new AppError("corrupt", message, { retryable: true, cause });

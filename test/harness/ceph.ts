@@ -9,7 +9,7 @@ import { once } from "node:events";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { freePort, type ObjectStore, testKeys, type Unavailable, untilReady } from "./object-stores.ts";
+import { endWithProcess, freePort, type ObjectStore, testKeys, type Unavailable, untilReady } from "./object-stores.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 
 const programs = ["ceph", "ceph-mon", "ceph-mgr", "ceph-osd", "monmaptool", "radosgw", "radosgw-admin"] as const;
@@ -77,7 +77,9 @@ async function boot({ directory, port, monitorPort, running }: Boot): Promise<vo
   for (const name of ["mon", "mgr", "osd", "rgw", "run", "log"]) await mkdir(join(directory, name));
   const withConfiguration = (parameters: readonly string[]) => ["-c", configuration, ...parameters];
   const start = (program: string, ...parameters: readonly string[]) => {
-    running.push(spawn(program, withConfiguration([...parameters, "-f"]), { stdio: "ignore" }));
+    const child = spawn(program, withConfiguration([...parameters, "-f"]), { stdio: "ignore" });
+    endWithProcess(child);
+    running.push(child);
   };
   const ceph = (...parameters: readonly string[]) => run("ceph", withConfiguration(parameters));
 

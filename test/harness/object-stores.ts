@@ -85,6 +85,7 @@ export async function startStore(name: StoreName, { tls }: StartOptions = {}): P
     env: { PATH: process.env["PATH"], HOME: directory.path, ...environment },
     stdio: ["ignore", "ignore", "pipe"],
   });
+  endWithProcess(child);
   let said = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     said = (said + text).slice(-2000);
@@ -103,6 +104,13 @@ export async function startStore(name: StoreName, { tls }: StartOptions = {}): P
     pid: child.pid ?? 0,
     [Symbol.asyncDispose]: () => stop(child, directory),
   };
+}
+
+/** A test file that dies before its end takes its servers with it. */
+export function endWithProcess(child: ChildProcess): void {
+  const end = () => child.kill("SIGKILL");
+  process.once("exit", end);
+  child.once("exit", () => process.off("exit", end));
 }
 
 async function programOf(name: StoreName): Promise<string | Unavailable> {

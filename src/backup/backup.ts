@@ -256,7 +256,7 @@ async function sendFile(file: PlannedFile, run: Run, limit: RateLimit): Promise<
 
 /**
  * Renews the modification date of stored objects older than asked, so that a bucket's lifecycle rule expires only what
- * no recent backup uses. One that has just expired is sent after all. Gives the number of renewed objects.
+ * no recent backup uses. One that has just expired, or that the store cannot renew, is sent again. Gives the number of renewed objects.
  */
 async function renewOld(plan: BackupPlan, hashes: Map<string, string | null>, run: Run): Promise<number> {
   const { request, repository, clock, signal } = run;
@@ -272,7 +272,7 @@ async function renewOld(plan: BackupPlan, hashes: Map<string, string | null>, ru
       try {
         await repository.storage.refresh(repository.key(file.objectKey), { signal });
       } catch (error) {
-        if (!isAppError(error, "not-found")) throw error;
+        if (!isAppError(error, "not-found") && !isAppError(error, "unsupported")) throw error;
         hashes.set(file.objectKey, await sendFile(file, { ...run, signal }, unlimited));
       }
     },

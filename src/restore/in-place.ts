@@ -325,6 +325,7 @@ export async function cleanUpInPlace(
     });
   }
   for (const name of journal.tables) await checkPresent(name, node, run.signal);
+  if (run.request.dryRun) return { fetched: nothing, reused: nothing, next: [] };
   for (const root of new Set(places.map((place) => place.root))) {
     for (const former of await formerRestores(root)) await removeRestoreDirectory(former);
     await removeRestoreDirectory(root);

@@ -44,7 +44,7 @@ const generations = { first: 1_500_000_000, last: 2_000_000_000 } as const;
 
 /**
  * Links SSTables into a table's live directories, each under a fresh generation so that no name can be taken already,
- * all components of one in the same directory, Data.db last. Round robin over the directories, the largest first.
+ * all components of one in the same directory, Data.db last. Round robin over the directories.
  */
 export async function linkIntoLiveDirectory(
   from: string,
@@ -81,6 +81,8 @@ export async function unlinkLeftovers(
 ): Promise<void> {
   const inodes = new Set<string>();
   for (const name of names) inodes.add(await identity(join(from, name)));
+  // What is gone has no identity, and is nothing's equal.
+  inodes.delete("");
   for (const livePath of livePaths) {
     const ours = (await readdir(livePath)).filter((name) => isOurGeneration(name));
     for (const components of Map.groupBy(ours, (name) => parseComponentName(name)?.baseName).values()) {

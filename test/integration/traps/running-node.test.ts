@@ -106,6 +106,14 @@ describe("--dry-run", () => {
     const stopped = await traces(node, operator, keyspace);
     expect(await operator.restore("base", "--entities", keyspace, "--dry-run")).toMatchObject({ strategy: "IN_PLACE" });
     expect(await traces(node, operator, keyspace)).toEqual(stopped);
+    await operator.restore("base", "--entities", keyspace);
+    await node.start();
+    const setAside = await operator.restoreLeftovers();
+    const cleanUp = ["--entities", keyspace, ...strategy("IN_PLACE"), "--restoration-phase-type", "cleanup"];
+    await operator.restore("base", "--dry-run", ...cleanUp);
+    expect(await operator.restoreLeftovers()).toEqual(setAside);
+    await operator.restore("base", ...cleanUp);
+    expect(await operator.restoreLeftovers()).toEqual([]);
   });
 });
 

@@ -34,6 +34,7 @@ export const errorTable = {
   timeout: { exit: 15, http: 504, retryable: true, meaning: "a deadline passed" },
   protocol: { exit: 16, http: 502, retryable: false, meaning: "the other side does not speak the expected protocol" },
   unsupported: { exit: 17, http: 501, retryable: false, meaning: "this version, store or strategy cannot do that" },
+  throttled: { exit: 18, http: 503, retryable: true, meaning: "the store asks for fewer requests" },
   cancelled: { exit: 130, http: 409, retryable: false, meaning: "interrupted by a signal or a request" },
 } as const satisfies Record<string, ErrorKind>;
 

@@ -28,7 +28,7 @@ export function openRequestedStorage(
     random: Math.random,
     readOnly,
     retry: { intervalMs, strategy, maxAttempts: retry.enabled ? maxAttempts : 1 },
-    s3: { ...request.s3, insecureHttp, proxy, maxUploads, environment },
+    settings: { ...request.s3, insecureHttp, proxy, maxUploads, environment },
     ownDepth: nodeDepth,
   });
 }

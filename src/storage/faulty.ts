@@ -1,4 +1,5 @@
 import { AppError, abortError } from "../errors.ts";
+import { objectStream } from "./object-stream.ts";
 import type { ByteStream, CallOptions, RewindableSource, Storage } from "./storage.ts";
 
 export type StorageMethod =
@@ -117,7 +118,8 @@ function withFaults(storage: Storage, find: FaultFinder): Storage {
     get: async (key, o) => {
       const fault = find("get", [key]);
       await strikeBefore(fault, o?.signal);
-      return spoiledBytes(await storage.get(key, o), fault);
+      const stream = await storage.get(key, o);
+      return objectStream(spoiledBytes(stream, fault), stream.metadata);
     },
     put: async (key, source, o) => {
       const fault = find("put", [key]);
@@ -153,7 +155,7 @@ function errorOf(fault: { readonly error?: Error }): Error {
 function spoiledSource(source: RewindableSource, fault: Fault | undefined): RewindableSource {
   // An error after the effect is the put's own, not its source's.
   const inSource = fault?.kind === "after" ? undefined : fault;
-  return { sizeBytes: source.sizeBytes, open: (range, options) => spoiledBytes(source.open(range, options), inSource) };
+  return { ...source, open: (range, options) => spoiledBytes(source.open(range, options), inSource) };
 }
 
 async function* spoiledBytes(stream: ByteStream, fault: Fault | undefined): AsyncGenerator<Uint8Array, void> {

@@ -43,7 +43,7 @@ export function fileStorage(options: FileStorageOptions): Storage {
 
 class FileStorage implements Storage {
   readonly description: string;
-  readonly capabilities = { putIfAbsent: true };
+  readonly capabilities = { putIfAbsent: true, metadata: false, parallelRanges: false };
   readonly #bucket: string;
   readonly #clock: Clock;
   readonly #directories: BucketDirectories;
@@ -108,6 +108,9 @@ class FileStorage implements Storage {
   async put(key: string, source: RewindableSource, options?: PutOptions): Promise<ObjectInfo> {
     const path = this.#pathOf(key);
     throwIfAborted(options?.signal);
+    if (options?.metadata !== undefined || options?.tags !== undefined) {
+      throw new AppError("unsupported", "a file store keeps nothing beside the bytes of an object");
+    }
     return this.#converted(`write ${path}`, async () => {
       const file = await this.#temporary.create();
       try {

@@ -2,11 +2,12 @@ import type { Clock } from "../clock.ts";
 import { abortable } from "../concurrency/concurrency.ts";
 import { AppError, throwIfAborted, toAppError } from "../errors.ts";
 import { checkFolderPrefix, checkKey, checkRange } from "./keys.ts";
+import { objectStream } from "./object-stream.ts";
 import type {
-  ByteStream,
   CallOptions,
   GetOptions,
   ObjectInfo,
+  ObjectStream,
   PutOptions,
   RewindableSource,
   Storage,
@@ -18,6 +19,7 @@ const chunkBytes = 16 * 1024;
 interface StoredObject {
   readonly bytes: Buffer;
   readonly modifiedMs: number;
+  readonly metadata: ObjectStream["metadata"];
 }
 
 export interface MemoryStorageOptions {
@@ -63,10 +65,12 @@ export function memoryStorage({ clock, bucketExists = true }: MemoryStorageOptio
     const below = [...objects.keys()].filter((key) => key.startsWith(prefix)).map((key) => key.slice(prefix.length));
     return [...new Set(below.flatMap((rest) => (rest.includes("/") ? [rest.slice(0, rest.indexOf("/"))] : [])))];
   };
-  const get = async (key: string, options?: GetOptions): Promise<ByteStream> => {
+  const get = async (key: string, options?: GetOptions): Promise<ObjectStream> => {
     begin(options, key);
     checkRange(options?.range);
-    return chunksOf(found(key).bytes.subarray(options?.range?.start, options?.range?.end), options?.signal);
+    const { bytes, metadata } = found(key);
+    const asked = bytes.subarray(options?.range?.start, options?.range?.end);
+    return objectStream(chunksOf(asked, options?.signal), metadata);
   };
   const put = async (key: string, source: RewindableSource, options?: PutOptions): Promise<ObjectInfo> => {
     begin(options, key);
@@ -75,13 +79,13 @@ export function memoryStorage({ clock, bucketExists = true }: MemoryStorageOptio
     if (options?.ifAbsent === true && objects.has(key)) {
       throw new AppError("already-exists", `there is an object '${key}' already`);
     }
-    const object = { bytes, modifiedMs: clock.now() };
+    const object = { bytes, modifiedMs: clock.now(), metadata: options?.metadata };
     objects.set(key, object);
     return infoOf(key, object);
   };
   return {
     description: "memory",
-    capabilities: { putIfAbsent: true },
+    capabilities: { putIfAbsent: true, metadata: true, parallelRanges: false },
     bucketExists: async (options) => {
       begin(options);
       return exists;
@@ -101,7 +105,7 @@ export function memoryStorage({ clock, bucketExists = true }: MemoryStorageOptio
     put,
     refresh: async (key, options) => {
       begin(options, key);
-      objects.set(key, { bytes: found(key).bytes, modifiedMs: clock.now() });
+      objects.set(key, { ...found(key), modifiedMs: clock.now() });
     },
     delete: async (keys, options) => {
       for (const key of keys) begin(options, key);

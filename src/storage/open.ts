@@ -24,8 +24,8 @@ export interface OpenOptions {
   /** Refuse everything that changes the store, as a dry run must. */
   readonly readOnly?: boolean;
   readonly retry?: RetryPolicy | undefined;
-  /** Of S3 and its dialects. */
-  readonly s3?: S3Options;
+  /** Of remote stores; each takes what it knows. */
+  readonly settings?: S3Options;
   /** Leading segments of a key that name what one machine alone writes, and may tidy up. */
   readonly ownDepth?: number;
 }
@@ -55,7 +55,7 @@ async function openDriver(location: BucketLocation, options: OpenOptions): Promi
     case "minio":
     case "oracle": {
       const { bucket, protocol } = location;
-      const { clock, random, log, ownDepth, s3 = {}, retry = defaultRetryPolicy } = options;
+      const { clock, random, log, ownDepth, settings: s3 = {}, retry = defaultRetryPolicy } = options;
       const [{ s3Storage }, { dialectOf }] = await Promise.all([import("./s3.ts"), import("./s3-options.ts")]);
       return s3Storage({ bucket, dialect: dialectOf(protocol, s3), s3, clock, random, log, retry, ownDepth });
     }

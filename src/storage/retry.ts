@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import { isAppError, throwIfAborted } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { formatDuration } from "../units.ts";
+import { objectStream } from "./object-stream.ts";
 import type {
   ByteStream,
   CallOptions,
@@ -60,7 +61,8 @@ export function withRetries(storage: Storage, options: RetryOptions): Storage {
       const first = await tries.run(() => storage.get(key, o));
       const start = o?.range?.start ?? 0;
       const end = o?.range?.end ?? Number.MAX_SAFE_INTEGER;
-      return resumed(first, tries, (done) => storage.get(key, { ...o, range: { start: start + done, end } }));
+      const reopen = (done: number) => storage.get(key, { ...o, range: { start: start + done, end } });
+      return objectStream(resumed(first, tries, reopen), first.metadata);
     },
     put: (key, source, o) =>
       o?.ifAbsent === true

@@ -4,7 +4,7 @@ import { NodeHttpHandler } from "@smithy/node-http-handler";
 import type { Clock } from "../clock.ts";
 import { withDeadline } from "../concurrency/concurrency.ts";
 import { AppError, throwIfAborted } from "../errors.ts";
-import { makeAgents, type S3Agents } from "./s3-agents.ts";
+import { type HttpAgents, makeAgents } from "./agents.ts";
 import { type S3Doing, s3Error } from "./s3-errors.ts";
 import { endpointUrl, esopCredentials, type S3Dialect, type S3Options } from "./s3-options.ts";
 import type { SigningIdentity } from "./s3-sign.ts";
@@ -19,7 +19,7 @@ export interface S3Place {
 
 export interface S3Connection {
   readonly client: S3Client;
-  readonly agents: S3Agents;
+  readonly agents: HttpAgents;
   readonly region: string;
   /** The bucket's own: a key is appended to its path. */
   readonly url: URL;
@@ -42,7 +42,7 @@ export async function connectS3(place: S3Place): Promise<S3Connection> {
   }
 }
 
-async function makeClient({ dialect, options, timeouts }: S3Place, agents: S3Agents): Promise<S3Client> {
+async function makeClient({ dialect, options, timeouts }: S3Place, agents: HttpAgents): Promise<S3Client> {
   const endpoint = endpointUrl(options);
   if (endpoint === undefined && dialect.needsEndpoint) {
     throw new AppError("usage", `a store of the kind ${dialect.name} needs an endpoint`, {

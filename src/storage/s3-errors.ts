@@ -37,7 +37,7 @@ export function refusalBehind({ cause }: AppError): Refusal | undefined {
   return cause instanceof RefusalError ? cause.refusal : undefined;
 }
 
-type Kind = "absent" | "taken" | "denied" | "elsewhere" | "spoiled" | "passing" | "cannot" | "archived";
+type Kind = "absent" | "taken" | "denied" | "elsewhere" | "spoiled" | "passing" | "throttled" | "cannot" | "archived";
 
 const kinds: Readonly<Record<string, Kind>> = {
   NoSuchKey: "absent",
@@ -68,12 +68,14 @@ const kinds: Readonly<Record<string, Kind>> = {
   InternalError: "passing",
   OperationAborted: "passing",
   RequestTimeout: "passing",
-  ServiceUnavailable: "passing",
-  SlowDown: "passing",
-  SlowDownRead: "passing",
-  SlowDownWrite: "passing",
-  Throttling: "passing",
-  TooManyRequests: "passing",
+  ServiceUnavailable: "throttled",
+  SlowDown: "throttled",
+  SlowDownRead: "throttled",
+  RequestLimitExceeded: "throttled",
+  SlowDownWrite: "throttled",
+  ThrottlingException: "throttled",
+  Throttling: "throttled",
+  TooManyRequests: "throttled",
   MethodNotAllowed: "cannot",
   NotImplemented: "cannot",
   InvalidObjectState: "archived",
@@ -87,7 +89,8 @@ function kindOf({ status, code }: Refusal): Kind | undefined {
   if (status === 401 || status === 403) return "denied";
   if (status === 301 || status === 307) return "elsewhere";
   if (status === 405 || status === 501) return "cannot";
-  if (status === 408 || status === 409 || status === 429 || status >= 500) return "passing";
+  if (status === 429 || status === 503) return "throttled";
+  if (status === 408 || status === 409 || status >= 500) return "passing";
   return undefined;
 }
 
@@ -109,6 +112,8 @@ export function refusalError(refusal: Refusal, { what, permission }: S3Doing): A
       return new AppError("corrupt", message, { cause, retryable: true });
     case "passing":
       return new AppError("storage", message, { cause });
+    case "throttled":
+      return new AppError("throttled", message, { cause });
     case "cannot":
       return new AppError("unsupported", message, { cause });
     case "archived":

@@ -1,7 +1,9 @@
 /** What the operator's settings add to requests, in the SDK's words and on the wire. */
 import { createHash } from "node:crypto";
+import type { IncomingHttpHeaders } from "node:http";
 import type { ServerSideEncryption, StorageClass } from "@aws-sdk/client-s3";
 import { minClassBytes, readCustomerKey, type S3Options } from "./s3-options.ts";
+import type { PutOptions } from "./storage.ts";
 
 /** The key that a server needs for every request about the bytes of an object, and forgets. */
 export interface CustomerKeyInput {
@@ -24,8 +26,8 @@ export interface CreatedInput extends CustomerKeyInput {
 }
 
 export interface ObjectSettings {
-  /** For new objects of this size. */
-  created(sizeBytes: number): CreatedInput;
+  /** For new objects of this size, with further tags of their own. */
+  created(sizeBytes: number, tags?: Readonly<Record<string, string>>): CreatedInput;
   /** For requests about objects that are there, and for parts of uploads. */
   readonly customerKey: CustomerKeyInput;
   readonly copySource: CopySourceInput;
@@ -47,15 +49,21 @@ export async function objectSettings(options: S3Options): Promise<ObjectSettings
   const always: CreatedInput = {
     ...serverSide(options),
     ...customerKey,
-    ...(Object.keys(tags).length === 0 ? {} : { Tagging: new URLSearchParams(tags).toString() }),
   };
   // The SDK lists the classes that it knew when it was built; a store may have others.
   const withClass = storageClass === undefined ? always : { ...always, StorageClass: storageClass as StorageClass };
   return {
-    created: (sizeBytes) => (sizeBytes < minClassBytes ? always : withClass),
+    created: (sizeBytes, own) => ({
+      ...(sizeBytes < minClassBytes ? always : withClass),
+      ...tagging({ ...tags, ...own }),
+    }),
     customerKey,
     copySource: key === undefined ? {} : copySource,
   };
+}
+
+function tagging(tags: Readonly<Record<string, string>>): CreatedInput {
+  return Object.keys(tags).length === 0 ? {} : { Tagging: new URLSearchParams(tags).toString() };
 }
 
 function serverSide({ encryption }: S3Options): CreatedInput {
@@ -83,4 +91,19 @@ export function wireHeaders(input: CreatedInput): Record<string, string> {
     if (value !== undefined) headers[header] = value;
   }
   return headers;
+}
+
+const metadataPrefix = "x-amz-meta-";
+
+export function metadataHeaders(metadata: PutOptions["metadata"] = {}): Record<string, string> {
+  return Object.fromEntries(Object.entries(metadata).map(([name, value]) => [`${metadataPrefix}${name}`, value]));
+}
+
+export function metadataOf(headers: IncomingHttpHeaders): Record<string, string> {
+  const metadata: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (name.startsWith(metadataPrefix) && typeof value === "string")
+      metadata[name.slice(metadataPrefix.length)] = value;
+  }
+  return metadata;
 }

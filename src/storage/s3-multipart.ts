@@ -10,6 +10,7 @@ import {
 } from "@aws-sdk/client-s3";
 import { AppError, isAppError, throwIfAborted, toAppError } from "../errors.ts";
 import { formatBytes } from "../units.ts";
+import { HeldParts } from "./held-parts.ts";
 import { Attempts } from "./retry.ts";
 import { ask, type S3Context, slowMs } from "./s3-context.ts";
 import type { S3Doing } from "./s3-errors.ts";
@@ -23,6 +24,8 @@ const mebibyte = 1024 * 1024;
 export const maxParts = 10_000;
 /** A part that fails is sent again as a whole; more parts cost requests. */
 export const minPartBytes = 32 * mebibyte;
+/** Parts of what can only be read in order are held in memory, one for each sender. */
+const heldPartBytes = 8 * mebibyte;
 const maxPartBytes = 5 * 1024 * mebibyte;
 const abandonRounds = 3;
 const abandonedAfterMs = 24 * 3600 * 1000;
@@ -35,6 +38,11 @@ export function partSizeOf(sizeBytes: number, leastBytes = minPartBytes): number
   const partBytes = sizeBytes <= leastBytes * maxParts ? leastBytes : needed;
   if (partBytes <= maxPartBytes) return partBytes;
   throw new AppError("unsupported", `an object of ${formatBytes(sizeBytes)} is larger than any store takes`);
+}
+
+/** The parts in which a source would be sent; one that is not larger goes as a whole. */
+export function partBytesOf({ sizeBytes, sequential }: RewindableSource, leastBytes?: number): number {
+  return partSizeOf(sizeBytes, leastBytes ?? (sequential === true ? heldPartBytes : minPartBytes));
 }
 
 export interface MultipartPut {
@@ -83,9 +91,9 @@ async function begin(context: S3Context, put: MultipartPut, nonce: string): Prom
   const command = new CreateMultipartUploadCommand({
     Bucket: context.bucket,
     Key: key,
-    Metadata: { [nonceName]: nonce },
+    Metadata: { ...options.metadata, [nonceName]: nonce },
     ...(context.dialect.integrity === "crc32-trailer" ? { ChecksumAlgorithm: "CRC32" } : {}),
-    ...context.settings.created(source.sizeBytes),
+    ...context.settings.created(source.sizeBytes, options.tags),
   });
   const { UploadId: id } = await ask(context, doing, options, (abortSignal) =>
     context.client.send(command, { abortSignal }),
@@ -103,13 +111,18 @@ async function sendParts(
   const { source, partBytes, options } = put;
   const count = Math.ceil(source.sizeBytes / partBytes);
   const parts: CompletedPart[] = [];
+  const cut = source.sequential === true ? new HeldParts(source, partBytes) : undefined;
   const send = async (index: number, signal: AbortSignal) => {
     const range = { start: index * partBytes, end: Math.min(source.sizeBytes, (index + 1) * partBytes) };
-    parts[index] = await tried(context, put.doing, signal, () =>
-      sendPart(context, put, { uploadId, number: index + 1, range, signal }),
-    );
+    const part = { uploadId, number: index + 1, sizeBytes: range.end - range.start, signal };
+    const from = cut === undefined ? { source, range } : { source: await cut.next(signal) };
+    parts[index] = await tried(context, put.doing, signal, () => sendPart(context, put, { ...part, ...from }));
   };
-  await slots.spread(count, send, options.signal);
+  try {
+    await slots.spread(count, send, options.signal);
+  } finally {
+    cut?.close();
+  }
   return parts;
 }
 
@@ -117,15 +130,17 @@ interface Part {
   readonly uploadId: string;
   /** From 1. */
   readonly number: number;
-  readonly range: ByteRange;
+  readonly source: RewindableSource;
+  /** All of the source when left out. */
+  readonly range?: ByteRange;
+  readonly sizeBytes: number;
   readonly signal: AbortSignal;
 }
 
 async function sendPart(context: S3Context, put: MultipartPut, part: Part): Promise<CompletedPart> {
-  const { key, source, doing } = put;
-  const { number, range, uploadId, signal } = part;
-  const from = { source, range, sizeBytes: range.end - range.start, signal };
-  const payload = await makePayload(from, context.dialect.integrity);
+  const { key, doing } = put;
+  const { number, uploadId, signal } = part;
+  const payload = await makePayload(part, context.dialect.integrity);
   const query = { partNumber: String(number), uploadId };
   const headers = wireHeaders(context.settings.customerKey);
   const response = await context.wire.send({ method: "PUT", key, query, headers, payload, signal, doing });

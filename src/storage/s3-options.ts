@@ -1,36 +1,14 @@
 /** What the S3 driver may be told, and what it knows of the dialects that servers speak. */
 import { readFile } from "node:fs/promises";
 import { AppError, fileError } from "../errors.ts";
+import type { StoreOptions } from "./store-options.ts";
 
-export interface S3Options {
-  /** "https://host:port"; without a scheme, HTTPS unless `insecureHttp` is set. The region's own at AWS when left out. */
-  readonly endpoint?: string | undefined;
+export interface S3Options extends StoreOptions {
   /** Asked of the environment, the profile and the instance when left out. */
   readonly region?: string | undefined;
   /** The bucket in the path instead of the host name; the dialect decides when left out. */
   readonly pathStyle?: boolean | undefined;
-  /** HTTP where the endpoint does not say otherwise. */
-  readonly insecureHttp?: boolean;
-  readonly proxy?: S3Proxy | undefined;
-  /** PEM file with certificates to trust beside the well-known ones. */
-  readonly caFile?: string | undefined;
-  /** Of new objects of at least {@link minClassBytes}; the bucket's default when left out. */
-  readonly storageClass?: string | undefined;
   readonly encryption?: S3Encryption | undefined;
-  /** Put on every new object. */
-  readonly tags?: Readonly<Record<string, string>>;
-  /** Bodies sent at once, parts of large objects included; 10 when left out. */
-  readonly maxUploads?: number;
-  /** Looked at for Esop's own `AWS_SECRET_KEY`; the SDK looks at the process's own for everything else. */
-  readonly environment?: Readonly<Record<string, string | undefined>>;
-}
-
-export interface S3Proxy {
-  readonly protocol: "HTTP" | "HTTPS";
-  readonly host: string;
-  readonly port: number;
-  readonly username?: string | undefined;
-  readonly password?: string | undefined;
 }
 
 /** How the server encrypts what it stores. */

@@ -8,18 +8,18 @@ import { request as httpsRequest } from "node:https";
 import type { Clock } from "../clock.ts";
 import { AppError, abortError, isAppError, throwIfAborted } from "../errors.ts";
 import { formatDuration } from "../units.ts";
-import type { S3Agents } from "./s3-agents.ts";
+import type { HttpAgents } from "./agents.ts";
 import { parseRefusal, refusalBehind, refusalError, type S3Doing, s3Error } from "./s3-errors.ts";
 import { type Payload, signedChunksHash } from "./s3-payload.ts";
 import { canonicalQuery, emptyHash, encodePath, Signer, type SigningIdentity } from "./s3-sign.ts";
-import { StallWatch } from "./s3-stall.ts";
+import { StallWatch } from "./stall-watch.ts";
 import type { ByteStream } from "./storage.ts";
 
 export interface WireOptions {
   /** The bucket's own, where keys are appended to the path. */
   readonly url: URL;
   readonly identity: () => Promise<SigningIdentity>;
-  readonly agents: S3Agents;
+  readonly agents: HttpAgents;
   readonly clock: Clock;
   readonly timeouts: S3Timeouts;
   /** See the dialect. */

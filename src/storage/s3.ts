@@ -3,29 +3,31 @@ import type { Clock } from "../clock.ts";
 import { AppError, isAppError, throwIfAborted } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { canBeginKey, checkBucketName, checkFolderPrefix, checkKey, checkRange } from "./keys.ts";
+import { objectStream } from "./object-stream.ts";
 import type { RetryPolicy } from "./retry.ts";
 import { bucketExists, createBucket, deleteObjects, listFolders, listObjects, wholeSeconds } from "./s3-bucket.ts";
 import { connectS3, type S3Connection } from "./s3-client.ts";
 import { ask, type S3Context } from "./s3-context.ts";
 import { refusalBehind, type S3Doing } from "./s3-errors.ts";
-import { objectSettings, wireHeaders } from "./s3-headers.ts";
-import { minPartBytes, partSizeOf, putInParts, sweepUploads } from "./s3-multipart.ts";
+import { metadataHeaders, metadataOf, objectSettings, wireHeaders } from "./s3-headers.ts";
+import { partBytesOf, putInParts, sweepUploads } from "./s3-multipart.ts";
 import { dialectAt, type S3Dialect, type S3Options } from "./s3-options.ts";
 import { makePayload } from "./s3-payload.ts";
 import { type CopySizes, Refresher } from "./s3-refresh.ts";
 import { type S3Timeouts, Wire } from "./s3-wire.ts";
 import type {
   ByteRange,
-  ByteStream,
   CallOptions,
   Capabilities,
   DeleteResult,
   GetOptions,
   ObjectInfo,
+  ObjectStream,
   PutOptions,
   RewindableSource,
   Storage,
 } from "./storage.ts";
+import { defaultMaxUploads } from "./store-options.ts";
 import { UploadSlots } from "./upload-slots.ts";
 
 export interface S3StorageOptions {
@@ -50,7 +52,6 @@ export interface S3StorageOptions {
 }
 
 const usualTimeouts: S3Timeouts = { connectMs: 15_000, idleMs: 60_000 };
-const defaultMaxUploads = 10;
 
 /**
  * Objects of a bucket on a server that speaks S3. An object of up to one part is one request. A transfer holds less than
@@ -82,18 +83,18 @@ class S3Storage implements Storage {
   readonly #connection: S3Connection;
   readonly #slots: UploadSlots;
   readonly #refresher: Refresher;
-  readonly #partBytes: number;
+  readonly #partBytes: number | undefined;
   readonly #ownDepth: number | undefined;
   #swept: Promise<void> | undefined;
 
   constructor(context: S3Context, connection: S3Connection, options: S3StorageOptions) {
     this.description = context.description;
-    this.capabilities = { putIfAbsent: context.dialect.putIfAbsent };
+    this.capabilities = { putIfAbsent: context.dialect.putIfAbsent, metadata: true, parallelRanges: true };
     this.#context = context;
     this.#connection = connection;
     this.#slots = new UploadSlots(options.s3.maxUploads ?? defaultMaxUploads);
     this.#refresher = new Refresher(context, options.copySizes);
-    this.#partBytes = options.partBytes ?? minPartBytes;
+    this.#partBytes = options.partBytes;
     this.#ownDepth = options.ownDepth;
   }
 
@@ -133,7 +134,7 @@ class S3Storage implements Storage {
     return listFolders(this.#context, prefix, options);
   }
 
-  async get(key: string, options: GetOptions = {}): Promise<ByteStream> {
+  async get(key: string, options: GetOptions = {}): Promise<ObjectStream> {
     checkKey(key);
     const { range, signal } = options;
     checkRange(range);
@@ -147,7 +148,9 @@ class S3Storage implements Storage {
     try {
       const headers = { ...wireHeaders(this.#context.settings.customerKey), ...asked };
       const response = await this.#context.wire.send({ method: "GET", key, headers, signal, doing });
-      if (range === undefined || response.status === 206) return response.stream;
+      if (range === undefined || response.status === 206) {
+        return objectStream(response.stream, metadataOf(response.headers));
+      }
       response.discard();
       throw new AppError("protocol", `cannot ${doing.what}: the store does not know ranges`);
     } catch (error) {
@@ -160,7 +163,7 @@ class S3Storage implements Storage {
     checkKey(key);
     throwIfAborted(options.signal);
     const doing = this.#doing("write", key, "s3:PutObject");
-    const partBytes = partSizeOf(source.sizeBytes, this.#partBytes);
+    const partBytes = partBytesOf(source, this.#partBytes);
     const modifiedMs = await this.#slots.use(async () => {
       if (source.sizeBytes <= partBytes) return this.#putWhole(key, source, options, doing);
       await this.#sweepOnce(key, options.signal);
@@ -180,7 +183,11 @@ class S3Storage implements Storage {
     }
     const payload = await makePayload({ source, sizeBytes, signal }, dialect.integrity);
     const condition = options.ifAbsent === true ? { "if-none-match": "*" } : {};
-    const asked = { ...wireHeaders(settings.created(sizeBytes)), ...condition };
+    const asked = {
+      ...wireHeaders(settings.created(sizeBytes, options.tags)),
+      ...metadataHeaders(options.metadata),
+      ...condition,
+    };
     const response = await wire.send({ method: "PUT", key, headers: asked, payload, signal, doing });
     response.discard();
     const date = Date.parse(response.headers.date ?? "");

@@ -19,7 +19,8 @@ export { chunkReader, writeFully } from "./file-bytes.ts";
 export { checkBucketName, checkKey } from "./keys.ts";
 export { type BucketLocation, type OpenOptions, openStorage, type StoreProtocol } from "./open.ts";
 export { defaultRetryPolicy, type RetryPolicy } from "./retry.ts";
-export type { S3Encryption, S3Options, S3Proxy } from "./s3-options.ts";
+export type { S3Encryption, S3Options } from "./s3-options.ts";
+export type { StoreOptions, StoreProxy } from "./store-options.ts";
 export { syncDirectory } from "./sync-directory.ts";
 
 /**
@@ -28,6 +29,12 @@ export { syncDirectory } from "./sync-directory.ts";
  * Iterate it once, to the end or to a `break`: that is what lets go of the file or connection behind it.
  */
 export type ByteStream = AsyncIterable<Uint8Array>;
+
+/** What a read gives: the bytes, and what was put beside them. */
+export interface ObjectStream extends ByteStream {
+  /** As {@link PutOptions.metadata} had it, names in lower case; left out where the store keeps none. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
 
 export interface CallOptions {
   readonly signal?: AbortSignal;
@@ -54,6 +61,8 @@ export interface ReadOptions {
 export interface RewindableSource {
   /** Exact number of bytes that `open()` yields; a driver fails a put (`corrupt`) that yields more or fewer. */
   readonly sizeBytes: number;
+  /** Can only be read from its start to its end: `open` is given no range. Costs memory where it is sent in parts. */
+  readonly sequential?: boolean;
   open(range?: ByteRange, options?: ReadOptions): ByteStream;
 }
 
@@ -71,11 +80,19 @@ export interface ObjectInfo {
 export interface PutOptions extends CallOptions {
   /** Fail with `already-exists` instead of replacing; only where {@link Capabilities.putIfAbsent} says so. */
   readonly ifAbsent?: boolean;
+  /** Kept beside the bytes, names in lower case, all in ASCII; only where {@link Capabilities.metadata} says so. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  /** Beside those that every object of this run gets; only where {@link Capabilities.metadata} says so. */
+  readonly tags?: Readonly<Record<string, string>>;
 }
 
 export interface Capabilities {
   /** `ifAbsent` is atomic between machines. */
   readonly putIfAbsent: boolean;
+  /** Metadata and tags can be put beside an object. */
+  readonly metadata: boolean;
+  /** Several ranges of one object are read faster side by side than one after the other. */
+  readonly parallelRanges: boolean;
 }
 
 /** Keys that could not be deleted, each with its error; every other key is gone. */
@@ -96,7 +113,7 @@ export interface Storage {
   list(prefix: string, options?: CallOptions): AsyncIterable<ObjectInfo>;
   /** The distinct next path segments below `prefix` (which ends with "/" or is ""), of objects deeper than one level. */
   children(prefix: string, options?: CallOptions): Promise<readonly string[]>;
-  get(key: string, options?: GetOptions): Promise<ByteStream>;
+  get(key: string, options?: GetOptions): Promise<ObjectStream>;
   /** The date that it gives is the store's as near as it tells without another call; stat and list show the exact one. */
   put(key: string, source: RewindableSource, options?: PutOptions): Promise<ObjectInfo>;
   /** Renews the modification date without changing the content; `not-found` if the object is not there. */

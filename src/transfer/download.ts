@@ -6,17 +6,20 @@ import { AppError, fileError, throwIfAborted } from "../errors.ts";
 import { type Storage, writeFully } from "../storage/storage.ts";
 import { createHasher, type HashAlgorithm } from "./hash.ts";
 import { type PaceOptions, paced } from "./paced.ts";
+import type { Unseal } from "./sealing.ts";
 
 /** Files in the making end so; one that no process writes any more is left over from a kill and may be removed. */
 export const partSuffix = ".esop-part";
 
 export interface DownloadOptions extends PaceOptions {
-  /** What must arrive; NONE (or no `hash`) leaves the content unproved. */
+  /** What must be in the file in the end; NONE (or no `hash`) leaves the content unproved. */
   readonly expected: {
     readonly sizeBytes?: number | undefined;
     readonly hash?: string | undefined;
     readonly algorithm: HashAlgorithm;
   };
+  /** Decrypts on the way where the object is encrypted; the object key is what stands in manifests. */
+  readonly unseal?: { readonly unseal: Unseal; readonly objectKey: string } | undefined;
   /** Given to the file before anyone sees it; the process's own when left out. */
   readonly owner?: { readonly uid: number; readonly gid: number };
 }
@@ -72,7 +75,9 @@ async function receive(
   const hasher = createHasher(expected.algorithm);
   const limitBytes = expected.sizeBytes ?? Number.MAX_SAFE_INTEGER;
   let sizeBytes = 0;
-  const stream = await storage.get(key, signal === undefined ? { transient: true } : { transient: true, signal });
+  const stored = await storage.get(key, signal === undefined ? { transient: true } : { transient: true, signal });
+  const { unseal } = options;
+  const stream = unseal === undefined ? stored : await unseal.unseal(stored, unseal.objectKey);
   for await (const chunk of abortable(paced(stream, options), signal)) {
     sizeBytes += chunk.length;
     // More than announced: why fill the disk with it.

@@ -15,4 +15,5 @@ export {
   type RealHashAlgorithm,
 } from "./hash.ts";
 export { replaceFile } from "./replace-file.ts";
+export type { SealedSource, Sealing, Unseal } from "./sealing.ts";
 export { type Upload, type UploadOptions, upload } from "./upload.ts";

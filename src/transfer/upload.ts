@@ -2,14 +2,18 @@ import type { ByteRange, ReadOptions, RewindableSource, Storage } from "../stora
 import { fileSource } from "./file-source.ts";
 import { createHasher, type HashAlgorithm, type Hasher } from "./hash.ts";
 import { type PaceOptions, paced } from "./paced.ts";
+import type { SealedSource, Sealing } from "./sealing.ts";
 
 export interface UploadOptions extends PaceOptions {
   readonly algorithm: HashAlgorithm;
+  /** Encrypts on the way; the object key is what stands in manifests. */
+  readonly seal?: { readonly sealing: Sealing; readonly objectKey: string } | undefined;
 }
 
 export interface Upload {
+  /** Of the source. */
   readonly sizeBytes: number;
-  /** Of the bytes that were stored; undefined for the algorithm NONE. */
+  /** Of the source's bytes, before they are encrypted; undefined for the algorithm NONE. */
   readonly hash: string | undefined;
 }
 
@@ -22,7 +26,10 @@ export async function upload(
 ): Promise<Upload> {
   const source = typeof from === "string" ? await fileSource(from) : from;
   const hashing = new HashingSource(source, options);
-  await storage.put(key, hashing, options.signal === undefined ? {} : { signal: options.signal });
+  const { seal, signal } = options;
+  const { source: stored, ...beside }: SealedSource =
+    seal === undefined ? { source: hashing } : await seal.sealing.seal(hashing, seal.objectKey, signal);
+  await storage.put(key, stored, { ...beside, ...(signal === undefined ? {} : { signal }) });
   return { sizeBytes: source.sizeBytes, hash: await hashing.digest() };
 }
 

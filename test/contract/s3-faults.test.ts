@@ -79,8 +79,8 @@ describe.skipIf("reason" in store)(`faults${"reason" in store ? `: ${store.reaso
 
   describe("answers of the server", () => {
     test.each([
-      [503, "SlowDown", "storage", true],
-      [429, "TooManyRequests", "storage", true],
+      [503, "SlowDown", "throttled", true],
+      [429, "TooManyRequests", "throttled", true],
       [500, "InternalError", "storage", true],
       [502, "", "storage", true],
       [400, "RequestTimeout", "storage", true],

@@ -33,8 +33,8 @@ function like(dialect: S3Dialect, partBytes?: number): Open {
 
 function opened(protocol: StoreProtocol): Open {
   return (store, bucket) => {
-    const s3 = { endpoint: store.endpoint, environment: esopEnvironment(store) };
-    return openStorage({ protocol, bucket }, { ...shared, s3 });
+    const settings = { endpoint: store.endpoint, environment: esopEnvironment(store) };
+    return openStorage({ protocol, bucket }, { ...shared, settings });
   };
 }
 

@@ -9,7 +9,8 @@ import { once } from "node:events";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { endWithProcess, freePort, type ObjectStore, testKeys, type Unavailable, untilReady } from "./object-stores.ts";
+import { type ObjectStore, testKeys, type Unavailable } from "./object-stores.ts";
+import { endWithProcess, freePort, untilReady } from "./server-process.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 
 const programs = ["ceph", "ceph-mon", "ceph-mgr", "ceph-osd", "monmaptool", "radosgw", "radosgw-admin"] as const;

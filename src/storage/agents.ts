@@ -1,12 +1,12 @@
-/** Connections to S3 servers: kept alive, through a proxy where one is asked for, and trusting whom the operator trusts. */
+/** Connections to remote stores: kept alive, through a proxy where one is asked for, and trusting whom the operator trusts. */
 import { readFile } from "node:fs/promises";
 import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
 import { rootCertificates } from "node:tls";
 import { AppError, fileError } from "../errors.ts";
-import type { S3Options, S3Proxy } from "./s3-options.ts";
+import type { StoreOptions, StoreProxy } from "./store-options.ts";
 
-export interface S3Agents {
+export interface HttpAgents {
   readonly http: HttpAgent;
   readonly https: HttpsAgent;
   /** Ends every connection, those in use as well. */
@@ -14,7 +14,7 @@ export interface S3Agents {
 }
 
 /** Throws `io` and `not-found` for the file of certificates. */
-export async function makeAgents({ proxy, caFile }: S3Options): Promise<S3Agents> {
+export async function makeAgents({ proxy, caFile }: StoreOptions): Promise<HttpAgents> {
   const proxyEnv = proxy === undefined ? {} : { proxyEnv: proxyVariables(proxy) };
   const trust = caFile === undefined ? {} : { ca: [...rootCertificates, await readPem(caFile)] };
   const http = new HttpAgent({ keepAlive: true, ...proxyEnv });
@@ -38,7 +38,7 @@ async function readPem(path: string): Promise<string> {
 }
 
 /** The form in which Node's agents take a proxy. */
-function proxyVariables({ protocol, host, port, username, password }: S3Proxy): Record<string, string> {
+function proxyVariables({ protocol, host, port, username, password }: StoreProxy): Record<string, string> {
   const login = username === undefined ? "" : `${encodeURIComponent(username)}:${encodeURIComponent(password ?? "")}@`;
   const url = `${protocol.toLowerCase()}://${login}${host.includes(":") ? `[${host}]` : host}:${port}`;
   return { HTTP_PROXY: url, HTTPS_PROXY: url };

@@ -1,0 +1,7 @@
+import type { ByteStream, ObjectStream } from "./storage.ts";
+
+/** The bytes, with what was put beside them. */
+export function objectStream(stream: ByteStream, metadata: ObjectStream["metadata"]): ObjectStream {
+  if (metadata === undefined) return stream;
+  return { metadata, [Symbol.asyncIterator]: () => stream[Symbol.asyncIterator]() };
+}

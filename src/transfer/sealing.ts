@@ -1,0 +1,28 @@
+/**
+ * What stands between a file and the stored object where objects are encrypted before they leave. A transfer knows of
+ * it only what is here; the hash of a transfer is always the plaintext's.
+ */
+import type { ByteStream, ObjectStream, RewindableSource } from "../storage/storage.ts";
+
+/** Makes stored objects of files, all with one key. */
+export interface Sealing {
+  /** Stands in the object keys of what it has sealed, so that these never meet others: "aes1a2b3c4d". */
+  readonly mark: string;
+  /** Size of the stored object. Throws `unsupported` for a file that is too large to be sealed. */
+  storedBytes(plainBytes: number): number;
+  /** Every reading of the source that this gives yields the same bytes, as long as the file stays the same. */
+  seal(plain: RewindableSource, objectKey: string, signal?: AbortSignal): Promise<SealedSource>;
+}
+
+export interface SealedSource {
+  readonly source: RewindableSource;
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly tags?: Readonly<Record<string, string>>;
+}
+
+/**
+ * The plaintext of a stored object, or its bytes as they are where they are not encrypted. Bytes may come before they
+ * are proved: only the end of the stream, reached without an error, proves them. Throws `corrupt` where they are not
+ * what was sealed, and `unauthorized` where the key is not to be had.
+ */
+export type Unseal = (stored: ObjectStream, objectKey: string) => Promise<ByteStream>;

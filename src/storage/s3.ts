@@ -92,7 +92,7 @@ class S3Storage implements Storage {
     this.capabilities = { putIfAbsent: context.dialect.putIfAbsent, metadata: true, parallelRanges: true };
     this.#context = context;
     this.#connection = connection;
-    this.#slots = new UploadSlots(options.s3.maxUploads ?? defaultMaxUploads);
+    this.#slots = new UploadSlots(options.s3.maxUploads ?? defaultMaxUploads, options.retry.limit);
     this.#refresher = new Refresher(context, options.copySizes);
     this.#partBytes = options.partBytes;
     this.#ownDepth = options.ownDepth;

@@ -17,6 +17,7 @@
 
 export { chunkReader, writeFully } from "./file-bytes.ts";
 export { checkBucketName, checkKey } from "./keys.ts";
+export { objectStream } from "./object-stream.ts";
 export { type BucketLocation, type OpenOptions, openStorage, type StoreProtocol } from "./open.ts";
 export { defaultRetryPolicy, type RetryPolicy } from "./retry.ts";
 export type { S3Encryption, S3Options } from "./s3-options.ts";

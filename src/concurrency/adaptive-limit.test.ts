@@ -1,16 +1,18 @@
 import { describe, expect, test } from "vitest";
 import { ManualClock } from "../../test/harness/manual-clock.ts";
+import { AppError } from "../errors.ts";
 import { AdaptiveLimit } from "./concurrency.ts";
 
 /** Starts so many calls; each ends when told to. */
 function started(limit: AdaptiveLimit, count: number, signal?: AbortSignal) {
   const calls = Array.from({ length: count }, () => {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const call = { running: false, end: resolve, done: Promise.resolve() };
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const call = { running: false, end: resolve, fail: reject, done: Promise.resolve() };
     call.done = limit.run(() => {
       call.running = true;
       return promise;
     }, signal);
+    call.done.catch(() => undefined);
     return call;
   });
   const running = () => calls.filter((call) => call.running).length;
@@ -19,71 +21,73 @@ function started(limit: AdaptiveLimit, count: number, signal?: AbortSignal) {
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
+const refusal = new AppError("throttled", "too many");
+
 describe("AdaptiveLimit", () => {
-  test("lets everybody go until somebody complains, then half as many", async () => {
+  test("lets everybody go until somebody is refused, then as many as are still under way", async () => {
     const limit = new AdaptiveLimit(new ManualClock());
-    const first = started(limit, 8);
-    expect(first.running()).toBe(8);
-    limit.lower();
-    expect(limit.current).toBe(4);
+    const { calls, running } = started(limit, 8);
+    expect(running()).toBe(8);
+    for (const call of calls.slice(0, 5)) call.fail(refusal);
+    await settled();
+    expect(limit.current).toBe(3);
     const more = started(limit, 3);
     await settled();
     expect(more.running()).toBe(0);
-    for (const call of first.calls.slice(0, 4)) call.end();
-    await settled();
-    // Four are still running, and four have succeeded: room for one more.
-    expect(limit.current).toBe(4);
-    expect(more.running()).toBe(0);
-    first.calls[4]?.end();
+    calls[5]?.end();
+    calls[6]?.end();
     await settled();
     expect(more.running()).toBe(2);
   });
 
-  test("counts one burst of complaints once, and never goes below one", async () => {
-    const clock = new ManualClock();
-    const limit = new AdaptiveLimit(clock);
-    const calls = started(limit, 16);
-    for (let i = 0; i < 16; i += 1) limit.lower();
-    expect(limit.current).toBe(8);
-    for (let i = 0; i < 10; i += 1) {
-      await clock.advance(1000);
-      limit.lower();
-    }
-    expect(limit.current).toBe(1);
-    for (const call of calls.calls) call.end();
-    await Promise.all(calls.calls.map(({ done }) => done));
-  });
-
-  test("is gone once as many calls go well as there were before", async () => {
+  test("is never below one", async () => {
     const limit = new AdaptiveLimit(new ManualClock());
-    const many = started(limit, 4);
-    limit.lower();
-    for (const call of many.calls) call.end();
-    await Promise.all(many.calls.map(({ done }) => done));
-    for (let i = 0; i < 20; i += 1) await limit.run(async () => undefined, undefined);
-    expect(limit.current).toBe(Number.POSITIVE_INFINITY);
-  });
-
-  test("failures give their place away and raise nothing", async () => {
-    const limit = new AdaptiveLimit(new ManualClock());
-    const failing = limit.run(() => Promise.reject(new Error("no")), undefined);
-    limit.lower();
-    await expect(failing).rejects.toThrow("no");
+    const { calls } = started(limit, 4);
+    for (const call of calls) call.fail(refusal);
+    await settled();
     expect(limit.current).toBe(1);
     await limit.run(async () => undefined, undefined);
   });
 
+  test("grows by one a second while calls go well, and is gone once it is what there was before", async () => {
+    const clock = new ManualClock();
+    const limit = new AdaptiveLimit(clock);
+    const { calls } = started(limit, 4);
+    for (const call of calls) call.fail(refusal);
+    await settled();
+    const seen: number[] = [];
+    for (let i = 0; i < 6; i += 1) {
+      await clock.advance(500);
+      await limit.run(async () => undefined, undefined);
+      seen.push(limit.current);
+    }
+    expect(seen).toEqual([1, 2, 2, 3, 3, Number.POSITIVE_INFINITY]);
+  });
+
+  test("other failures change nothing, and give their place away", async () => {
+    const limit = new AdaptiveLimit(new ManualClock());
+    const { calls } = started(limit, 2);
+    calls[0]?.fail(refusal);
+    await settled();
+    const next = started(limit, 1);
+    calls[1]?.fail(new Error("no"));
+    await settled();
+    expect(limit.current).toBe(1);
+    expect(next.running()).toBe(1);
+  });
+
   test("who gives up waiting leaves the queue, and the next one goes", async () => {
     const limit = new AdaptiveLimit(new ManualClock());
-    const first = started(limit, 1);
-    limit.lower();
+    const { calls } = started(limit, 2);
+    calls[0]?.fail(refusal);
+    await settled();
     const stop = new AbortController();
     const [given] = started(limit, 1, stop.signal).calls;
     const next = started(limit, 1);
     const cancelled = expect(given?.done).rejects.toMatchObject({ code: "cancelled" });
     stop.abort();
     await cancelled;
-    first.calls[0]?.end();
+    calls[1]?.end();
     await settled();
     expect(next.running()).toBe(1);
   });

@@ -1,57 +1,63 @@
 import type { Clock } from "../clock.ts";
+import { isAppError } from "../errors.ts";
 import { orAborted } from "./abortable.ts";
 
-/** Complaints within this time are about the same burst. */
-const sameBurstMs = 1000;
+/** So long does it take to see whether one more call is welcome. */
+const settleMs = 1000;
 
 /**
- * How many calls may be under way at once: any number until the other side asks for fewer; then half as many as there
- * were, and one more each time that as many have succeeded, as senders on the Internet share a line. Never below one.
+ * How many calls may be under way at once: any number until the other side refuses one because there are too many
+ * (`throttled`). From then on it is what was still under way at each refusal, and one more for each second without one,
+ * until it is what it was at first. Never below one.
  */
 export class AdaptiveLimit {
   readonly #clock: Clock;
   #limit = Number.POSITIVE_INFINITY;
-  /** The most that were under way when the first complaint came: with as many again, there is no limit any more. */
+  /** The most that were under way when the first refusal came: with as many again, there is no limit any more. */
   #asked = 0;
   #running = 0;
-  #lastCutMs = Number.NEGATIVE_INFINITY;
+  #changedMs = 0;
   readonly #waiting: (() => void)[] = [];
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** Infinity where nobody has complained. */
+  /** Infinity where nobody has refused. */
   get current(): number {
-    return Math.floor(this.#limit);
+    return this.#limit;
   }
 
   /** Does the work when its turn comes; first come, first served. */
   async run<T>(work: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    if (this.#running < this.current && this.#waiting.length === 0) this.#running += 1;
+    if (this.#running < this.#limit && this.#waiting.length === 0) this.#running += 1;
     else await this.#turn(signal);
     try {
       const result = await work();
+      this.#running -= 1;
       this.#raise();
       return result;
-    } finally {
+    } catch (error) {
       this.#running -= 1;
+      if (isAppError(error, "throttled")) this.lower();
+      throw error;
+    } finally {
       this.#admit();
     }
   }
 
-  /** The other side has asked for fewer. */
+  /** Something that is part of one of the calls under way was refused. */
   lower(): void {
-    const nowMs = this.#clock.monotonic();
-    if (nowMs - this.#lastCutMs < sameBurstMs) return;
-    this.#lastCutMs = nowMs;
     this.#asked = Math.max(this.#asked, this.#running);
-    this.#limit = Math.max(1, Math.min(this.#limit, this.#running) / 2);
+    this.#limit = Math.max(1, Math.min(this.#limit, this.#running));
+    this.#changedMs = this.#clock.monotonic();
   }
 
   #raise(): void {
-    if (this.#limit === Number.POSITIVE_INFINITY) return;
-    this.#limit += 1 / this.#limit;
+    const nowMs = this.#clock.monotonic();
+    if (this.#limit === Number.POSITIVE_INFINITY || nowMs - this.#changedMs < settleMs) return;
+    this.#changedMs = nowMs;
+    this.#limit += 1;
     if (this.#limit > this.#asked) this.#limit = Number.POSITIVE_INFINITY;
   }
 
@@ -63,16 +69,15 @@ export class AdaptiveLimit {
     } catch (error) {
       const at = this.#waiting.indexOf(resolve);
       // Gone from the queue, its turn has come, and goes to the next.
-      if (at < 0) {
-        this.#running -= 1;
-        this.#admit();
-      } else this.#waiting.splice(at, 1);
+      if (at >= 0) this.#waiting.splice(at, 1);
+      else this.#running -= 1;
+      this.#admit();
       throw error;
     }
   }
 
   #admit(): void {
-    while (this.#running < this.current) {
+    while (this.#running < this.#limit) {
       const next = this.#waiting.shift();
       if (next === undefined) return;
       this.#running += 1;

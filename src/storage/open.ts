@@ -36,8 +36,8 @@ export interface OpenOptions {
 export async function openStorage(location: BucketLocation, options: OpenOptions): Promise<Storage> {
   const { clock, random, log } = options;
   const limit = new AdaptiveLimit(clock);
-  const retry: RetryPolicy = { ...(options.retry ?? defaultRetryPolicy), budget: new RetryBudget(), limit };
-  const driver = await openDriver(location, { ...options, retry });
+  const retry: RetryPolicy = { ...(options.retry ?? defaultRetryPolicy), budget: new RetryBudget() };
+  const driver = await openDriver(location, { ...options, retry: { ...retry, limit } });
   // Each try waits for its turn by itself, and is seen in the log.
   const limited = withLimit(withLogging(driver, log, clock), limit);
   const storage = withRetries(limited, { clock, random, log, ...retry });

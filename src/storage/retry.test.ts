@@ -65,6 +65,7 @@ describe("which failures are tried again", () => {
   test("what a store would take later is tried more often, and the limit is lowered", async () => {
     const error = new AppError("throttled", "slow down");
     const limit = new AdaptiveLimit(new ManualClock());
+    expect(limit.current).toBe(Number.POSITIVE_INFINITY);
     const plans = (times: number) => [{ method: "stat", times, fault: { kind: "before", error } }] as const;
     const recovering = retrying(plans(14), { limit });
     expect(await recovering.storage.stat("k")).toBeUndefined();

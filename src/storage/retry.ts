@@ -25,7 +25,7 @@ export interface RetryPolicy {
   readonly strategy: "linear" | "exponential";
   /** Of all calls of a run together; without end when left out. */
   readonly budget?: RetryBudget;
-  /** Told of stores that ask for fewer requests. */
+  /** Lowered by refusals of what is part of a call: the parts of a large object. */
   readonly limit?: AdaptiveLimit;
 }
 

@@ -11,9 +11,9 @@ import {
 import { AppError, isAppError, throwIfAborted, toAppError } from "../errors.ts";
 import { formatBytes } from "../units.ts";
 import { HeldParts } from "./held-parts.ts";
+import type { Doing } from "./refusals.ts";
 import { Attempts } from "./retry.ts";
 import { ask, type S3Context, slowMs } from "./s3-context.ts";
-import type { S3Doing } from "./s3-errors.ts";
 import { wireHeaders } from "./s3-headers.ts";
 import { checksumHeader, makePayload } from "./s3-payload.ts";
 import type { ByteRange, PutOptions, RewindableSource } from "./storage.ts";
@@ -50,7 +50,7 @@ export interface MultipartPut {
   readonly source: RewindableSource;
   readonly partBytes: number;
   readonly options: PutOptions;
-  readonly doing: S3Doing;
+  readonly doing: Doing;
 }
 
 /**
@@ -81,7 +81,7 @@ function final(error: AppError): AppError {
   return new AppError(code, message, { retryable: false, cause, ...(hint === undefined ? {} : { hint }) });
 }
 
-function tried<T>(context: S3Context, { what }: S3Doing, signal: AbortSignal | undefined, work: () => Promise<T>) {
+function tried<T>(context: S3Context, { what }: Doing, signal: AbortSignal | undefined, work: () => Promise<T>) {
   const { clock, random, log, retry } = context;
   return new Attempts(what, signal, { ...retry, clock, random, log }).run(work);
 }
@@ -181,7 +181,7 @@ async function complete(context: S3Context, put: MultipartPut, { uploadId, parts
   });
 }
 
-async function nonceOf(context: S3Context, key: string, doing: S3Doing, signal: AbortSignal | undefined) {
+async function nonceOf(context: S3Context, key: string, doing: Doing, signal: AbortSignal | undefined) {
   const command = new HeadObjectCommand({ Bucket: context.bucket, Key: key, ...context.settings.customerKey });
   const { Metadata: metadata } = await ask(context, doing, { signal }, (abortSignal) =>
     context.client.send(command, { abortSignal }),

@@ -19,7 +19,7 @@ export class HeldParts {
   }
 
   /** The parts in their order, whoever asks. Fails with `corrupt` where the source is not as long as it said. */
-  next(signal: AbortSignal): Promise<RewindableSource> {
+  next(signal: AbortSignal | undefined): Promise<Uint8Array> {
     const part = this.#turn.then(() => this.#nextPart(signal));
     this.#turn = part.catch(() => undefined);
     return part;
@@ -30,7 +30,7 @@ export class HeldParts {
     this.#chunks.return?.().catch(() => undefined);
   }
 
-  async #nextPart(signal: AbortSignal): Promise<RewindableSource> {
+  async #nextPart(signal: AbortSignal | undefined): Promise<Uint8Array> {
     const bytes = Buffer.allocUnsafeSlow(Math.min(this.#partBytes, this.#leftBytes));
     for (let filled = 0; filled < bytes.length; ) {
       if (this.#rest.length === 0 && !(await this.#readOn(signal))) {
@@ -45,16 +45,11 @@ export class HeldParts {
     if (this.#leftBytes === 0 && (this.#rest.length > 0 || (await this.#readOn(signal)))) {
       throw this.#wrongLength("more");
     }
-    return {
-      sizeBytes: bytes.length,
-      async *open(range) {
-        yield range === undefined ? bytes : bytes.subarray(range.start, range.end);
-      },
-    };
+    return bytes;
   }
 
   /** False at the end of the source. */
-  async #readOn(signal: AbortSignal): Promise<boolean> {
+  async #readOn(signal: AbortSignal | undefined): Promise<boolean> {
     try {
       while (this.#rest.length === 0) {
         const step = await orAborted(this.#chunks.next(), signal);
@@ -71,4 +66,14 @@ export class HeldParts {
   #wrongLength(found: string): AppError {
     return new AppError("corrupt", `the source announced ${this.#source.sizeBytes} bytes and had ${found}`);
   }
+}
+
+/** Bytes that are held, as a source. */
+export function heldSource(bytes: Uint8Array): RewindableSource {
+  return {
+    sizeBytes: bytes.length,
+    async *open(range) {
+      yield range === undefined ? bytes : bytes.subarray(range.start, range.end);
+    },
+  };
 }

@@ -10,9 +10,9 @@ import {
 } from "@aws-sdk/client-s3";
 import { AppError, isAppError, throwIfAborted, toAppError } from "../errors.ts";
 import { formatBytes } from "../units.ts";
-import { HeldParts } from "./held-parts.ts";
+import { HeldParts, heldSource } from "./held-parts.ts";
 import type { Doing } from "./refusals.ts";
-import { Attempts } from "./retry.ts";
+import { Attempts, final } from "./retry.ts";
 import { ask, type S3Context, slowMs } from "./s3-context.ts";
 import { wireHeaders } from "./s3-headers.ts";
 import { checksumHeader, makePayload } from "./s3-payload.ts";
@@ -70,15 +70,8 @@ export async function putInParts(context: S3Context, slots: UploadSlots, put: Mu
     await complete(context, put, { uploadId, parts, nonce });
   } catch (error) {
     await abandon(context, key, uploadId);
-    throw isAppError(error) ? final(error) : error;
+    throw final(error);
   }
-}
-
-/** Trying has come to its end. */
-function final(error: AppError): AppError {
-  if (!error.retryable) return error;
-  const { code, message, hint, cause } = error;
-  return new AppError(code, message, { retryable: false, cause, ...(hint === undefined ? {} : { hint }) });
 }
 
 function tried<T>(context: S3Context, { what }: Doing, signal: AbortSignal | undefined, work: () => Promise<T>) {
@@ -115,7 +108,7 @@ async function sendParts(
   const send = async (index: number, signal: AbortSignal) => {
     const range = { start: index * partBytes, end: Math.min(source.sizeBytes, (index + 1) * partBytes) };
     const part = { uploadId, number: index + 1, sizeBytes: range.end - range.start, signal };
-    const from = cut === undefined ? { source, range } : { source: await cut.next(signal) };
+    const from = cut === undefined ? { source, range } : { source: heldSource(await cut.next(signal)) };
     parts[index] = await tried(context, put.doing, signal, () => sendPart(context, put, { ...part, ...from }));
   };
   try {

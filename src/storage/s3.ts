@@ -3,8 +3,8 @@ import type { Clock } from "../clock.ts";
 import { AppError, isAppError, throwIfAborted } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { type HttpTimeouts, usualTimeouts } from "./http-exchange.ts";
-import { canBeginKey, checkBucketName, checkFolderPrefix, checkKey, checkRange } from "./keys.ts";
-import { objectStream } from "./object-stream.ts";
+import { canBeginKey, checkBucketName, checkFolderPrefix, checkKey, checkRange, rangeHeader } from "./keys.ts";
+import { nothing, objectStream } from "./object-stream.ts";
 import { type Doing, refusalBehind } from "./refusals.ts";
 import type { RetryPolicy } from "./retry.ts";
 import { bucketExists, createBucket, deleteObjects, listFolders, listObjects, wholeSeconds } from "./s3-bucket.ts";
@@ -17,7 +17,6 @@ import { makePayload } from "./s3-payload.ts";
 import { type CopySizes, Refresher } from "./s3-refresh.ts";
 import { Wire } from "./s3-wire.ts";
 import type {
-  ByteRange,
   CallOptions,
   Capabilities,
   DeleteResult,
@@ -225,12 +224,6 @@ class S3Storage implements Storage {
     return { what: `${verb} '${key}' in ${this.description}`, permission };
   }
 }
-
-function rangeHeader({ start, end }: ByteRange): string {
-  return end === Number.MAX_SAFE_INTEGER ? `bytes=${start}-` : `bytes=${start}-${end - 1}`;
-}
-
-async function* nothing(): AsyncGenerator<Uint8Array, void> {}
 
 function isRangeBehindEnd(error: unknown): boolean {
   return isAppError(error) && refusalBehind(error)?.status === 416;

@@ -89,8 +89,9 @@ export function tokenError(error: unknown, { what }: Doing, signal?: AbortSignal
   const isOfRequest = typeof error === "object" && error !== null && "config" in error;
   const failed = isOfRequest ? networkError(error, `${what}: no token was got`) : undefined;
   if (failed !== undefined) return failed;
-  const { status } = fieldsOf(error);
+  const { status, code } = fieldsOf(error);
   const message = `cannot ${what}: no token was got: ${firstLine(error)}`;
+  if (code === "TimeoutError") return new AppError("timeout", message, { cause: error });
   if (typeof status === "number" && (status === 429 || status >= 500)) {
     return new AppError("unreachable", message, { cause: error });
   }

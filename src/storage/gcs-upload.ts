@@ -19,8 +19,9 @@ import type { ObjectInfo, PutOptions, RewindableSource } from "./storage.ts";
 
 const mebibyte = 1024 * 1024;
 /** What an upload holds. A multiple of 256 KiB, as the protocol has it. */
-export const chunkBytes = 8 * mebibyte;
+const usualChunkBytes = 8 * mebibyte;
 const maxObjectBytes = 5 * 1024 ** 4;
+const takeAwayMs = 10_000;
 
 export interface GcsPut {
   readonly key: string;
@@ -33,7 +34,7 @@ export interface GcsPut {
 
 /** Throws `unsupported` for what the store does not take. */
 export async function upload(context: GcsContext, put: GcsPut): Promise<ObjectInfo> {
-  const { source, options, chunkBytes: limit = chunkBytes } = put;
+  const { source, options, chunkBytes: limit = usualChunkBytes } = put;
   if (source.sizeBytes > maxObjectBytes) {
     throw new AppError("unsupported", `an object of ${formatBytes(source.sizeBytes)} is larger than the store takes`);
   }
@@ -83,9 +84,13 @@ async function uploadWhole(context: GcsContext, put: GcsPut, bytes: Uint8Array):
   return proved(context, put, await context.wire.fields(response, put.doing), checksum);
 }
 
+/** What Google says of a checksum that does not match, or of a request that it cannot read; nothing where it is mute. */
+const spoiledReasons = /^(badRequest|invalid|parseError)?$/;
+
 /** Of a request that was sound when it was made, the store refuses bytes that were spoiled on the way. */
 function asSpoiled(error: unknown): unknown {
-  if (!isAppError(error) || refusalBehind(error)?.status !== 400) return error;
+  const refusal = isAppError(error) ? refusalBehind(error) : undefined;
+  if (!isAppError(error) || refusal?.status !== 400 || !spoiledReasons.test(refusal.code)) return error;
   return new AppError("corrupt", error.message, { retryable: true, cause: error.cause });
 }
 
@@ -100,12 +105,13 @@ function checksumText(checksum: number): string {
  * server does not, the object that it has made is taken away again.
  */
 async function proved(context: GcsContext, put: GcsPut, made: Fields, checksum: string): Promise<ObjectInfo> {
-  const { key, source, doing, options } = put;
+  const { key, source, doing } = put;
   const info = infoOf(made);
   if (info.sizeBytes === source.sizeBytes && textOf(made, "crc32c") === checksum) return { ...info, key };
   const query = { ifGenerationMatch: textOf(made, "generation") };
   const path = objectPath(context.bucket, key);
-  await context.wire.ask({ method: "DELETE", path, query, signal: options.signal, doing });
+  // Also after an abort of the run, and so without its signal.
+  await context.wire.ask({ method: "DELETE", path, query, doing }, takeAwayMs);
   throw new AppError("corrupt", `cannot ${doing.what}: what the store had got is not what was sent`, {
     retryable: true,
   });

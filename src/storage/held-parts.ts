@@ -2,7 +2,7 @@ import { orAborted } from "../concurrency/concurrency.ts";
 import { AppError, toAppError } from "../errors.ts";
 import type { RewindableSource } from "./storage.ts";
 
-/** Cuts a source that can only be read in order into parts that can be read again: each is held in memory. */
+/** Cuts a source, read once and in order, into parts that can be sent again: each is held in memory. */
 export class HeldParts {
   readonly #source: RewindableSource;
   readonly #partBytes: number;
@@ -15,7 +15,7 @@ export class HeldParts {
     this.#source = source;
     this.#partBytes = partBytes;
     this.#leftBytes = source.sizeBytes;
-    this.#chunks = source.open()[Symbol.asyncIterator]();
+    this.#chunks = source.open(undefined, { transient: true })[Symbol.asyncIterator]();
   }
 
   /** The parts in their order, whoever asks. Fails with `corrupt` where the source is not as long as it said. */

@@ -295,6 +295,14 @@ describe.skipIf("reason" in started)(`faults${"reason" in started ? `: ${started
       expect(sessions.begun).toBe(2);
     });
 
+    test("with which the store gets nowhere is given up", async () => {
+      await using opened = await through();
+      const { storage, proxy } = opened;
+      proxy.spoil((request) => (isChunk(request) ? { kind: "answer", status: 308 } : undefined));
+      const failure = { code: "storage", retryable: false };
+      await expect(storage.put("k", bytesSource(bytes))).rejects.toMatchObject(failure);
+    });
+
     test("does not replace what another has made meanwhile", async () => {
       await using opened = await through();
       const { storage } = opened;

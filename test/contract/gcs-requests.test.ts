@@ -112,6 +112,14 @@ describe.skipIf("reason" in started)(`requests${"reason" in started ? `: ${start
     expect((await collect(await storage.get("c/d/n/k"))).equals(bytes)).toBe(true);
   });
 
+  test("an object that Google does not take is refused before anything is sent", async () => {
+    await using gcs = await openGcs(server);
+    gcs.proxy.forget();
+    const source = { ...bytesSource(Buffer.alloc(0)), sizeBytes: 5 * 1024 ** 4 + 1 };
+    await expect(gcs.storage.put("k", source)).rejects.toMatchObject({ code: "unsupported" });
+    expect(gcs.proxy.seen).toEqual([]);
+  });
+
   test("class, tags and metadata go with an object of any size, and a renewal leaves what is beside the bytes", async () => {
     const options = { storageClass: "NEARLINE", tags: { team: "db + co", stage: "x=y" } };
     await using gcs = await openGcs(server, { chunkBytes: mebibyte, options });

@@ -7,6 +7,7 @@ import { randomUUID } from "node:crypto";
 import { crc32c } from "@node-rs/crc32";
 import { AppError, isAppError } from "../errors.ts";
 import { formatBytes } from "../units.ts";
+import type { ChunkBuffers } from "./chunk-buffers.ts";
 import type { GcsContext } from "./gcs-context.ts";
 import { textOf } from "./gcs-errors.ts";
 import { bucketPath, createdWith, infoOf, objectFields, objectPath } from "./gcs-object.ts";
@@ -17,9 +18,6 @@ import { type Doing, refusalBehind } from "./refusals.ts";
 import { Attempts, final } from "./retry.ts";
 import type { ObjectInfo, PutOptions, RewindableSource } from "./storage.ts";
 
-const mebibyte = 1024 * 1024;
-/** What an upload holds. A multiple of 256 KiB, as the protocol has it. */
-const usualChunkBytes = 8 * mebibyte;
 const maxObjectBytes = 5 * 1024 ** 4;
 const takeAwayMs = 10_000;
 
@@ -28,21 +26,25 @@ export interface GcsPut {
   readonly source: RewindableSource;
   readonly options: PutOptions;
   readonly doing: Doing;
-  /** The tests of sessions make it smaller. */
-  readonly chunkBytes?: number | undefined;
+  /** What is larger goes in a session. A multiple of 256 KiB, as the protocol has it. */
+  readonly chunkBytes: number;
+  /** Of that size. */
+  readonly buffers: ChunkBuffers;
 }
 
 /** Throws `unsupported` for what the store does not take. */
 export async function upload(context: GcsContext, put: GcsPut): Promise<ObjectInfo> {
-  const { source, options, chunkBytes: limit = usualChunkBytes } = put;
+  const { source, options, buffers, chunkBytes } = put;
   if (source.sizeBytes > maxObjectBytes) {
     throw new AppError("unsupported", `an object of ${formatBytes(source.sizeBytes)} is larger than the store takes`);
   }
-  const chunks = new HeldParts(source, limit);
+  const chunks = new HeldParts(source, chunkBytes);
   try {
-    return source.sizeBytes <= limit
-      ? await uploadWhole(context, put, await chunks.next(options.signal))
-      : await new Session(context, put, await begin(context, put)).send(chunks, limit);
+    return await buffers.use(source.sizeBytes, async (buffer) => {
+      return source.sizeBytes <= chunkBytes
+        ? uploadWhole(context, put, await chunks.next(options.signal, buffer))
+        : new Session(context, put, await begin(context, put)).send(chunks, buffer);
+    });
   } finally {
     chunks.close();
   }
@@ -167,10 +169,10 @@ class Session {
     this.#place = place;
   }
 
-  async send(chunks: HeldParts, limit: number): Promise<ObjectInfo> {
-    const { source, options } = this.#put;
-    for (let start = 0; start < source.sizeBytes; start += limit) {
-      const bytes = await chunks.next(options.signal);
+  async send(chunks: HeldParts, buffer: Buffer): Promise<ObjectInfo> {
+    const { source, options, chunkBytes } = this.#put;
+    for (let start = 0; start < source.sizeBytes; start += chunkBytes) {
+      const bytes = await chunks.next(options.signal, buffer);
       this.#checksum = crc32c(bytes, this.#checksum);
       const made = await this.#sendChunk(start, bytes);
       if (made !== undefined) return proved(this.#context, this.#put, made, checksumText(this.#checksum));

@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import { AppError, isAppError, throwIfAborted } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { type HttpAgents, makeAgents } from "./agents.ts";
+import { ChunkBuffers } from "./chunk-buffers.ts";
 import { bucketExists, createBucket, deleteObjects, listFolders, listObjects } from "./gcs-bucket.ts";
 import type { GcsContext } from "./gcs-context.ts";
 import { GcsCredentials } from "./gcs-credentials.ts";
@@ -56,15 +57,19 @@ export async function gcsStorage(options: GcsStorageOptions): Promise<Storage> {
   const wire = new GcsWire({ url, credentials, agents, clock, timeouts });
   const description = `bucket gcp://${bucket}`;
   const context = { bucket, description, wire, options: settings, clock, random, log, retry };
-  return new GcsStorage(context, { credentials, agents, place, chunkBytes: options.chunkBytes });
+  const { chunkBytes = usualChunkBytes } = options;
+  return new GcsStorage(context, { credentials, agents, place, chunkBytes, buffers: new ChunkBuffers(chunkBytes) });
 }
 
 interface Means {
   readonly credentials: GcsCredentials;
   readonly agents: HttpAgents;
   readonly place: GcsPlace;
-  readonly chunkBytes: number | undefined;
+  readonly chunkBytes: number;
+  readonly buffers: ChunkBuffers;
 }
+
+const usualChunkBytes = 8 * 1024 * 1024;
 
 class GcsStorage implements Storage {
   readonly description: string;
@@ -144,7 +149,8 @@ class GcsStorage implements Storage {
     checkKey(key);
     throwIfAborted(options.signal);
     const doing = this.#doing("write", key, "storage.objects.create and storage.objects.delete");
-    return upload(this.#context, { key, source, options, doing, chunkBytes: this.#means.chunkBytes });
+    const { chunkBytes, buffers } = this.#means;
+    return upload(this.#context, { key, source, options, doing, chunkBytes, buffers });
   }
 
   async refresh(key: string, options?: CallOptions): Promise<void> {

@@ -18,9 +18,12 @@ export class HeldParts {
     this.#chunks = source.open(undefined, { transient: true })[Symbol.asyncIterator]();
   }
 
-  /** The parts in their order, whoever asks. Fails with `corrupt` where the source is not as long as it said. */
-  next(signal: AbortSignal | undefined): Promise<Uint8Array> {
-    const part = this.#turn.then(() => this.#nextPart(signal));
+  /**
+   * The parts in their order, whoever asks, in a buffer of their own where none is given. Fails with `corrupt` where the
+   * source is not as long as it said.
+   */
+  next(signal: AbortSignal | undefined, buffer?: Buffer): Promise<Uint8Array> {
+    const part = this.#turn.then(() => this.#nextPart(signal, buffer));
     this.#turn = part.catch(() => undefined);
     return part;
   }
@@ -30,8 +33,9 @@ export class HeldParts {
     this.#chunks.return?.().catch(() => undefined);
   }
 
-  async #nextPart(signal: AbortSignal | undefined): Promise<Uint8Array> {
-    const bytes = Buffer.allocUnsafeSlow(Math.min(this.#partBytes, this.#leftBytes));
+  async #nextPart(signal: AbortSignal | undefined, buffer?: Buffer): Promise<Uint8Array> {
+    const length = Math.min(this.#partBytes, this.#leftBytes);
+    const bytes = buffer?.subarray(0, length) ?? Buffer.allocUnsafeSlow(length);
     for (let filled = 0; filled < bytes.length; ) {
       if (this.#rest.length === 0 && !(await this.#readOn(signal))) {
         throw this.#wrongLength(`only ${this.#source.sizeBytes - this.#leftBytes + filled}`);

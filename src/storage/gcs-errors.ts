@@ -1,7 +1,7 @@
 /** Errors of Google Cloud Storage, of its auth library and of the network, as ours. */
 import { AppError, abortError, isAppError } from "../errors.ts";
 import { networkError } from "./network-errors.ts";
-import { type Doing, kindOfStatus, type Refusal, type RefusalKind, refused } from "./refusals.ts";
+import { type Doing, kindOfStatus, lowered, type Refusal, type RefusalKind, refused } from "./refusals.ts";
 
 /** By reason, where it says more than the status. */
 const kinds: Readonly<Record<string, RefusalKind>> = {
@@ -99,5 +99,5 @@ export function tokenError(error: unknown, { what }: Doing, signal?: AbortSignal
 }
 
 function firstLine(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).split("\n", 1).join("");
+  return lowered((error instanceof Error ? error.message : String(error)).split("\n", 1).join(""));
 }

@@ -89,8 +89,8 @@ export function refused(refusal: Refusal, kind: RefusalKind, { what }: Doing, hi
   }
 }
 
-/** A server's sentence, as ours are written. */
-function lowered(sentence: string): string {
+/** A sentence of others, as ours are written. */
+export function lowered(sentence: string): string {
   const text = sentence.trim().replace(/\.$/, "");
   return /^[A-Z][a-z]/.test(text) ? text[0]?.toLowerCase() + text.slice(1) : text;
 }

@@ -115,6 +115,8 @@ describe("backup requests", () => {
       tags: { team: "db", note: "a=b" },
     });
     expect(backup().s3.pathStyle).toBeUndefined();
+    const cold = backup({ "storage-location": "gcp://b", "storage-class": "NEARLINE", "object-tag": "team=db" });
+    expect(cold.s3).toMatchObject({ storageClass: "NEARLINE", tags: { team: "db" } });
     expect(backup({ "server-side-encryption": "aes256" }).s3.encryption).toEqual({ kind: "s3" });
     expect(backup({ "sse-customer-key-file": "/k" }).s3.encryption).toEqual({ kind: "customer", keyFile: "/k" });
   });
@@ -127,7 +129,8 @@ describe("backup requests", () => {
     [{ "object-tag": "a=b&c" }, "'a=b&c' is not an object tag"],
     [{ "object-tag": ["a=1", "a=2"] }, "the object tag 'a' is given twice"],
     [{ "object-tag": Array.from({ length: 11 }, (_, i) => `t${i}=x`) }, "at most 10 tags"],
-    [{ "storage-location": "file:///a/b", "storage-class": "STANDARD_IA" }, "are of S3, not of file"],
+    [{ "storage-location": "file:///a/b", "storage-class": "STANDARD_IA" }, "are of object stores, not of file"],
+    [{ "storage-location": "gcp://b", "sse-customer-key-file": "/k" }, "is of S3, not of gcp"],
   ])("refuse of S3 %j", (given, complaint) => {
     expect(() => backup(given)).toThrow(complaint);
   });

@@ -82,8 +82,12 @@ export function buildS3Settings(values: Values<typeof s3Options>, { protocol }: 
   const encryption = buildEncryption(values);
   const tags = buildTags(values.objectTags);
   const speaksS3 = ["s3", "minio", "ceph", "oracle"].includes(protocol);
-  if (!speaksS3 && (storageClass !== undefined || encryption !== undefined || Object.keys(tags).length > 0)) {
-    throw new AppError("usage", `storage class, server-side encryption and object tags are of S3, not of ${protocol}`);
+  if (!speaksS3 && encryption !== undefined) {
+    throw new AppError("usage", `server-side encryption as an option is of S3, not of ${protocol}`);
+  }
+  const takesClasses = speaksS3 || protocol === "gcp";
+  if (!takesClasses && (storageClass !== undefined || Object.keys(tags).length > 0)) {
+    throw new AppError("usage", `storage class and object tags are of object stores, not of ${protocol}`);
   }
   if (storageClass !== undefined && /^(GLACIER|DEEP_ARCHIVE)$/i.test(storageClass)) {
     throw new AppError("usage", `objects of the class ${storageClass} cannot be read when a restore needs them`, {

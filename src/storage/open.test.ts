@@ -12,9 +12,9 @@ import { withLogging } from "./wrap.ts";
 const options = { clock: new ManualClock(), random: () => 0.5, log: silentLogger };
 
 describe("openStorage", () => {
-  test.each(["azure", "gcp"] as const)("'%s' is unsupported and named", async (protocol) => {
-    const opening = openStorage({ protocol, bucket: "b" }, options);
-    await expect(opening).rejects.toMatchObject({ code: "unsupported", message: expect.stringContaining(protocol) });
+  test("a store that is not built is unsupported and named", async () => {
+    const opening = openStorage({ protocol: "azure", bucket: "b" }, options);
+    await expect(opening).rejects.toMatchObject({ code: "unsupported", message: expect.stringContaining("azure") });
   });
 
   test("a file store needs a root", async () => {

@@ -63,8 +63,12 @@ async function openDriver(
       const [{ s3Storage }, { dialectOf }] = await Promise.all([import("./s3.ts"), import("./s3-options.ts")]);
       return s3Storage({ bucket, dialect: dialectOf(protocol, s3), s3, clock, random, log, retry, ownDepth });
     }
+    case "gcp": {
+      const { clock, random, log, settings = {}, retry = defaultRetryPolicy } = options;
+      const { gcsStorage } = await import("./gcs.ts");
+      return gcsStorage({ bucket: location.bucket, options: settings, clock, random, log, retry });
+    }
     case "azure":
-    case "gcp":
       throw new AppError("unsupported", `object stores of the kind '${location.protocol}' are not supported yet`);
   }
 }

@@ -1,45 +1,9 @@
 /** Errors of S3 servers, of the SDK and of the network, as ours. Decided by codes and statuses, never by their texts. */
-import { AppError, abortError, isAppError, systemErrorCode } from "../errors.ts";
+import { AppError, abortError, isAppError } from "../errors.ts";
+import { networkError } from "./network-errors.ts";
+import { type Doing, kindOfStatus, type Refusal, type RefusalKind, refused } from "./refusals.ts";
 
-/** What was being done, for messages and hints. */
-export interface S3Doing {
-  /** Continues the sentence "cannot …". */
-  readonly what: string;
-  /** The permissions it needs: "s3:PutObject". */
-  readonly permission: string;
-}
-
-/** What a server answered in place of doing what it was asked. */
-export interface Refusal {
-  readonly status: number;
-  /** "NoSuchKey"; empty where the answer had no body (HEAD). */
-  readonly code: string;
-  readonly message: string;
-  /** Where the bucket is, if the server says so. */
-  readonly region?: string | undefined;
-  readonly cause?: unknown;
-}
-
-/** The cause of errors that a server's answer has become. */
-class RefusalError extends Error {
-  override readonly name = "RefusalError";
-  readonly refusal: Refusal;
-
-  constructor(refusal: Refusal) {
-    const options = refusal.cause === undefined ? undefined : { cause: refusal.cause };
-    super(`${refusal.status} ${refusal.code}: ${refusal.message}`, options);
-    this.refusal = refusal;
-  }
-}
-
-/** What the server answered, where the error comes from an answer. */
-export function refusalBehind({ cause }: AppError): Refusal | undefined {
-  return cause instanceof RefusalError ? cause.refusal : undefined;
-}
-
-type Kind = "absent" | "taken" | "denied" | "elsewhere" | "spoiled" | "passing" | "throttled" | "cannot" | "archived";
-
-const kinds: Readonly<Record<string, Kind>> = {
+const kinds: Readonly<Record<string, RefusalKind>> = {
   NoSuchKey: "absent",
   NoSuchBucket: "absent",
   NoSuchUpload: "absent",
@@ -81,54 +45,27 @@ const kinds: Readonly<Record<string, Kind>> = {
   InvalidObjectState: "archived",
 };
 
-function kindOf({ status, code }: Refusal): Kind | undefined {
-  const known = Object.hasOwn(kinds, code) ? kinds[code] : undefined;
-  if (known !== undefined) return known;
-  if (status === 404) return "absent";
-  if (status === 412) return "taken";
-  if (status === 401 || status === 403 || isBlankRefusal({ status, code })) return "denied";
-  if (status === 301 || status === 307) return "elsewhere";
-  if (status === 405 || status === 501) return "cannot";
-  if (status === 429 || status === 503) return "throttled";
-  if (status === 408 || status === 409 || status >= 500) return "passing";
-  return undefined;
-}
-
 /** Where an answer has no body, this is how servers say that a token is over, or that a region is wrong. */
 function isBlankRefusal({ status, code }: Pick<Refusal, "status" | "code">): boolean {
   return status === 400 && code === "";
 }
 
-export function refusalError(refusal: Refusal, { what, permission }: S3Doing): AppError {
-  const said = refusal.code === "" ? `status ${refusal.status}` : refusal.code;
-  const detail = refusal.message === "" || refusal.message === refusal.code ? "" : `: ${lowered(refusal.message)}`;
-  const message = `cannot ${what}: the store answered ${said}${detail}`;
-  const cause = new RefusalError(refusal);
-  switch (kindOf(refusal)) {
-    case "absent":
-      return new AppError("not-found", message, { cause });
-    case "taken":
-      return new AppError("already-exists", message, { cause });
+export function refusalError(refusal: Refusal, doing: Doing): AppError {
+  const known = Object.hasOwn(kinds, refusal.code) ? kinds[refusal.code] : undefined;
+  const kind = known ?? (isBlankRefusal(refusal) ? "denied" : kindOfStatus(refusal.status));
+  return refused(refusal, kind, doing, hintFor(refusal, kind, doing));
+}
+
+function hintFor(refusal: Refusal, kind: RefusalKind, { permission }: Doing): string | undefined {
+  switch (kind) {
     case "denied":
-      return new AppError("unauthorized", message, { cause, hint: deniedHint(refusal, permission) });
+      return deniedHint(refusal, permission);
     case "elsewhere":
-      return new AppError("usage", message, { cause, hint: regionHint(refusal) });
-    case "spoiled":
-      return new AppError("corrupt", message, { cause, retryable: true });
-    case "passing":
-      return new AppError("storage", message, { cause });
-    case "throttled":
-      return new AppError("throttled", message, { cause });
-    case "cannot":
-      return new AppError("unsupported", message, { cause });
+      return regionHint(refusal);
     case "archived":
-      return new AppError("storage", message, {
-        cause,
-        retryable: false,
-        hint: "the object has been archived: bring it back first, with the tools of the store",
-      });
-    case undefined:
-      return new AppError("storage", message, { cause, retryable: false });
+      return "the object has been archived: bring it back first, with the tools of the store";
+    default:
+      return undefined;
   }
 }
 
@@ -155,24 +92,8 @@ function regionHint({ region }: Refusal): string {
   return region === undefined ? "the bucket is in another region: name it with --region" : `add --region ${region}`;
 }
 
-/** A server's sentence, as ours are written. */
-function lowered(sentence: string): string {
-  const text = sentence.trim().replace(/\.$/, "");
-  return /^[A-Z][a-z]/.test(text) ? text[0]?.toLowerCase() + text.slice(1) : text;
-}
-
-const untrusted = new Set([
-  "CERT_HAS_EXPIRED",
-  "DEPTH_ZERO_SELF_SIGNED_CERT",
-  "ERR_TLS_CERT_ALTNAME_INVALID",
-  "SELF_SIGNED_CERT_IN_CHAIN",
-  "UNABLE_TO_GET_ISSUER_CERT",
-  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
-  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
-]);
-
 /** Whatever a call to the store or to the SDK has thrown, as ours. */
-export function s3Error(error: unknown, doing: S3Doing, signal?: AbortSignal): AppError {
+export function s3Error(error: unknown, doing: Doing, signal?: AbortSignal): AppError {
   if (isAppError(error)) return error;
   if (signal?.aborted === true) return abortError(signal);
   const refusal = refusalOf(error);
@@ -185,20 +106,9 @@ export function s3Error(error: unknown, doing: S3Doing, signal?: AbortSignal): A
       cause: error,
     });
   }
-  const code = systemErrorCode(error);
+  const failed = networkError(error, what);
+  if (failed !== undefined) return failed;
   const message = `cannot ${what}: ${error instanceof Error ? error.message : String(error)}`;
-  if (code !== undefined && untrusted.has(code)) {
-    const hint = "name the authority that signed the store's certificate with --ca-file";
-    return new AppError("unreachable", message, { cause: error, retryable: false, hint });
-  }
-  if (code === "EPROTO" || code?.startsWith("ERR_SSL_") === true || code?.startsWith("HPE_") === true) {
-    const hint = "the other side may speak HTTP where HTTPS is expected: see --insecure-http and --endpoint";
-    return new AppError("protocol", message, { cause: error, hint });
-  }
-  if (code === "ERR_PROXY_TUNNEL") return new AppError("unreachable", message, { cause: error, retryable: false });
-  if (code !== undefined && /^(E[A-Z_]+|ERR_(STREAM|SOCKET)_.*)$/.test(code)) {
-    return new AppError("unreachable", message, { cause: error });
-  }
   // So the SDK calls some broken connections, too, which the codes have told apart.
   if (name === "TimeoutError") return new AppError("timeout", message, { cause: error });
   return new AppError("storage", message, { cause: error, retryable: false });

@@ -64,7 +64,10 @@ async function openDriver(location: BucketLocation, options: OpenOptions): Promi
       const { gcsStorage } = await import("./gcs.ts");
       return gcsStorage({ bucket: location.bucket, options: settings, clock, random, log, retry });
     }
-    case "azure":
-      throw new AppError("unsupported", `object stores of the kind '${location.protocol}' are not supported yet`);
+    case "azure": {
+      const { clock, random, log, settings = {}, retry = defaultRetryPolicy } = options;
+      const { azureStorage } = await import("./azure.ts");
+      return azureStorage({ container: location.bucket, settings, clock, random, log, retry });
+    }
   }
 }

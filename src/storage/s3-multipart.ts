@@ -9,8 +9,8 @@ import {
   ListMultipartUploadsCommand,
 } from "@aws-sdk/client-s3";
 import { AppError, isAppError, throwIfAborted, toAppError } from "../errors.ts";
-import { formatBytes } from "../units.ts";
 import { HeldParts, heldSource } from "./held-parts.ts";
+import { partBytesFor } from "./part-size.ts";
 import type { Doing } from "./refusals.ts";
 import { Attempts, final } from "./retry.ts";
 import { ask, type S3Context, slowMs } from "./s3-context.ts";
@@ -34,10 +34,7 @@ const nonceName = "esop-upload";
 
 /** Throws `unsupported` for what no store takes. */
 export function partSizeOf(sizeBytes: number, leastBytes = minPartBytes): number {
-  const needed = Math.ceil(sizeBytes / maxParts / mebibyte) * mebibyte;
-  const partBytes = sizeBytes <= leastBytes * maxParts ? leastBytes : needed;
-  if (partBytes <= maxPartBytes) return partBytes;
-  throw new AppError("unsupported", `an object of ${formatBytes(sizeBytes)} is larger than any store takes`);
+  return partBytesFor(sizeBytes, { leastBytes, maxBytes: maxPartBytes, maxParts });
 }
 
 /** The parts in which a source would be sent; one that is not larger goes as a whole. */

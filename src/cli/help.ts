@@ -24,7 +24,7 @@ const groupTitles: Readonly<Record<OptionGroup, string>> = {
   node: "directories of the node",
   cluster: "whole cluster",
   jmx: "connection to the node (JMX)",
-  s3: "S3 and its dialects",
+  s3: "object stores",
   retries: "retries",
   proxy: "proxy",
   general: "general",

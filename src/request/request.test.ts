@@ -129,9 +129,9 @@ describe("backup requests", () => {
     [{ "object-tag": "a=b&c" }, "'a=b&c' is not an object tag"],
     [{ "object-tag": ["a=1", "a=2"] }, "the object tag 'a' is given twice"],
     [{ "object-tag": Array.from({ length: 11 }, (_, i) => `t${i}=x`) }, "at most 10 tags"],
-    [{ "storage-location": "file:///a/b", "storage-class": "STANDARD_IA" }, "are of S3 and Azure, not of file"],
+    [{ "storage-location": "file:///a/b", "storage-class": "STANDARD_IA" }, "are of object stores, not of file"],
     [{ "storage-location": "azure://b/c/d/n", "storage-class": "archive" }, "cannot be read when a restore needs them"],
-    [{ "storage-location": "azure://b/c/d/n", "server-side-encryption": "AES256" }, "with S3, not with azure"],
+    [{ "storage-location": "azure://b/c/d/n", "server-side-encryption": "AES256" }, "is of S3, not of azure"],
   ])("refuse of S3 %j", (given, complaint) => {
     expect(() => backup(given)).toThrow(complaint);
   });

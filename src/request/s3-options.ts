@@ -83,11 +83,10 @@ export function buildS3Settings(values: Values<typeof s3Options>, { protocol }: 
   const tags = buildTags(values.objectTags);
   const speaksS3 = ["s3", "minio", "ceph", "oracle"].includes(protocol);
   if (!speaksS3 && encryption !== undefined) {
-    throw new AppError("usage", `server-side encryption is chosen with S3, not with ${protocol}`);
+    throw new AppError("usage", `server-side encryption as an option is of S3, not of ${protocol}`);
   }
-  const takesClasses = speaksS3 || protocol === "azure";
-  if (!takesClasses && (storageClass !== undefined || Object.keys(tags).length > 0)) {
-    throw new AppError("usage", `storage class and object tags are of S3 and Azure, not of ${protocol}`);
+  if (protocol === "file" && (storageClass !== undefined || Object.keys(tags).length > 0)) {
+    throw new AppError("usage", `storage class and object tags are of object stores, not of ${protocol}`);
   }
   const [unreadable, hint] =
     protocol === "azure"

@@ -1,5 +1,6 @@
 /** The SDK, as the driver uses it: for identities, and for all requests that carry no object. */
 import type { Agent } from "node:http";
+import type { AccessToken } from "@azure/identity";
 import {
   AnonymousCredential,
   ContainerClient,
@@ -7,6 +8,7 @@ import {
   type StoragePipelineOptions,
   StorageSharedKeyCredential,
 } from "@azure/storage-blob";
+import type { Clock } from "../clock.ts";
 import { AppError } from "../errors.ts";
 import { type HttpAgents, makeAgents } from "./agents.ts";
 import { type AzureAccount, findAccount } from "./azure-options.ts";
@@ -30,11 +32,13 @@ interface Proof {
 }
 
 const tokenScope = "https://storage.azure.com/.default";
+/** A token must outlive the request that it goes with. */
+const renewedBeforeMs = 5 * 60_000;
 
 /** Prepares everything without asking the store. Throws `usage`, `unauthorized`, `io` and `not-found`. */
-export async function connectAzure(container: string, options: StoreOptions): Promise<AzureConnection> {
+export async function connectAzure(container: string, options: StoreOptions, clock: Clock): Promise<AzureConnection> {
   const account = findAccount(options);
-  const { sdk, authorize } = await proofOf(account, options.environment);
+  const { sdk, authorize } = await proofOf(account, options.environment, clock);
   const agents = await makeAgents(options);
   const url = new URL(account.url);
   url.pathname = `${url.pathname.replace(/\/$/, "")}/${encodeURIComponent(container)}`;
@@ -48,7 +52,11 @@ export async function connectAzure(container: string, options: StoreOptions): Pr
   return { client, agents, url, authorize };
 }
 
-async function proofOf({ credential }: AzureAccount, environment: StoreOptions["environment"]): Promise<Proof> {
+async function proofOf(
+  { credential }: AzureAccount,
+  environment: StoreOptions["environment"],
+  clock: Clock,
+): Promise<Proof> {
   switch (credential.kind) {
     case "key": {
       const { account } = credential;
@@ -62,9 +70,12 @@ async function proofOf({ credential }: AzureAccount, environment: StoreOptions["
       return { sdk: new AnonymousCredential(), authorize: async () => ({ query: credential.token }) };
     case "identity": {
       const identity = await findIdentity(environment);
+      let current: AccessToken | undefined;
       const authorize: Authorize = async (_request, abortSignal) => {
-        const token = await identity.getToken(tokenScope, abortSignal === undefined ? {} : { abortSignal });
-        return { headers: { authorization: `Bearer ${token.token}` } };
+        if (current === undefined || current.expiresOnTimestamp - clock.now() < renewedBeforeMs) {
+          current = await identity.getToken(tokenScope, abortSignal === undefined ? {} : { abortSignal });
+        }
+        return { headers: { authorization: `Bearer ${current.token}` } };
       };
       return { sdk: identity, authorize };
     }

@@ -117,7 +117,6 @@ export class Deleter {
   }
 
   async #deleteSome(keys: readonly string[], options: CallOptions): Promise<readonly Failure[]> {
-    const [only] = keys;
     if (keys.length > 1 && this.#knowsBatches) {
       try {
         return await this.#deleteBatch(keys, options);
@@ -126,29 +125,20 @@ export class Deleter {
         this.#knowsBatches = false;
       }
     }
-    if (keys.length === 1 && only !== undefined) {
-      await this.#deleteOne(only, options.signal);
-      return [];
-    }
     const failed: Failure[] = [];
-    const work = (key: string, signal: AbortSignal) =>
-      this.#deleteOne(key, signal).catch((error: unknown) => {
+    const work = async (key: string, signal: AbortSignal) => {
+      const blob = this.#context.client.getBlobClient(key);
+      try {
+        await ask(this.#context, this.#doing(key), { signal }, (abortSignal) =>
+          blob.delete({ ...deletion, abortSignal }),
+        );
+      } catch (error) {
         throwIfAborted(signal);
-        failed.push({ key, error: toAppError(error) });
-      });
+        if (!isAppError(error, "not-found")) failed.push({ key, error: toAppError(error) });
+      }
+    };
     await forEachConcurrently(keys, deletesAtOnce, work, options);
     return failed;
-  }
-
-  async #deleteOne(key: string, signal: AbortSignal | undefined): Promise<void> {
-    const blob = this.#context.client.getBlobClient(key);
-    try {
-      await ask(this.#context, this.#doing(key), { signal }, (abortSignal) =>
-        blob.delete({ ...deletion, abortSignal }),
-      );
-    } catch (error) {
-      if (!isAppError(error, "not-found")) throw error;
-    }
   }
 
   async #deleteBatch(keys: readonly string[], options: CallOptions): Promise<readonly Failure[]> {
@@ -160,13 +150,12 @@ export class Deleter {
         client.getBlobBatchClient().deleteBlobs(blobs, { ...deletion, abortSignal }),
       );
       return keys
-        .map((key, index) => {
-          const { status = 0, errorCode: code = "" } = subResponses[index] ?? {};
-          if (status >= 200 && status < 300) return undefined;
+        .map((key, index) => ({ key, ...subResponses[index] }))
+        .filter(({ status = 0 }) => status < 200 || status > 299)
+        .map(({ key, status = 0, errorCode: code = "" }) => {
           return { key, error: azureRefusal({ status, code, message: "" }, this.#doing(key)) };
         })
-        .filter((failure) => failure !== undefined && failure.error.code !== "not-found")
-        .filter((failure) => failure !== undefined);
+        .filter(({ error }) => error.code !== "not-found");
     } catch (error) {
       if (isAppError(error, "not-found")) return [];
       throw error;

@@ -52,6 +52,9 @@ function hintOf(kind: RefusalKind, { code }: Refusal, role: string): string | un
     return "another program holds a lease: end it";
   if (code === "BlobImmutableDueToPolicy")
     return "a policy of the container keeps the object as it is until it expires";
+  if (code === "InvalidBlobOrBlock") {
+    return "another program has left blocks of this name: they are gone after a week, or when the name is put and deleted";
+  }
   if (kind === "archived") return "the blob has been archived: bring it back to another tier first";
   if (kind !== "denied") return undefined;
   switch (code) {

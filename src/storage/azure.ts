@@ -52,7 +52,7 @@ export async function azureStorage(options: AzureStorageOptions): Promise<Storag
   checkBucketName(options.container);
   const { container, clock, random, log, retry, timeouts = usualTimeouts } = options;
   const settings = blobSettings(options.settings);
-  const connection = await connectAzure(container, options.settings);
+  const connection = await connectAzure(container, options.settings, clock);
   const wire = new AzureWire({ ...connection, clock, timeouts });
   const description = `container azure://${container}`;
   const context = { description, client: connection.client, wire, clock, random, log, retry };

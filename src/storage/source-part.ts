@@ -34,8 +34,11 @@ export async function* exactly(
 
 /** The same in one piece, for parts that are small enough. */
 export async function held(part: SourcePart): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of exactly(part)) chunks.push(chunk);
-  const [first] = chunks;
-  return chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks);
+  const bytes = Buffer.allocUnsafe(part.sizeBytes);
+  let filled = 0;
+  for await (const chunk of exactly(part, { transient: true })) {
+    bytes.set(chunk, filled);
+    filled += chunk.length;
+  }
+  return bytes;
 }

@@ -1,8 +1,9 @@
 /** How the Azure driver gets to a server: over TLS and through proxies; and blocks that it does not hold. */
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
 import { type Azurite, accountUrl, startAzurite } from "../harness/azurite.ts";
 import { makeCertificates } from "../harness/certificates.ts";
 import { forwardProxy } from "../harness/forward-proxy.ts";
+import { machineIdentity } from "../harness/machine-identity.ts";
 import { openAzure } from "../harness/opened-azure.ts";
 import { bytesSource, collect, sampleBytes } from "../harness/sample-bytes.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
@@ -21,6 +22,10 @@ describe.skipIf("reason" in store || "reason" in secureStore)(
     const [server, secure] = [store as Azurite, secureStore as Azurite];
     const caFile = certificates.authorityFile;
     const login = { username: "me@work", password: "p:w/d" };
+
+    afterEach(() => {
+      vi.unstubAllEnvs();
+    });
 
     afterAll(async () => {
       await server[Symbol.asyncDispose]();
@@ -62,6 +67,18 @@ describe.skipIf("reason" in store || "reason" in secureStore)(
       expect(await azure.storage.stat("k")).toMatchObject({ sizeBytes: bytes.length });
       // Over TLS a tunnel is used again, and nothing else is.
       if (scheme === "http") expect(proxy.asked.slice(requests)).toEqual([`HEAD ${url}`]);
+    });
+
+    test("the machine's identity is asked for a token, once", async () => {
+      await using machine = await machineIdentity();
+      for (const [name, value] of Object.entries(machine.environment)) vi.stubEnv(name, value);
+      const settings = { endpoint: accountUrl(secure.endpoint), caFile, environment: {} };
+      await using azure = await openAzure(secure, { settings, blockBytes: mebibyte });
+      const bytes = sampleBytes(2 * mebibyte + 1);
+      for (const key of ["a", "b"]) await azure.storage.put(key, bytesSource(bytes));
+      expect((await collect(await azure.storage.get("a"))).equals(bytes)).toBe(true);
+      expect(await azure.storage.stat("b")).toMatchObject({ sizeBytes: bytes.length });
+      expect(machine.given).toBe(1);
     });
 
     test("a block that is too large to be held is read twice, and comes whole", async () => {

@@ -20,7 +20,8 @@ export interface AzuriteOptions {
 export async function startAzurite({ tls }: AzuriteOptions = {}): Promise<Azurite | Unavailable> {
   const program = await findTool(origin);
   if (typeof program !== "string") return program;
-  const secure = tls === undefined ? [] : ["--cert", tls.certificateFile, "--key", tls.keyFile];
+  // Over TLS it takes tokens as well, whoever has made them.
+  const secure = tls === undefined ? [] : ["--cert", tls.certificateFile, "--key", tls.keyFile, "--oauth", "basic"];
   const server = await startServer({
     command: (port, directory) => [
       ...[process.execPath, program, "--blobHost", "127.0.0.1", "--blobPort", String(port), "--location", directory],

@@ -2,10 +2,8 @@
 import { createHash } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import type { ServerSideEncryption, StorageClass } from "@aws-sdk/client-s3";
-
 import { prefixedHeaders } from "./object-stream.ts";
 import { readCustomerKey, type S3Options } from "./s3-options.ts";
-
 import type { PutOptions } from "./storage.ts";
 import { minClassBytes } from "./store-options.ts";
 

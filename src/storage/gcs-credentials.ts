@@ -4,7 +4,7 @@ import type { Clock } from "../clock.ts";
 import { orAborted, withDeadline } from "../concurrency/concurrency.ts";
 import { AppError, isAppError } from "../errors.ts";
 import type { HttpAgents } from "./agents.ts";
-import { credentialsError } from "./gcs-errors.ts";
+import { noCredentials, tokenError } from "./gcs-errors.ts";
 import { type GcsOptions, isPrivate } from "./gcs-options.ts";
 import type { Doing } from "./refusals.ts";
 
@@ -58,14 +58,17 @@ export class GcsCredentials {
     try {
       return await orAborted(this.#asked, signal);
     } catch (error) {
-      throw credentialsError(error, doing, signal);
+      throw tokenError(error, doing, signal);
     }
   }
 
   /** A token that was refused is got anew. False where there is none to get. */
   renew({ authorization }: AuthorizationHeaders): boolean {
     // Of requests that were refused together, only the first must bring this about.
-    if (this.#given === authorization) this.#client = undefined;
+    if (this.#given === authorization) {
+      this.#client = undefined;
+      this.#given = undefined;
+    }
     return !this.#anonymous;
   }
 
@@ -89,17 +92,16 @@ export class GcsCredentials {
   async #ask(): Promise<AuthorizationHeaders> {
     // The library looks for the project before it gives a token, with programs and requests of its own: it gets a name.
     this.#client ??= this.#auth("unknown").getClient();
-    const client = this.#client;
-    try {
-      const headers = Object.fromEntries((await (await client).getRequestHeaders()).entries());
-      this.#given = headers["authorization"];
-      return headers;
-    } catch (error) {
-      if (this.#client === client) this.#client = undefined;
-      throw error;
-    }
+    const client = await this.#client.catch((error: unknown) => {
+      this.#client = undefined;
+      throw noCredentials(error);
+    });
+    const headers = Object.fromEntries((await client.getRequestHeaders()).entries());
+    this.#given = headers["authorization"];
+    return headers;
   }
 
+  /** The exchange of a workload's identity for a token goes its own way, whatever the agent: by HTTPS_PROXY. */
   #auth(projectId?: string): GoogleAuth {
     const { http, https } = this.#agents;
     const agent = ({ protocol }: URL) => (protocol === "https:" ? https : http);

@@ -74,17 +74,30 @@ export function gcsError(error: unknown, { what }: Doing, signal?: AbortSignal):
   return networkError(error, what) ?? new AppError("storage", message, { cause: error, retryable: false });
 }
 
-/** Whatever the auth library has thrown: it found no credentials, or could not get a token for them. */
-export function credentialsError(error: unknown, { what }: Doing, signal?: AbortSignal): AppError {
+/** The auth library has looked everywhere. */
+export function noCredentials(error: unknown): AppError {
+  return new AppError("unauthorized", `no credentials for Google Cloud were found: ${firstLine(error)}`, {
+    cause: error,
+    hint: credentialsHint,
+  });
+}
+
+/** Whatever the auth library has thrown when it was to get a token: a failed request, or a file that was not there. */
+export function tokenError(error: unknown, { what }: Doing, signal?: AbortSignal): AppError {
   if (isAppError(error)) return error;
   if (signal?.aborted === true) return abortError(signal);
-  const failed = networkError(error, `${what}: no token`);
+  const isOfRequest = typeof error === "object" && error !== null && "config" in error;
+  const failed = isOfRequest ? networkError(error, `${what}: no token was got`) : undefined;
   if (failed !== undefined) return failed;
-  const status = fieldsOf(error)["status"] ?? fieldsOf(fieldsOf(error)["response"])["status"];
-  const text = error instanceof Error ? error.message.split("\n")[0] : String(error);
-  const message = `cannot ${what}: no token was got: ${text}`;
+  const { status, code } = fieldsOf(error);
+  const message = `cannot ${what}: no token was got: ${firstLine(error)}`;
+  if (code === "TimeoutError") return new AppError("timeout", message, { cause: error });
   if (typeof status === "number" && (status === 429 || status >= 500)) {
     return new AppError("unreachable", message, { cause: error });
   }
   return new AppError("unauthorized", message, { cause: error, hint: credentialsHint });
+}
+
+function firstLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split("\n", 1).join("");
 }

@@ -25,6 +25,7 @@ export function networkError(error: unknown, what: string): AppError | undefined
     return new AppError("protocol", message, { cause: error, hint });
   }
   if (code === "ERR_PROXY_TUNNEL") return new AppError("unreachable", message, { cause: error, retryable: false });
-  if (/^(E[A-Z_]+|ERR_(STREAM|SOCKET)_.*)$/.test(code)) return new AppError("unreachable", message, { cause: error });
+  if (/^(E(?!RR_)[A-Z_]+|ERR_(SOCKET|STREAM|TLS)_.*)$/.test(code))
+    return new AppError("unreachable", message, { cause: error });
   return undefined;
 }

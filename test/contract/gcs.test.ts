@@ -7,6 +7,7 @@ import { gcsStorage } from "../../src/storage/gcs.ts";
 import { openStorage, type Storage } from "../../src/storage/storage.ts";
 import { defaultRetryPolicy, withRetries } from "../../src/storage/testing.ts";
 import { startFakeGcs } from "../harness/fake-gcs.ts";
+import { uploadSessions } from "../harness/upload-sessions.ts";
 import { describeStorageContract, type MakeStorage } from "./storage-contract.ts";
 
 const shared = { clock: systemClock, random: Math.random, log: silentLogger };
@@ -14,7 +15,7 @@ const environment = { GOOGLE_CLOUD_PROJECT: "p" };
 
 type Open = (endpoint: string, bucket: string) => Promise<Storage>;
 
-const ways: Readonly<Record<string, Open>> = {
+const ways = {
   "as it is opened": (endpoint, bucket) =>
     openStorage({ protocol: "gcp", bucket }, { ...shared, settings: { endpoint, environment } }),
   "in small chunks": async (endpoint, bucket) => {
@@ -23,7 +24,7 @@ const ways: Readonly<Record<string, Open>> = {
     const storage = await gcsStorage({ ...shared, bucket, options, retry: defaultRetryPolicy, chunkBytes });
     return withRetries(storage, { ...shared, ...defaultRetryPolicy, intervalMs: 20 });
   },
-};
+} satisfies Readonly<Record<string, Open>>;
 
 function fixtureOf(endpoint: string, open: Open): MakeStorage {
   return async () => {
@@ -53,8 +54,14 @@ if ("reason" in server) {
     test.skip(server.reason, () => undefined);
   });
 } else {
-  afterAll(() => server[Symbol.asyncDispose]());
+  const sessions = await uploadSessions(server);
+  afterAll(async () => {
+    await sessions[Symbol.asyncDispose]();
+    await server[Symbol.asyncDispose]();
+  });
   for (const [way, open] of Object.entries(ways)) {
     describeStorageContract(`Google Cloud Storage ${way}`, fixtureOf(server.endpoint, open));
   }
+  const strict = fixtureOf(sessions.endpoint, ways["in small chunks"]);
+  describeStorageContract("Google Cloud Storage with sessions as Google has them, in small chunks", strict);
 }

@@ -7,7 +7,8 @@ import { createHash } from "node:crypto";
 import { isAppError } from "../errors.ts";
 import { type AzureContext, ask } from "./azure-context.ts";
 import type { BlobSettings } from "./azure-headers.ts";
-import { HeldParts, heldSource } from "./held-parts.ts";
+import type { AzureBody } from "./azure-wire.ts";
+import { HeldParts } from "./held-parts.ts";
 import { partBytesFor } from "./part-size.ts";
 import type { Doing } from "./refusals.ts";
 import { Attempts, final } from "./retry.ts";
@@ -27,26 +28,26 @@ export function blockBytesOf({ sizeBytes }: RewindableSource, leastBytes = heldB
   return partBytesFor(sizeBytes, { leastBytes, ...blockLimits });
 }
 
-/** Bytes with the hash that the store compares. */
-export interface Body {
-  readonly sizeBytes: number;
+/** Bytes with the hash that the store compares; can be sent again. */
+export interface HashedBody extends AzureBody {
   readonly md5: Buffer;
-  readonly frames: AsyncIterable<Uint8Array>;
 }
 
-export async function hashedBody(part: SourcePart): Promise<Body> {
+export async function hashedBody(part: SourcePart): Promise<HashedBody> {
   const { sizeBytes } = part;
+  if (sizeBytes <= heldBlockBytes) return heldBody(await held(part));
   const hash = createHash("md5");
-  if (sizeBytes > heldBlockBytes) {
-    for await (const chunk of exactly(part, { transient: true })) hash.update(chunk);
-    return { sizeBytes, md5: hash.digest(), frames: exactly(part) };
-  }
-  const bytes = await held(part);
-  return { sizeBytes, md5: hash.update(bytes).digest(), frames: onePiece(bytes) };
+  for await (const chunk of exactly(part, { transient: true })) hash.update(chunk);
+  return { sizeBytes, md5: hash.digest(), frames: { [Symbol.asyncIterator]: () => exactly(part) } };
 }
 
-async function* onePiece(bytes: Uint8Array): AsyncGenerator<Uint8Array, void> {
-  if (bytes.length > 0) yield bytes;
+function heldBody(bytes: Uint8Array): HashedBody {
+  const frames = {
+    async *[Symbol.asyncIterator]() {
+      if (bytes.length > 0) yield bytes;
+    },
+  };
+  return { sizeBytes: bytes.length, md5: createHash("md5").update(bytes).digest(), frames };
 }
 
 export interface BlocksPut {
@@ -108,9 +109,13 @@ async function sendBlocks(
   const cut = source.sequential === true ? new HeldParts(source, blockBytes) : undefined;
   const send = async (index: number, signal: AbortSignal) => {
     const range = { start: index * blockBytes, end: Math.min(source.sizeBytes, (index + 1) * blockBytes) };
-    const from = cut === undefined ? { source, range } : { source: heldSource(await cut.next(signal)) };
-    const part = { ...from, sizeBytes: range.end - range.start, signal };
-    ids[index] = await tried(context, put, signal, () => sendBlock(context, put, { index, part, there }));
+    const part = { source, range, sizeBytes: range.end - range.start, signal };
+    const body = cut === undefined ? await hashedBody(part) : heldBody(await cut.next(signal));
+    const id = blockId(index, body.md5);
+    if (there.get(id) !== body.sizeBytes) {
+      await tried(context, put, signal, () => sendBlock(context, put, { id, body, signal }));
+    }
+    ids[index] = id;
   };
   try {
     await slots.spread(Math.ceil(source.sizeBytes / blockBytes), send, put.signal);
@@ -121,27 +126,22 @@ async function sendBlocks(
 }
 
 interface Block {
-  readonly index: number;
-  readonly part: SourcePart;
-  /** Sizes by name. */
-  readonly there: ReadonlyMap<string, number>;
+  readonly id: string;
+  readonly body: HashedBody;
+  readonly signal: AbortSignal;
 }
 
-async function sendBlock(context: AzureContext, put: BlocksPut, { index, part, there }: Block): Promise<string> {
-  const body = await hashedBody(part);
-  const id = blockId(index, body.md5);
-  if (there.get(id) === body.sizeBytes) return id;
+async function sendBlock(context: AzureContext, put: BlocksPut, { id, body, signal }: Block): Promise<void> {
   const response = await context.wire.send({
     method: "PUT",
     key: put.key,
     query: { comp: "block", blockid: id },
     headers: { "content-md5": body.md5.toString("base64") },
     body,
-    signal: part.signal,
+    signal,
     doing: put.doing,
   });
   response.discard();
-  return id;
 }
 
 /** All of a blob's have the same length, as the store wants it. */

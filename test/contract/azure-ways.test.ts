@@ -78,6 +78,7 @@ describe.skipIf("reason" in store || "reason" in secureStore)(
       for (const key of ["a", "b"]) await azure.storage.put(key, bytesSource(bytes));
       expect((await collect(await azure.storage.get("a"))).equals(bytes)).toBe(true);
       expect(await azure.storage.stat("b")).toMatchObject({ sizeBytes: bytes.length });
+      expect(await azure.storage.delete(["a", "b"])).toEqual({ failed: [] });
       expect(machine.given).toBe(1);
     });
 

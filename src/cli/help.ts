@@ -24,7 +24,7 @@ const groupTitles: Readonly<Record<OptionGroup, string>> = {
   node: "directories of the node",
   cluster: "whole cluster",
   jmx: "connection to the node (JMX)",
-  s3: "S3 and its dialects",
+  s3: "object stores",
   retries: "retries",
   proxy: "proxy",
   general: "general",
@@ -79,6 +79,7 @@ export function generalHelp(colors: boolean): string {
 const locationRows = [
   row("  s3://bucket/cluster/dc/node", "also minio://, ceph://, oracle:// (S3 dialects)"),
   row("  gcp://bucket/cluster/dc/node", "Google Cloud Storage"),
+  row("  azure://container/cluster/dc/node", "Azure's Blob Storage"),
   row("  file:///root/bucket/cluster/dc/node", "a directory, mounted where esop runs"),
   row("  s3://bucket, file:///root/bucket", "cluster, datacenter and node are asked of the running node"),
 ];
@@ -86,6 +87,8 @@ const locationRows = [
 const credentialRows = [
   row("  S3", "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, profiles, web identity, instance roles"),
   row("  Google", "GOOGLE_APPLICATION_CREDENTIALS, gcloud's default login, service accounts, workload identity"),
+  row("  Azure", "AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT with AZURE_STORAGE_KEY,"),
+  row("", "AZURE_STORAGE_SAS_TOKEN or the identity of the machine or workload"),
 ];
 
 export function verbHelp(name: VerbName, colors: boolean): string {

@@ -64,11 +64,14 @@ async function openDriver(
       return s3Storage({ bucket, dialect: dialectOf(protocol, s3), s3, clock, random, log, retry, ownDepth });
     }
     case "gcp": {
-      const { clock, random, log, settings = {}, retry = defaultRetryPolicy } = options;
+      const { clock, random, log, settings = {}, retry } = options;
       const { gcsStorage } = await import("./gcs.ts");
       return gcsStorage({ bucket: location.bucket, options: settings, clock, random, log, retry });
     }
-    case "azure":
-      throw new AppError("unsupported", `object stores of the kind '${location.protocol}' are not supported yet`);
+    case "azure": {
+      const { clock, random, log, settings = {}, retry } = options;
+      const { azureStorage } = await import("./azure.ts");
+      return azureStorage({ container: location.bucket, settings, clock, random, log, retry });
+    }
   }
 }

@@ -1,5 +1,5 @@
 /** What servers answer in place of doing what they were asked, as errors of ours. */
-import { AppError } from "../errors.ts";
+import { AppError, isAppError } from "../errors.ts";
 
 /** What was being done, for messages and hints. */
 export interface Doing {
@@ -49,6 +49,11 @@ export function refusalBehind({ cause }: AppError): Refusal | undefined {
   return cause instanceof RefusalError ? cause.refusal : undefined;
 }
 
+/** The range that was asked for begins where the object has ended. */
+export function isBehindEnd(error: unknown): boolean {
+  return isAppError(error) && refusalBehind(error)?.status === 416;
+}
+
 /** What a status means where nothing more is known. */
 export function kindOfStatus(status: number): RefusalKind {
   if (status === 404) return "absent";
@@ -88,6 +93,14 @@ export function refused(refusal: Refusal, kind: RefusalKind, { what }: Doing, hi
       return new AppError("storage", message, { ...options, retryable: false });
   }
 }
+
+/** What an element of an answer's XML holds; empty where it has no such element. */
+export function xmlText(body: string, element: string): string {
+  const text = new RegExp(`<${element}>([^<]*)</${element}>`).exec(body)?.[1] ?? "";
+  return text.replace(/&(\w+);/g, (whole, name: string) => entities[name] ?? whole);
+}
+
+const entities: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
 
 /** A sentence of others, as ours are written. */
 export function lowered(sentence: string): string {

@@ -1,7 +1,7 @@
 /** Errors of S3 servers, of the SDK and of the network, as ours. Decided by codes and statuses, never by their texts. */
 import { AppError, abortError, isAppError } from "../errors.ts";
 import { networkError } from "./network-errors.ts";
-import { type Doing, kindOfStatus, type Refusal, type RefusalKind, refused } from "./refusals.ts";
+import { type Doing, kindOfStatus, type Refusal, type RefusalKind, refused, xmlText } from "./refusals.ts";
 
 const kinds: Readonly<Record<string, RefusalKind>> = {
   NoSuchKey: "absent",
@@ -139,13 +139,11 @@ function regionOf(error: object): string | undefined {
 
 /** The refusal in a response that has come without the SDK. */
 export function parseRefusal(status: number, body: string, region?: string): Refusal {
-  const text = (element: string) => unescaped(new RegExp(`<${element}>([^<]*)</${element}>`).exec(body)?.[1] ?? "");
-  const told = text("Region");
-  return { status, code: text("Code"), message: text("Message"), region: region ?? (told === "" ? undefined : told) };
-}
-
-const entities: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
-
-function unescaped(text: string): string {
-  return text.replace(/&(\w+);/g, (whole, name: string) => entities[name] ?? whole);
+  const told = xmlText(body, "Region");
+  return {
+    status,
+    code: xmlText(body, "Code"),
+    message: xmlText(body, "Message"),
+    region: region ?? (told === "" ? undefined : told),
+  };
 }

@@ -3,8 +3,9 @@ import { createHash } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import type { ServerSideEncryption, StorageClass } from "@aws-sdk/client-s3";
 import { prefixedHeaders } from "./object-stream.ts";
-import { minClassBytes, readCustomerKey, type S3Options } from "./s3-options.ts";
+import { readCustomerKey, type S3Options } from "./s3-options.ts";
 import type { PutOptions } from "./storage.ts";
+import { minClassBytes } from "./store-options.ts";
 
 /** The key that a server needs for every request about the bytes of an object, and forgets. */
 export interface CustomerKeyInput {

@@ -8,14 +8,15 @@ import {
 } from "@aws-sdk/client-s3";
 import { abortable } from "../concurrency/concurrency.ts";
 import { AppError, isAppError } from "../errors.ts";
-import { formatBytes } from "../units.ts";
 import { HeldParts, heldSource } from "./held-parts.ts";
+import { partBytesFor } from "./part-size.ts";
 import type { Doing } from "./refusals.ts";
 import { Attempts, final } from "./retry.ts";
 import { ask, type S3Context, slowMs } from "./s3-context.ts";
 import { wireHeaders } from "./s3-headers.ts";
-import { checksumHeader, makePayload, type PayloadSource } from "./s3-payload.ts";
+import { checksumHeader, makePayload } from "./s3-payload.ts";
 import { abandon, holdsBytes, listParts, type SentPart, type UnfinishedUploads } from "./s3-unfinished.ts";
+import type { SourcePart } from "./source-part.ts";
 import type { ByteRange, PutOptions, RewindableSource } from "./storage.ts";
 import type { UploadSlots } from "./upload-slots.ts";
 
@@ -32,10 +33,7 @@ const nonceName = "esop-upload";
 
 /** Throws `unsupported` for what no store takes. */
 export function partSizeOf(sizeBytes: number, leastBytes = minPartBytes): number {
-  const needed = Math.ceil(sizeBytes / maxParts / mebibyte) * mebibyte;
-  const partBytes = sizeBytes <= leastBytes * maxParts ? leastBytes : needed;
-  if (partBytes <= maxPartBytes) return partBytes;
-  throw new AppError("unsupported", `an object of ${formatBytes(sizeBytes)} is larger than any store takes`);
+  return partBytesFor(sizeBytes, { leastBytes, maxBytes: maxPartBytes, maxParts });
 }
 
 /** The parts in which a source would be sent; one that is not larger goes as a whole. */
@@ -172,7 +170,7 @@ async function sendParts(
 }
 
 /** What the completion has to say of the part, if the store has it and it holds these bytes. */
-async function partThere(sent: SentPart | undefined, { source, range, sizeBytes, signal }: PayloadSource) {
+async function partThere(sent: SentPart | undefined, { source, range, sizeBytes, signal }: SourcePart) {
   if (sent === undefined) return undefined;
   const bytes = abortable(source.open(range, { transient: true, onlyLooking: true }), signal);
   if (!(await holdsBytes(sent, sizeBytes, bytes))) return undefined;

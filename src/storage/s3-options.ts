@@ -19,9 +19,6 @@ export type S3Encryption =
   /** With a key that only we have: a file of 32 bytes, or of their base64 text. */
   | { readonly kind: "customer"; readonly keyFile: string };
 
-/** Classes for rare access bill smaller objects as if they had this size, and cost more than the default then. */
-export const minClassBytes = 128 * 1024;
-
 /**
  * How a server can be made to refuse bytes that were spoiled on the way, for bodies too large to be held:
  * - "crc32-trailer": a CRC-32 after the body, which the server compares and keeps;

@@ -16,8 +16,8 @@ import { type Doing, refusalBehind } from "./refusals.ts";
 import { wholeSeconds } from "./s3-bucket.ts";
 import { ask, type S3Context, slowMs } from "./s3-context.ts";
 import { partSizeOf } from "./s3-multipart.ts";
-import { encodePath } from "./s3-sign.ts";
 import type { CallOptions } from "./storage.ts";
+import { encodePath } from "./url-text.ts";
 
 const gibibyte = 1024 ** 3;
 

@@ -6,7 +6,8 @@ import { exchange, type HttpRequest, type HttpResponse, type HttpTerms, type Htt
 import { type Doing, refusalBehind } from "./refusals.ts";
 import { parseRefusal, refusalError, s3Error } from "./s3-errors.ts";
 import { type Payload, signedChunksHash } from "./s3-payload.ts";
-import { canonicalQuery, emptyHash, encodePath, Signer, type SigningIdentity } from "./s3-sign.ts";
+import { emptyHash, Signer, type SigningIdentity } from "./s3-sign.ts";
+import { encodePath, sortedQuery } from "./url-text.ts";
 
 export interface WireOptions {
   /** The bucket's own, where keys are appended to the path. */
@@ -77,7 +78,7 @@ export class Wire {
       },
       identity,
     );
-    const text = canonicalQuery(query);
+    const text = sortedQuery(query);
     return {
       method,
       url,

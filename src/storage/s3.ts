@@ -5,7 +5,7 @@ import type { Logger } from "../log.ts";
 import { type HttpTimeouts, usualTimeouts } from "./http-exchange.ts";
 import { canBeginKey, checkBucketName, checkFolderPrefix, checkKey, checkRange, rangeHeader } from "./keys.ts";
 import { nothing, objectStream } from "./object-stream.ts";
-import { type Doing, refusalBehind } from "./refusals.ts";
+import { type Doing, isBehindEnd } from "./refusals.ts";
 import type { RetryPolicy } from "./retry.ts";
 import { bucketExists, createBucket, deleteObjects, listFolders, listObjects, wholeSeconds } from "./s3-bucket.ts";
 import { connectS3, type S3Connection } from "./s3-client.ts";
@@ -153,7 +153,7 @@ class S3Storage implements Storage {
       response.discard();
       throw new AppError("protocol", `cannot ${doing.what}: the store does not know ranges`);
     } catch (error) {
-      if (range !== undefined && isRangeBehindEnd(error)) return nothing();
+      if (range !== undefined && isBehindEnd(error)) return nothing();
       throw error;
     }
   }
@@ -221,8 +221,4 @@ class S3Storage implements Storage {
   #doing(verb: string, key: string, permission: string): Doing {
     return { what: `${verb} '${key}' in ${this.description}`, permission };
   }
-}
-
-function isRangeBehindEnd(error: unknown): boolean {
-  return isAppError(error) && refusalBehind(error)?.status === 416;
 }

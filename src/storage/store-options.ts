@@ -29,6 +29,9 @@ export interface StoreProxy {
 
 export const defaultMaxUploads = 10;
 
+/** Classes for rare access bill smaller objects as if they had this size, or cost more in requests than they save. */
+export const minClassBytes = 128 * 1024;
+
 /** Throws `usage` for what is no endpoint. */
 export function endpointUrl({ endpoint, insecureHttp }: StoreOptions): URL | undefined {
   if (endpoint === undefined) return undefined;

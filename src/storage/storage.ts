@@ -15,11 +15,13 @@
  * Other folders enter here; tests find the stores made for them in testing.ts.
  */
 
+export { type HttpAgents, makeAgents } from "./agents.ts";
 export { chunkReader, writeFully } from "./file-bytes.ts";
 export { checkBucketName, checkKey } from "./keys.ts";
 export { type BucketLocation, type OpenOptions, openStorage, type StoreProtocol } from "./open.ts";
-export { defaultRetryPolicy, type RetryPolicy } from "./retry.ts";
-export type { S3Encryption, S3Options } from "./s3-options.ts";
+export { Attempts, defaultRetryPolicy, type RetryPolicy } from "./retry.ts";
+export { lowered, type Refusal, refusalOf, transportError } from "./s3-errors.ts";
+export { endpointUrl, esopCredentials, type S3Encryption, type S3Options } from "./s3-options.ts";
 export type { StoreOptions, StoreProxy } from "./store-options.ts";
 export { syncDirectory } from "./sync-directory.ts";
 

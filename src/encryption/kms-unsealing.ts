@@ -40,19 +40,23 @@ async function leave(stored: ByteStream): Promise<void> {
 async function* opened(stored: ByteStream, cipher: ContentCipher, named: string): AsyncGenerator<Uint8Array, void> {
   const gcm = createDecipheriv("aes-256-gcm", cipher.key, cipher.iv, { authTagLength: tagBytes });
   gcm.setAAD(cipher.associated);
-  /** Possibly the tag: what has been read last. */
-  let held = Buffer.alloc(0);
+  /** Used for all chunks, which saves half of what decrypting costs; begins with what is held back of the last one. */
+  let memory = Buffer.alloc(tagBytes);
+  let heldBytes = 0;
   let plainBytes = 0;
   for await (const chunk of stored) {
-    const bytes = Buffer.concat([held, chunk]);
-    const end = Math.max(0, bytes.length - tagBytes);
-    held = bytes.subarray(end);
+    const bytes = heldBytes + chunk.length;
+    if (memory.length < bytes) memory = Buffer.concat([memory.subarray(0, heldBytes)], bytes);
+    memory.set(chunk, heldBytes);
+    const end = Math.max(0, bytes - tagBytes);
     plainBytes += end;
     if (plainBytes > maxPlainBytes) throw explained(new AppError("corrupt", "it is larger than any can be"), named);
-    if (end > 0) yield gcm.update(bytes.subarray(0, end));
+    if (end > 0) yield gcm.update(memory.subarray(0, end));
+    memory.copyWithin(0, end, bytes);
+    heldBytes = bytes - end;
   }
-  if (held.length < tagBytes) throw explained(new AppError("corrupt", "it is cut short"), named);
-  gcm.setAuthTag(held);
+  if (heldBytes < tagBytes) throw explained(new AppError("corrupt", "it is cut short"), named);
+  gcm.setAuthTag(memory.subarray(0, tagBytes));
   try {
     gcm.final();
   } catch (cause) {

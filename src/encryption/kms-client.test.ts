@@ -2,6 +2,7 @@ import { createServer } from "node:http";
 import { describe, expect, test, vi } from "vitest";
 import { forwardProxy } from "../../test/harness/forward-proxy.ts";
 import { listening } from "../../test/harness/listening.ts";
+import { ManualClock } from "../../test/harness/manual-clock.ts";
 import { systemClock } from "../clock.ts";
 import { silentLogger } from "../log.ts";
 import { type KmsClientOptions, kmsClient } from "./encryption.ts";
@@ -155,11 +156,26 @@ test("settings that cannot be right are told with the first call, and closing ne
   await client({}).close();
 });
 
-test("a call ends with its signal", async () => {
-  await using server = await kmsServer(newKey);
-  await using kms = client({ AWS_ENDPOINT_URL_KMS: server.endpoint });
-  await expect(kms.decrypt(wrapped, context, undefined, AbortSignal.abort())).rejects.toMatchObject({
+test("a call ends with its signal, and at its deadline", async () => {
+  const arrived = Promise.withResolvers<void>();
+  await using silent = await listening(createServer(() => arrived.resolve()));
+  const stop = new AbortController();
+  await using kms = client({}, { endpoint: silent.address });
+  const cancelled = expect(kms.decrypt(wrapped, context, undefined, stop.signal)).rejects.toMatchObject({
     code: "cancelled",
   });
-  expect(server.asked).toEqual([]);
+  await arrived.promise;
+  stop.abort();
+  await cancelled;
+  await expect(kms.decrypt(wrapped, context, undefined, stop.signal)).rejects.toMatchObject({ code: "cancelled" });
+
+  const again = Promise.withResolvers<void>();
+  await using slow = await listening(createServer(() => again.resolve()));
+  const clock = new ManualClock();
+  const once = { maxAttempts: 1, intervalMs: 1, strategy: "linear" } as const;
+  await using other = client({}, { endpoint: slow.address, clock, retry: once });
+  const late = expect(other.decrypt(wrapped, context)).rejects.toMatchObject({ code: "timeout", retryable: true });
+  await again.promise;
+  await clock.advance(60_000);
+  await late;
 });

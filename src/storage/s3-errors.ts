@@ -97,8 +97,11 @@ export function s3Error(error: unknown, doing: Doing, signal?: AbortSignal): App
   if (isAppError(error)) return error;
   if (signal?.aborted === true) return abortError(signal);
   const refusal = refusalOf(error);
-  if (refusal !== undefined) return refusalError(refusal, doing);
-  const { what } = doing;
+  return refusal === undefined ? transportError(error, doing.what) : refusalError(refusal, doing);
+}
+
+/** What has gone wrong on the way to a server, or before anything was sent; `what` continues the sentence "cannot …". */
+export function transportError(error: unknown, what: string): AppError {
   const name = error instanceof Error ? error.name : "";
   if (/^(CredentialsProviderError|TokenProviderError)$/.test(name)) {
     return new AppError("unauthorized", `cannot ${what}: no credentials were found`, {
@@ -115,7 +118,7 @@ export function s3Error(error: unknown, doing: Doing, signal?: AbortSignal): App
 }
 
 /** What the SDK says of a server's answer; undefined where there was none. */
-function refusalOf(error: unknown): Refusal | undefined {
+export function refusalOf(error: unknown): Refusal | undefined {
   if (!(error instanceof Error) || !("$metadata" in error)) return undefined;
   const metadata: unknown = error.$metadata;
   if (typeof metadata !== "object" || metadata === null || !("httpStatusCode" in metadata)) return undefined;

@@ -19,7 +19,7 @@ export { chunkReader, writeFully } from "./file-bytes.ts";
 export { checkBucketName, checkKey } from "./keys.ts";
 export { type BucketLocation, type OpenOptions, openStorage, type StoreProtocol } from "./open.ts";
 export { defaultRetryPolicy, type RetryPolicy } from "./retry.ts";
-export type { S3Encryption, S3Options } from "./s3-options.ts";
+export { readCustomerKey, type S3Encryption, type S3Options } from "./s3-options.ts";
 export type { StoreOptions, StoreProxy } from "./store-options.ts";
 export { syncDirectory } from "./sync-directory.ts";
 

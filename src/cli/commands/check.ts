@@ -2,6 +2,7 @@ import { check, type Finding } from "../../check/check.ts";
 import { AppError } from "../../errors.ts";
 import type { CheckRequest } from "../../request/request.ts";
 import type { Command } from "../command.ts";
+import { requestedKeys } from "../keys.ts";
 import { openRequestedStorage } from "../open.ts";
 
 export const checkCommand: Command<CheckRequest> = {
@@ -10,6 +11,7 @@ export const checkCommand: Command<CheckRequest> = {
     const findings = await check(request, {
       clock,
       signal,
+      keys: requestedKeys(request, context),
       openStorage: () => openRequestedStorage(request, context, false),
       onFinding: (finding) => output.result({ type: "check", ...finding }, describe(finding)),
     });

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { testKeys } from "../../test/harness/keys.ts";
+import { openTestKeys } from "../../test/harness/keys.ts";
 import { ManualClock } from "../../test/harness/manual-clock.ts";
 import { bytesSource, collect, sampleBytes, toArray } from "../../test/harness/sample-bytes.ts";
 import { type TemporaryDirectory, temporaryDirectory } from "../../test/harness/temporary-directory.ts";
@@ -44,7 +44,7 @@ const textOf = async (key: string) => (await collect(await memory.get(key))).toS
 
 /** What a backup does with its keys; gives the mark. */
 async function backUp(secret: SecretSource): Promise<string> {
-  const { sealing, commit, renew } = await testKeys(secret, clock).forBackup(place, signal);
+  const { sealing, commit, renew } = await openTestKeys(secret, clock).forBackup(place, signal);
   await commit();
   await renew();
   return sealing.mark;
@@ -56,12 +56,12 @@ function rotate(present: SecretSource, more: Partial<Rotation>, from: KeyPlace =
 }
 
 const opens = (secret: SecretSource, ...marks: readonly string[]) =>
-  testKeys(secret).forReading(place, new Set(marks), "backup x", signal);
+  openTestKeys(secret).forReading(place, new Set(marks), "backup x", signal);
 
 describe("the keys of a run", () => {
   it("make a data key for the first backup, not before it is committed, and find it again", async () => {
     const secret = await keyFile("key");
-    const first = await testKeys(secret, clock).forBackup(place, signal);
+    const first = await openTestKeys(secret, clock).forBackup(place, signal);
     expect(first.isNew).toBe(true);
     expect(await files()).toEqual([]);
     await first.commit();
@@ -72,8 +72,8 @@ describe("the keys of a run", () => {
 
   it("carry a file into the store and back, and keep it out of sight there", async () => {
     const secret = await keyFile("key");
-    const { sealing } = await testKeys(secret, clock).forBackup(place, signal);
-    const encrypted = await testKeys(secret, clock).forBackup(place, signal);
+    const { sealing } = await openTestKeys(secret, clock).forBackup(place, signal);
+    const encrypted = await openTestKeys(secret, clock).forBackup(place, signal);
     await encrypted.commit();
     const objectKey = `data/ks/t-id/1-42-${encrypted.sealing.mark}/nb-1-big-Data.db`;
     expect(sealing.mark).not.toBe(encrypted.sealing.mark);
@@ -97,7 +97,7 @@ describe("the keys of a run", () => {
   it("refuse what is encrypted without a key, with a wrong one, and with one of another kind", async () => {
     const secret = await keyFile("key");
     const mark = await backUp(secret);
-    await expect(testKeys().forReading(place, new Set([mark]), "backup x", signal)).rejects.toMatchObject({
+    await expect(openTestKeys().forReading(place, new Set([mark]), "backup x", signal)).rejects.toMatchObject({
       code: "unauthorized",
       message: `backup x is encrypted with key ${mark} of this repository`,
       hint: "add --encryption-key-file or --encryption-passphrase-file",
@@ -106,7 +106,7 @@ describe("the keys of a run", () => {
     for (const attempt of [
       () => opens(wrong, mark),
       () => backUp(wrong),
-      () => testKeys(wrong).openAll(place, signal),
+      () => openTestKeys(wrong).openAll(place, signal),
     ]) {
       await expect(attempt()).rejects.toMatchObject({
         code: "unauthorized",
@@ -117,10 +117,10 @@ describe("the keys of a run", () => {
       code: "unauthorized",
       hint: "it opens with a key file",
     });
-    const kms = () => testKeys(secret).forReading(place, new Set(["kms00112233"]), "backup x", signal);
+    const kms = () => openTestKeys(secret).forReading(place, new Set(["kms00112233"]), "backup x", signal);
     await expect(kms()).rejects.toMatchObject({ code: "unauthorized" });
-    expect(await testKeys(secret).openAll(place, signal)).toEqual([mark]);
-    await testKeys().forReading(place, new Set(), "backup x", signal);
+    expect(await openTestKeys(secret).openAll(place, signal)).toEqual([mark]);
+    await openTestKeys().forReading(place, new Set(), "backup x", signal);
   });
 
   it("say which file is missing or damaged", async () => {
@@ -142,7 +142,7 @@ describe("the keys of a run", () => {
 
   it("renew the data key's file, and write it again where it has just expired", async () => {
     const secret = await keyFile("key");
-    const run = await testKeys(secret, clock).forBackup(place, signal);
+    const run = await openTestKeys(secret, clock).forBackup(place, signal);
     await run.commit();
     const [file = ""] = await files();
     await clock.advance(1000);
@@ -156,7 +156,7 @@ describe("the keys of a run", () => {
   it("do not count on a store that keeps something else", async () => {
     const secret = await keyFile("key");
     const forgetful = { ...memory, put: (key: string) => memory.put(key, bytesSource(Buffer.from("{}"))) };
-    const { commit } = await testKeys(secret, clock).forBackup({ ...place, storage: forgetful }, signal);
+    const { commit } = await openTestKeys(secret, clock).forBackup({ ...place, storage: forgetful }, signal);
     await expect(commit()).rejects.toMatchObject({ code: "storage", retryable: false });
   });
 });

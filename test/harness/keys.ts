@@ -3,6 +3,6 @@ import { type Keys, openKeys, type SecretSource } from "../../src/encryption/enc
 import { ManualClock } from "./manual-clock.ts";
 
 /** The keys of one run of a test; with none, nothing is encrypted. */
-export function testKeys(secret?: SecretSource, clock = new ManualClock()): Keys {
+export function openTestKeys(secret?: SecretSource, clock = new ManualClock()): Keys {
   return openKeys({ secret, clock, random: randomBytes });
 }

@@ -24,6 +24,13 @@ const sealBytes = async (plain: Uint8Array, key = objectKey, under = dataKey) =>
 const open = (stored: Uint8Array, key = objectKey, under = dataKey, chunkBytes?: number) =>
   collect(unsealed(bytesSource(stored, chunkBytes).open(), key, under));
 
+/** As one reads who is done with each chunk before the next. */
+async function collectTransient(source: RewindableSource): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of source.open(undefined, { transient: true })) chunks.push(Uint8Array.from(chunk));
+  return Buffer.concat(chunks);
+}
+
 /** Sizes at which something happens, and sizes in between. */
 const sizes = fc.oneof(
   fc.constantFrom(0, 1, segmentBytes - 1, segmentBytes, segmentBytes + 1, 2 * segmentBytes, 2 * segmentBytes + 1),
@@ -40,6 +47,7 @@ describe("an encrypted object", () => {
         const source = await seal(bytesSource(plain, chunkIn));
         const stored = await collect(source.open());
         expect(stored.length).toBe(source.sizeBytes);
+        expect((await collectTransient(source)).equals(stored)).toBe(true);
         expect(source.sizeBytes).toBe(storedBytesOf(size));
         expect(plainBytes("aes1a2b3c4d", stored.length)).toBe(size);
         expect((await open(stored, objectKey, dataKey, chunkOut)).equals(plain)).toBe(true);

@@ -1,6 +1,6 @@
 import { type CipherGCM, createCipheriv } from "node:crypto";
 import { AppError } from "../errors.ts";
-import type { ByteRange, RewindableSource } from "../storage/storage.ts";
+import type { ByteRange, ReadOptions, RewindableSource } from "../storage/storage.ts";
 import type { Sealing } from "../transfer/transfer.ts";
 import {
   cipherName,
@@ -32,6 +32,7 @@ export function aesSealing(dataKey: DataKey, random: RandomBytes): Sealing {
 
 /** How much of a tag is kept, to tell a segment that comes out differently when it is read again. */
 const rememberedBytes = 8;
+const largestPieceBytes = headerBytes + segmentBytes + tagBytes;
 
 class SealedBytes implements RewindableSource {
   readonly sizeBytes: number;
@@ -55,31 +56,40 @@ class SealedBytes implements RewindableSource {
     this.#tags = Buffer.alloc(this.#segments * rememberedBytes);
   }
 
-  async *open(range?: ByteRange): AsyncGenerator<Uint8Array, void> {
+  async *open(range?: ByteRange, reading?: ReadOptions): AsyncGenerator<Uint8Array, void> {
     const start = range?.start ?? 0;
     const end = Math.min(range?.end ?? this.sizeBytes, this.sizeBytes);
     if (start >= end) return;
     const [first, last] = [segmentAt(start), segmentAt(end - 1)];
+    const shared = reading?.transient === true ? Buffer.allocUnsafeSlow(largestPieceBytes) : undefined;
     const span = { start: first * segmentBytes, end: Math.min(this.#plain.sizeBytes, (last + 1) * segmentBytes) };
     let position = first === 0 ? 0 : headerBytes + first * (segmentBytes + tagBytes);
-    for await (const piece of this.#sealed(first, last, range === undefined ? undefined : span)) {
+    for await (const piece of this.#sealed(first, last, range === undefined ? undefined : span, shared)) {
       const [from, to] = [Math.max(0, start - position), Math.min(piece.length, end - position)];
       position += piece.length;
       if (from < to) yield piece.subarray(from, to);
     }
   }
 
-  /** The segments `first` to `last`, the first of all behind the header; without a span, the file is read as a whole. */
-  async *#sealed(first: number, last: number, span: ByteRange | undefined): AsyncGenerator<Buffer, void> {
-    let segment = this.#begin(first);
+  /**
+   * The segments `first` to `last`, the first of all behind the header; without a span, the file is read as a whole.
+   * All are written into the shared buffer, where there is one.
+   */
+  async *#sealed(
+    first: number,
+    last: number,
+    span: ByteRange | undefined,
+    shared: Buffer | undefined,
+  ): AsyncGenerator<Buffer, void> {
+    let segment = this.#begin(first, shared);
     for await (const chunk of this.#plain.open(span, { transient: true })) {
       for (let at = 0; at < chunk.length; ) {
         if (segment.bytes === segmentBytes) {
           yield this.#finish(segment);
-          segment = this.#begin(segment.index + 1);
+          segment = this.#begin(segment.index + 1, shared);
         }
         const piece = chunk.subarray(at, at + segmentBytes - segment.bytes);
-        segment.parts.push(segment.cipher.update(piece));
+        segment.cipher.update(piece).copy(segment.out, segment.bodyStart + segment.bytes);
         segment.bytes += piece.length;
         at += piece.length;
       }
@@ -88,18 +98,21 @@ class SealedBytes implements RewindableSource {
     yield this.#finish(segment);
   }
 
-  #begin(index: number): Segment {
+  #begin(index: number, shared: Buffer | undefined): Segment {
     const nonce = nonceOf(index, index === this.#segments - 1);
     const cipher = createCipheriv(cipherName, this.#key, nonce, { authTagLength: tagBytes });
-    return { index, cipher, parts: index === 0 ? [this.#header] : [], bytes: 0 };
+    const out = shared ?? Buffer.allocUnsafeSlow(largestPieceBytes);
+    const bodyStart = index === 0 ? this.#header.copy(out) : 0;
+    return { index, cipher, out, bodyStart, bytes: 0 };
   }
 
-  #finish({ index, cipher, parts, bytes }: Segment): Buffer {
+  #finish({ index, cipher, out, bodyStart, bytes }: Segment): Buffer {
     if (bytes !== Math.min(segmentBytes, this.#plain.sizeBytes - index * segmentBytes)) throw this.#otherSize();
     cipher.final();
     const tag = cipher.getAuthTag();
     this.#remember(index, tag.subarray(0, rememberedBytes));
-    return Buffer.concat([...parts, tag]);
+    tag.copy(out, bodyStart + bytes);
+    return out.subarray(0, bodyStart + bytes + tagBytes);
   }
 
   /** Two plaintexts under one nonce would give away both: what was read again must be what was read before. */
@@ -123,8 +136,9 @@ class SealedBytes implements RewindableSource {
 interface Segment {
   readonly index: number;
   readonly cipher: CipherGCM;
-  /** What it will be stored as, the tag left out. */
-  readonly parts: Buffer[];
+  /** What it is stored as; the header stands before the first. */
+  readonly out: Buffer;
+  readonly bodyStart: number;
   /** Of plaintext, so far. */
   bytes: number;
 }

@@ -31,9 +31,8 @@ export async function openBackup({ request, repository, backup, files, keys, log
     else marks.add(path.mark);
   }
   if (bare > 0 && keys.given) {
-    log.warn(
-      `${formatCount(bare, "file")} of ${backup.text} are not encrypted, so whoever writes the bucket can forge them`,
-    );
+    const inTheClear = formatCount(bare, "file");
+    log.warn(`${backup.text} has ${inTheClear} in the clear: whoever can write to the bucket can forge them`);
   }
   const reads = readingPhases.includes(request.phase) && !request.noDownloadData;
   return keys.forReading(repository.keyPlace, reads ? marks : new Set(), `backup ${backup.text}`, signal);

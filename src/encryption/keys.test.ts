@@ -50,9 +50,9 @@ async function backUp(secret: SecretSource): Promise<string> {
   return sealing.mark;
 }
 
-function rotate(present: SecretSource, more: Partial<Rotation>, from: KeyPlace = place) {
+function rotate(present: SecretSource, more: Partial<Rotation>, from: KeyPlace = place, by = clock) {
   const rotation = { present, next: undefined, keepOld: false, newDataKey: false, ...more };
-  return rotateKeys(from, rotation, { clock, random: randomBytes, signal });
+  return rotateKeys(from, rotation, { clock: by, random: randomBytes, signal });
 }
 
 const opens = (secret: SecretSource, ...marks: readonly string[]) =>
@@ -120,6 +120,9 @@ describe("the keys of a run", () => {
     const kms = () => openTestKeys(secret).forReading(place, new Set(["kms00112233"]), "backup x", signal);
     await expect(kms()).rejects.toMatchObject({ code: "unauthorized" });
     expect(await openTestKeys(secret).openAll(place, signal)).toEqual([mark]);
+    const unopened = await opens(secret);
+    const read = unopened(bytesSource(Buffer.alloc(99)).open(), `data/ks/t-id/1-42-${mark}/nb-1-big-Data.db`);
+    await expect(read).rejects.toMatchObject({ code: "internal" });
     await openTestKeys().forReading(place, new Set(), "backup x", signal);
   });
 
@@ -186,8 +189,7 @@ describe("a rotation", () => {
   it("begins a data key for later backups; the former one still opens what it has", async () => {
     const secret = await keyFile("key");
     const before = await backUp(secret);
-    await clock.advance(1);
-    const { begun, rewrapped } = await rotate(secret, { newDataKey: true });
+    const { begun, rewrapped } = await rotate(secret, { newDataKey: true }, place, new ManualClock(0));
     expect(rewrapped).toEqual([]);
     expect(await backUp(secret)).toBe(begun);
     expect(begun).not.toBe(before);

@@ -70,7 +70,7 @@ class OpenKeys implements Keys {
   }
 
   async forBackup(place: KeyPlace, signal: AbortSignal): Promise<BackupSealing> {
-    const { kms, random } = this.#options;
+    const { kms, clock, random } = this.#options;
     if (kms?.sealing !== undefined) {
       const nothing = () => Promise.resolve();
       return { isNew: false, sealing: kms.sealing, unseal: kms.unseal, commit: nothing, renew: nothing };
@@ -80,7 +80,7 @@ class OpenKeys implements Keys {
     const [newest] = await folder.list();
     const { dataKey, file } =
       newest === undefined
-        ? await newDataKey([secret], this.#options)
+        ? await newDataKey([secret], clock.now(), random)
         : { dataKey: await openedBy(newest, secret), file: newest };
     return {
       isNew: newest === undefined,
@@ -107,8 +107,10 @@ class OpenKeys implements Keys {
       dataKeys.set(mark, await openedBy(file, secret));
     }
     return async (stored, objectKey) => {
-      const dataKey = dataKeys.get(markIn(objectKey) ?? "");
+      const mark = markIn(objectKey);
+      const dataKey = dataKeys.get(mark ?? "");
       if (dataKey !== undefined) return unsealed(stored, objectKey, dataKey);
+      if (kindOf(mark) === "aes") throw new AppError("internal", `the key of ${objectKey} was not opened`);
       return kms === undefined ? stored : kms.unseal(stored, objectKey);
     };
   }
@@ -134,10 +136,10 @@ class OpenKeys implements Keys {
 /** A data key that no repository has yet, wrapped for all of these secrets. */
 export async function newDataKey(
   secrets: readonly Secret[],
-  { clock, random }: Pick<KeysOptions, "clock" | "random">,
+  createdMs: number,
+  random: RandomBytes,
 ): Promise<{ readonly dataKey: DataKey; readonly file: WrappedDataKey }> {
   const dataKey = { id: Buffer.from(random(idBytes)).toString("hex"), key: random(keyBytes) };
-  const createdMs = clock.now();
   const wrappings = await Promise.all(secrets.map((secret) => wrapDataKey(dataKey, createdMs, secret, random)));
   return { dataKey, file: { id: dataKey.id, createdMs, wrappings } };
 }

@@ -1,7 +1,7 @@
 import { AppError } from "../errors.ts";
 import { KeyFolder, type KeyPlace } from "./key-folder.ts";
 import { type KeysOptions, newDataKey, wrongSecret } from "./keys.ts";
-import { markOf } from "./object-format.ts";
+import { markOf, type RandomBytes } from "./object-format.ts";
 import { readSecret, type Secret, type SecretSource } from "./secret.ts";
 import { maxWrappings, unwrapDataKey, type WrappedDataKey, wrapDataKey } from "./wrapping.ts";
 
@@ -36,51 +36,49 @@ export async function rotateKeys(
 ): Promise<RotationReport> {
   const folder = new KeyFolder(place, signal);
   const files = await folder.list();
-  if (files.length === 0) {
+  const [newest] = files;
+  if (newest === undefined) {
     throw new AppError("not-found", `there is no data key below ${place.prefix} in ${place.storage.description}`, {
       hint: "check --storage-location; the first backup with --encrypt makes one",
     });
   }
   const present = await readSecret(rotation.present);
-  const next = rotation.next === undefined ? present : await readSecret(rotation.next);
-  const secrets = { present, next, keepOld: rotation.keepOld };
-  const wrapped: { readonly before: WrappedDataKey; readonly after: WrappedDataKey }[] = [];
-  for (const before of files) {
+  const next = rotation.next === undefined ? undefined : await readSecret(rotation.next);
+  const how = { present, next, keepOld: rotation.keepOld, random };
+  const changed: WrappedDataKey[] = [];
+  for (const file of files) {
     signal.throwIfAborted();
-    wrapped.push({
-      before,
-      after: rotation.next === undefined ? await checked(before, present) : await rewrap(before),
-    });
+    const wrapped = await wrapAnew(file, how);
+    if (wrapped !== undefined) changed.push(wrapped);
   }
-  const changed = wrapped.filter(({ before, after }) => before !== after);
-  for (const { after } of changed) await folder.replace(after);
-  const begun = rotation.newDataKey ? await begin() : undefined;
-  return {
-    rewrapped: changed.map(({ after }) => markOf(after.id)),
-    unchanged: wrapped.filter(({ before, after }) => before === after).map(({ after }) => markOf(after.id)),
-    begun,
-  };
-
-  /** The same file where it is as it should be. */
-  async function rewrap(file: WrappedDataKey): Promise<WrappedDataKey> {
-    const done = await unwrapDataKey(file, secrets.next);
-    const opened = done ?? (await unwrapDataKey(file, secrets.present));
-    if (opened === undefined) throw wrongSecret(file, secrets.present);
-    const ours = done?.wrapping ?? (await wrapDataKey(opened.dataKey, file.createdMs, secrets.next, random));
-    const others = secrets.keepOld ? file.wrappings.filter((wrapping) => wrapping !== ours) : [];
-    if (done !== undefined && others.length === file.wrappings.length - 1) return file;
-    return { ...file, wrappings: [ours, ...others].slice(0, maxWrappings) };
-  }
-
-  async function begin(): Promise<string> {
-    const both = secrets.keepOld && secrets.next !== secrets.present ? [secrets.next, secrets.present] : [secrets.next];
-    const { file } = await newDataKey(both, { clock, random });
-    await folder.create(file);
-    return markOf(file.id);
-  }
+  for (const file of changed) await folder.replace(file);
+  const rewrapped = changed.map(({ id }) => markOf(id));
+  const unchanged = files.map(({ id }) => markOf(id)).filter((mark) => !rewrapped.includes(mark));
+  if (!rotation.newDataKey) return { rewrapped, unchanged, begun: undefined };
+  const secrets = next === undefined ? [present] : rotation.keepOld ? [next, present] : [next];
+  // Backups take the newest: a clock that is behind must not make this one older than another.
+  const createdMs = Math.max(clock.now(), newest.createdMs + 1);
+  const { file } = await newDataKey(secrets, createdMs, random);
+  await folder.create(file);
+  return { rewrapped, unchanged, begun: markOf(file.id) };
 }
 
-async function checked(file: WrappedDataKey, secret: Secret): Promise<WrappedDataKey> {
-  if ((await unwrapDataKey(file, secret)) === undefined) throw wrongSecret(file, secret);
-  return file;
+interface How {
+  readonly present: Secret;
+  readonly next: Secret | undefined;
+  readonly keepOld: boolean;
+  readonly random: RandomBytes;
+}
+
+/** Undefined where the file is as it should be. */
+async function wrapAnew(file: WrappedDataKey, { present, next, keepOld, random }: How) {
+  const done = await unwrapDataKey(file, next ?? present);
+  const opened = done ?? (await unwrapDataKey(file, present));
+  if (opened === undefined) throw wrongSecret(file, present);
+  if (next === undefined) return undefined;
+  const ours = done?.wrapping ?? (await wrapDataKey(opened.dataKey, file.createdMs, next, random));
+  const others = keepOld ? file.wrappings.filter((wrapping) => wrapping !== ours) : [];
+  if (done !== undefined && others.length === file.wrappings.length - 1) return undefined;
+  // Of more than a file may have, the oldest go.
+  return { ...file, wrappings: [ours, ...others].slice(0, maxWrappings) };
 }

@@ -2,7 +2,6 @@ import { randomBytes } from "node:crypto";
 import { type RotationReport, rotateKeys } from "../../encryption/encryption.ts";
 import { NodeRepository } from "../../repository/repository.ts";
 import type { RotateKeyRequest } from "../../request/request.ts";
-import { formatCount } from "../../units.ts";
 import type { Command } from "../command.ts";
 import { openRequestedStorage } from "../open.ts";
 
@@ -30,7 +29,7 @@ function describe({ rewrapped, unchanged, begun }: RotationReport, { newKey, kee
       : [
           ...(rewrapped.length === 0 ? [] : [`${rewrapped.join(", ")}: the new key opens it, ${opens}`]),
           ...(unchanged.length === 0 ? [] : [`${unchanged.join(", ")}: was so already`]),
-          `all ${formatCount(rewrapped.length + unchanged.length, "data key")} of the node are done; try a restore before you throw the former key away`,
+          "try a restore before you throw the former key away",
         ];
   if (begun !== undefined) lines.push(`${begun} is the new data key: the next backup sends everything again`);
   return lines.join("\n");

@@ -57,7 +57,13 @@ export class KeyFolder {
   }
 
   async create(file: WrappedDataKey): Promise<void> {
-    await this.#put(file, this.#place.storage.capabilities.putIfAbsent);
+    const atomic = this.#place.storage.capabilities.putIfAbsent;
+    if (!atomic && (await this.read(file.id)) !== undefined) {
+      throw new AppError("already-exists", `there is a data key ${file.id} already`, {
+        hint: "run the same command again",
+      });
+    }
+    await this.#put(file, atomic);
   }
 
   async replace(file: WrappedDataKey): Promise<void> {

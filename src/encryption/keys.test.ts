@@ -10,7 +10,7 @@ import { type TemporaryDirectory, temporaryDirectory } from "../../test/harness/
 import type { Storage } from "../storage/storage.ts";
 import { faultyStorage, memoryStorage } from "../storage/testing.ts";
 import { download, upload } from "../transfer/transfer.ts";
-import { type KeyPlace, type Rotation, rotateKeys, type SecretSource } from "./encryption.ts";
+import { type KeyPlace, openKeys, type Rotation, rotateKeys, type SecretSource } from "./encryption.ts";
 import { readSecret } from "./secret.ts";
 
 /** Making a key of a passphrase is meant to take its time. */
@@ -154,6 +154,18 @@ describe("the keys of a run", () => {
     await memory.delete([file]);
     await run.renew();
     await opens(secret, run.sealing.mark);
+  });
+
+  it.each([true, false])("never replace another's data key: put if absent %s", async (putIfAbsent) => {
+    const storage: Storage = { ...memory, capabilities: { ...memory.capabilities, putIfAbsent } };
+    const [one, two] = [await keyFile("one"), await keyFile("two")];
+    const same = (size: number) => Buffer.alloc(size, 7);
+    const open = (secret: SecretSource) =>
+      openKeys({ secret, clock, random: same }).forBackup({ ...place, storage }, signal);
+    const [first, second] = [await open(one), await open(two)];
+    await first.commit();
+    await expect(second.commit()).rejects.toMatchObject({ code: "already-exists" });
+    await opens(one, first.sealing.mark);
   });
 
   it("do not count on a store that keeps something else", async () => {

@@ -4,6 +4,9 @@
  */
 import { type CassandraNode, connectNode, type NodeFacts } from "../cassandra/cassandra.ts";
 import type { Clock } from "../clock.ts";
+import type { Keys } from "../encryption/encryption.ts";
+import { silentLogger } from "../log.ts";
+import { NodeRepository } from "../repository/repository.ts";
 import { type CheckRequest, completeLocation, type LocationNode } from "../request/request.ts";
 import type { Storage } from "../storage/storage.ts";
 import {
@@ -14,6 +17,7 @@ import {
   importPlace,
   readDataDirectories,
 } from "./directories.ts";
+import { checkEncryption } from "./encryption.ts";
 import { type Finding, find, type Passed } from "./finding.ts";
 import { checkNodeClock, checkRights, checkState, checkVersion } from "./node.ts";
 import { checkBucket, checkStoreClock, describeProbe, type Probe, probeStore } from "./store.ts";
@@ -23,6 +27,7 @@ export type { Finding } from "./finding.ts";
 export interface CheckDependencies {
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  readonly keys: Keys;
   openStorage(): Promise<Storage>;
   /** Called with each finding as soon as it is there. */
   onFinding(finding: Finding): void;
@@ -49,19 +54,20 @@ class Checks {
   }
 
   /** Gives what `look` found for the checks that build on it; undefined if it failed. */
-  async run<T>(name: string, look: () => Promise<T>, tell: (result: T) => Passed): Promise<T | undefined> {
+  async run<T>(name: string, look: () => Promise<T>, tell: (result: T) => Passed | undefined): Promise<T | undefined> {
     let result: T | undefined;
     const finding = await find(name, this.#dependencies.signal, async () => {
       const found = await look();
       result = found;
       return tell(found);
     });
+    if (finding === undefined) return result;
     this.findings.push(finding);
     this.#dependencies.onFinding(finding);
     return result;
   }
 
-  async pass(name: string, look: () => Promise<Passed>): Promise<void> {
+  async pass(name: string, look: () => Promise<Passed | undefined>): Promise<void> {
     await this.run(name, look, (passed) => passed);
   }
 }
@@ -120,7 +126,7 @@ async function checkPlace(data: DataDirectories, given: string | undefined, chec
 async function checkStore(
   request: CheckRequest,
   facts: NodeFacts | undefined,
-  { openStorage, clock, signal }: CheckDependencies,
+  { openStorage, keys, clock, signal }: CheckDependencies,
   checks: Checks,
 ): Promise<void> {
   let node: LocationNode | undefined = request.storageLocation.node;
@@ -145,6 +151,9 @@ async function checkStore(
       () => describeProbe(bucket.storage),
     );
     if (probe !== undefined) await checks.pass("store's clock", async () => checkStoreClock(probe));
+    if (node === undefined) return;
+    const repository = new NodeRepository(bucket.storage, node, silentLogger);
+    await checks.pass("encryption", () => checkEncryption(repository, keys, signal));
   } finally {
     await storage?.close();
   }

@@ -20,10 +20,16 @@ export interface Passed {
   readonly hint?: string;
 }
 
-/** Runs one check: what it throws is what it found. A cancellation is not. */
-export async function find(check: string, signal: AbortSignal, look: () => Promise<Passed>): Promise<Finding> {
+/** Runs one check: what it throws is what it found; undefined is nothing to tell of. A cancellation is neither. */
+export async function find(
+  check: string,
+  signal: AbortSignal,
+  look: () => Promise<Passed | undefined>,
+): Promise<Finding | undefined> {
   try {
-    const { says, warning, hint } = await look();
+    const passed = await look();
+    if (passed === undefined) return undefined;
+    const { says, warning, hint } = passed;
     return { check, verdict: warning === true ? "warn" : "ok", says, ...(hint === undefined ? {} : { hint }) };
   } catch (thrown) {
     signal.throwIfAborted();

@@ -23,6 +23,7 @@ const groupTitles: Readonly<Record<OptionGroup, string>> = {
   import: "import",
   node: "directories of the node",
   cluster: "whole cluster",
+  encryption: "encryption before files leave",
   jmx: "connection to the node (JMX)",
   s3: "object stores",
   retries: "retries",
@@ -135,7 +136,8 @@ function groupRows(options: OptionTable, title: (text: string) => string): strin
 function optionRows(options: readonly Option<unknown>[]): string[] {
   return options.map((option) => {
     const short = option.aliases.find((alias) => alias.length === 1);
-    const flag = `${short === undefined ? "    " : `${dashed(short)}, `}${dashed(option.flag)}`;
+    const name = option.commandLine ? dashed(option.flag) : (option.env[0] ?? option.flag);
+    const flag = `${short === undefined ? "    " : `${dashed(short)}, `}${name}`;
     const left = option.placeholder === "" ? flag : `${flag} ${option.placeholder}`;
     return row(`  ${left}`, describeOption(option));
   });

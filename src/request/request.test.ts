@@ -37,7 +37,8 @@ describe("the tables", () => {
 
   it("mark every password as secret", () => {
     for (const { options } of Object.values(verbs)) {
-      for (const option of Object.values(options)) expect(option.secret).toBe(/password$/.test(option.flag));
+      for (const option of Object.values(options))
+        expect(option.secret).toBe(/(password|passphrase)$/.test(option.flag));
     }
   });
 

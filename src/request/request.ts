@@ -9,12 +9,14 @@ import { type DemoRequest, demoVerb } from "./demo-request.ts";
 import { type ListRequest, listVerb } from "./list-request.ts";
 import { type RemoveRequest, removeVerb } from "./remove-request.ts";
 import { type RestoreRequest, restoreVerb } from "./restore-request.ts";
+import { type RotateKeyRequest, rotateVerb } from "./rotate-request.ts";
 import type { Verb } from "./verb.ts";
 
 export type { BackupRequest, HashAlgorithm } from "./backup-request.ts";
 export type { CheckRequest } from "./check-request.ts";
 export { parseConfigFile } from "./config-file.ts";
 export type { DemoRequest } from "./demo-request.ts";
+export type { EncryptionKey } from "./encryption-options.ts";
 export {
   type Entities,
   formatEntities,
@@ -40,6 +42,7 @@ export {
   type RestoreRequest,
   type RestoreStrategy,
 } from "./restore-request.ts";
+export type { RotateKeyRequest } from "./rotate-request.ts";
 export type { S3Settings, ServerSideEncryption } from "./s3-options.ts";
 export {
   generalOptions,
@@ -59,6 +62,7 @@ export {
   type Protocol,
   parseStorageLocation,
   type StorageLocation,
+  speaksS3,
 } from "./storage-location.ts";
 export type { Example, Verb } from "./verb.ts";
 
@@ -69,6 +73,7 @@ export interface Requests {
   readonly list: ListRequest;
   readonly "remove-backup": RemoveRequest;
   readonly check: CheckRequest;
+  readonly "rotate-key": RotateKeyRequest;
   readonly demo: DemoRequest;
 }
 
@@ -80,6 +85,7 @@ export const verbs: { readonly [Name in VerbName]: Verb<Requests[Name]> } = {
   list: listVerb,
   "remove-backup": removeVerb,
   check: checkVerb,
+  "rotate-key": rotateVerb,
   demo: demoVerb,
 };
 

@@ -1,7 +1,7 @@
 /** What object stores can be told beside the location, S3 above all, and the part of requests it becomes. */
 import { AppError } from "../errors.ts";
 import { defaulted, optional, repeatable, type Values } from "./option.ts";
-import type { StorageLocation } from "./storage-location.ts";
+import { type StorageLocation, speaksS3 } from "./storage-location.ts";
 import { choice, file, named, text } from "./values.ts";
 
 export interface S3Settings {
@@ -26,7 +26,7 @@ export type ServerSideEncryption =
   | { readonly kind: "customer"; readonly keyFile: string };
 
 /** As stores have it: at most ten of them, of so many characters. */
-const maxTags = 10;
+export const maxTags = 10;
 const maxTagName = 128;
 const maxTagValue = 256;
 const tagPattern = /^[\p{L}\p{N} _.:/=+@-]*$/u;
@@ -81,8 +81,7 @@ export function buildS3Settings(values: Values<typeof s3Options>, { protocol }: 
   const { endpoint, region, caFile, storageClass, pathStyle } = values;
   const encryption = buildEncryption(values);
   const tags = buildTags(values.objectTags);
-  const speaksS3 = ["s3", "minio", "ceph", "oracle"].includes(protocol);
-  if (!speaksS3 && encryption !== undefined) {
+  if (!speaksS3(protocol) && encryption !== undefined) {
     throw new AppError("usage", `server-side encryption as an option is of S3, not of ${protocol}`);
   }
   if (protocol === "file" && (storageClass !== undefined || Object.keys(tags).length > 0)) {

@@ -23,7 +23,7 @@ export { type BucketLocation, type OpenOptions, openStorage, type StoreProtocol 
 export { lowered, type Refusal } from "./refusals.ts";
 export { Attempts, defaultRetryPolicy, type RetryPolicy } from "./retry.ts";
 export { refusalOf, transportError } from "./s3-errors.ts";
-export { esopCredentials, type S3Encryption, type S3Options } from "./s3-options.ts";
+export { esopCredentials, readCustomerKey, type S3Encryption, type S3Options } from "./s3-options.ts";
 export { endpointUrl, type StoreOptions, type StoreProxy } from "./store-options.ts";
 export { syncDirectory } from "./sync-directory.ts";
 

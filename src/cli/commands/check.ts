@@ -2,17 +2,20 @@ import { check, type Finding } from "../../check/check.ts";
 import { AppError } from "../../errors.ts";
 import type { CheckRequest } from "../../request/request.ts";
 import type { Command } from "../command.ts";
+import { requestedKeys } from "../keys.ts";
 import { openRequestedStorage } from "../open.ts";
 
 export const checkCommand: Command<CheckRequest> = {
   async run(request, context) {
     const { clock, output, signal } = context;
+    const keys = requestedKeys(request, context);
     const findings = await check(request, {
       clock,
       signal,
+      keys,
       openStorage: () => openRequestedStorage(request, context, false),
       onFinding: (finding) => output.result({ type: "check", ...finding }, describe(finding)),
-    });
+    }).finally(() => keys.close());
     const failed = findings.filter(({ verdict }) => verdict === "fail");
     const [first] = failed;
     if (first?.code === undefined) return;

@@ -9,6 +9,7 @@ import {
   StorageSharedKeyCredential,
 } from "@azure/storage-blob";
 import type { Clock } from "../clock.ts";
+import { orAborted, withDeadline } from "../concurrency/concurrency.ts";
 import { AppError } from "../errors.ts";
 import { type HttpAgents, makeAgents } from "./agents.ts";
 import { type AzureAccount, findAccount } from "./azure-options.ts";
@@ -34,6 +35,7 @@ interface Proof {
 const tokenScope = "https://storage.azure.com/.default";
 /** A token must outlive the request that it goes with. */
 const renewedBeforeMs = 5 * 60_000;
+const tokenMs = 30_000;
 
 /** Prepares everything without asking the store. Throws `usage`, `unauthorized`, `io` and `not-found`. */
 export async function connectAzure(container: string, options: StoreOptions, clock: Clock): Promise<AzureConnection> {
@@ -71,9 +73,11 @@ async function proofOf(
     case "identity": {
       const identity = await findIdentity(environment);
       let current: AccessToken | undefined;
-      const authorize: Authorize = async (_request, abortSignal) => {
+      const authorize: Authorize = async (_request, outer) => {
         if (current === undefined || current.expiresOnTimestamp - clock.now() < renewedBeforeMs) {
-          current = await identity.getToken(tokenScope, abortSignal === undefined ? {} : { abortSignal });
+          using signal = withDeadline(tokenMs, outer, "asking for a token", clock);
+          // Machines without an identity may have nobody who answers, and not every way to a token heeds the signal.
+          current = await orAborted(identity.getToken(tokenScope, { abortSignal: signal }), signal);
         }
         return { headers: { authorization: `Bearer ${current.token}` } };
       };

@@ -1,6 +1,6 @@
 import type { ContainerClient } from "@azure/storage-blob";
 import type { Clock } from "../clock.ts";
-import { withDeadline } from "../concurrency/concurrency.ts";
+import { orAborted, withDeadline } from "../concurrency/concurrency.ts";
 import { throwIfAborted } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { azureError } from "./azure-errors.ts";
@@ -32,7 +32,8 @@ export async function ask<T>(
   throwIfAborted(outer);
   using signal = withDeadline(ms, outer, `the call to ${doing.what}`, clock);
   try {
-    return await work(signal);
+    // What the SDK waits for within may not heed the signal.
+    return await orAborted(work(signal), signal);
   } catch (error) {
     throw azureError(error, doing, signal);
   }

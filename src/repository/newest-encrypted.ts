@@ -17,7 +17,9 @@ export async function newestIfEncrypted(
       if (!isAppError(error, "corrupt") && !isAppError(error, "not-found")) throw error;
       continue;
     }
-    for (const { objectKey } of manifestEntries(manifest)) if (markIn(objectKey) !== undefined) return name;
+    for (const { objectKey, kmsKeyId } of manifestEntries(manifest)) {
+      if (markIn(objectKey) !== undefined || kmsKeyId !== undefined) return name;
+    }
     return undefined;
   }
   return undefined;

@@ -271,12 +271,15 @@ describe("sources", () => {
   it("read the variables of Esop and of the SDK for the store", () => {
     const read = (environment: Record<string, string>) =>
       verbs.backup.parse([flags("backup", location), environmentSource(verbs.backup.options, environment)], context).s3;
-    expect(read({ AWS_ENDPOINT: "http://a", AWS_ENABLE_PATH_STYLE_ACCESS: "true", AWS_REGION: "r" })).toMatchObject({
-      endpoint: "http://a",
+    expect(read({ AWS_ENABLE_PATH_STYLE_ACCESS: "true", AWS_CA_BUNDLE: "/ca" })).toMatchObject({
       pathStyle: true,
-      region: "r",
+      caFile: "/ca",
     });
-    expect(read({ AWS_ENDPOINT: "http://a", AWS_ENDPOINT_URL: "http://b" }).endpoint).toBe("http://b");
+    // These are of S3 alone, whose driver reads them.
+    expect(read({ AWS_ENDPOINT: "http://a", AWS_REGION: "r" })).toMatchObject({
+      endpoint: undefined,
+      region: undefined,
+    });
     expect(read({ AWS_ENABLE_PATH_STYLE_ACCESS: "false" }).pathStyle).toBe(false);
   });
 

@@ -33,15 +33,13 @@ const tagPattern = /^[\p{L}\p{N} _.:/=+@-]*$/u;
 
 export const s3Options = {
   endpoint: optional("endpoint", named(text, "URL"), {
-    env: ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"],
     group: "s3",
     defaultText: "the provider's own",
-    help: "where the store answers: https://host:port",
+    help: "where the store answers: https://host:port; S3: also AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL",
   }),
   region: optional("region", named(text, "NAME"), {
-    env: ["AWS_REGION", "AWS_DEFAULT_REGION"],
     group: "s3",
-    help: "S3: region of the bucket",
+    help: "region of the bucket; S3: also AWS_REGION",
   }),
   pathStyle: defaulted("path-style", choice(["auto", "on", "off"], { true: "on", false: "off" }), "auto", {
     env: ["AWS_ENABLE_PATH_STYLE_ACCESS"],

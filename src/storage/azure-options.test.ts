@@ -63,13 +63,6 @@ describe("the account", () => {
     for (const secret of [key, sas, "not base64!"]) expect(() => find(environment)).not.toThrow(secret);
   });
 
-  test("is not looked for at a server of S3", () => {
-    const environment = { ...withKey, AWS_ENDPOINT_URL: "https://minio:9000" };
-    expect(find(environment).url.hostname).toBe("acc.blob.core.windows.net");
-    const refused = expect.objectContaining({ code: "usage", message: expect.stringContaining("AWS_ENDPOINT_URL") });
-    expect(() => find(environment, { endpoint: "https://minio:9000" })).toThrow(refused);
-  });
-
   test.each([{}, { AZURE_STORAGE_KEY: key }])("that nobody names is unauthorized: %j", (environment) => {
     const hint = expect.stringContaining("AZURE_STORAGE_CONNECTION_STRING");
     expect(() => find(environment)).toThrow(expect.objectContaining({ code: "unauthorized", hint }));

@@ -28,7 +28,6 @@ const whereToSay = `set ${variables.connectionString}, or ${variables.account} w
 /** Throws `usage` for what contradicts itself or cannot be read, and `unauthorized` where there is nothing to go by. */
 export function findAccount(options: StoreOptions): AzureAccount {
   const { environment = {} } = options;
-  checkEndpointIsOurs(options);
   const given = (name: string) => environment[name]?.trim() ?? "";
   const account = given(variables.account);
   const proofs = [variables.connectionString, variables.key, variables.sas].filter((name) => given(name) !== "");
@@ -49,17 +48,6 @@ export function findAccount(options: StoreOptions): AzureAccount {
     });
   }
   return { url, credential: { kind: "identity" } };
-}
-
-/** What an identity or a signature allows must not be shown to a server of S3 that the environment happens to name. */
-function checkEndpointIsOurs({ endpoint, environment = {} }: StoreOptions): void {
-  const name = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"].find(
-    (each) => environment[each] === endpoint,
-  );
-  if (endpoint === undefined || name === undefined) return;
-  throw new AppError("usage", `${name} names a server of S3, not one of Azure`, {
-    hint: "unset it, or set ESOP_ENDPOINT to the address of the account's blob service",
-  });
 }
 
 /** "Name=value;Name=value": a value may hold further "=". */

@@ -7,16 +7,6 @@ describe("the place of a bucket", () => {
     [{ endpoint: "https://h:1", region: "EU" }, "https://h:1/", "EU"],
     [{ environment: { STORAGE_EMULATOR_HOST: "http://h:2" } }, "http://h:2/", undefined],
     [{ endpoint: "https://h:1", environment: { STORAGE_EMULATOR_HOST: "http://h:2" } }, "https://h:1/", undefined],
-    [
-      // As these options come out where they are set for S3 alone.
-      {
-        endpoint: "https://s3.example.org",
-        region: "eu-west-1",
-        environment: { AWS_ENDPOINT_URL: "https://s3.example.org", AWS_REGION: "eu-west-1" },
-      },
-      "https://storage.googleapis.com/",
-      undefined,
-    ],
   ])("%j is %s, created in %s", (options, url, location) => {
     const place = gcsPlace(options);
     expect([place.url.href, place.location]).toEqual([url, location]);

@@ -25,16 +25,10 @@ export function gcsPlace(options: GcsOptions): GcsPlace {
     });
   }
   const { STORAGE_EMULATOR_HOST: emulator = "" } = environment;
-  const asked = unlessAws(options.endpoint, environment) ?? (emulator === "" ? undefined : emulator);
+  const asked = options.endpoint ?? (emulator === "" ? undefined : emulator);
   const url = endpointUrl({ ...options, endpoint: asked ?? googleEndpoint });
   if (url === undefined) throw new AppError("internal", "there is no endpoint");
-  return { url, location: unlessAws(options.region, environment) };
-}
-
-/** Variables of AWS fill in the same options as flags do: what they name is no place of Google's, which gets a token. */
-function unlessAws(value: string | undefined, environment: Readonly<Record<string, string | undefined>>) {
-  const isAws = Object.entries(environment).some(([name, text]) => name.startsWith("AWS_") && text === value);
-  return isAws ? undefined : value;
+  return { url, location: options.region };
 }
 
 /** Whether what is sent there can be heard by others. */

@@ -59,8 +59,12 @@ async function openDriver(
     case "minio":
     case "oracle": {
       const { bucket, protocol } = location;
-      const { clock, random, log, ownDepth, settings: s3 = {}, retry } = options;
-      const [{ s3Storage }, { dialectOf }] = await Promise.all([import("./s3.ts"), import("./s3-options.ts")]);
+      const { clock, random, log, ownDepth, settings = {}, retry } = options;
+      const [{ s3Storage }, { dialectOf, withAwsVariables }] = await Promise.all([
+        import("./s3.ts"),
+        import("./s3-options.ts"),
+      ]);
+      const s3 = withAwsVariables(settings);
       return s3Storage({ bucket, dialect: dialectOf(protocol, s3), s3, clock, random, log, retry, ownDepth });
     }
     case "gcp": {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { temporaryDirectory } from "../../test/harness/temporary-directory.ts";
 import { partSizeOf } from "./s3-multipart.ts";
-import { dialectOf, esopCredentials, readCustomerKey, s3Dialects } from "./s3-options.ts";
+import { dialectOf, esopCredentials, readCustomerKey, s3Dialects, withAwsVariables } from "./s3-options.ts";
 import { endpointUrl } from "./store-options.ts";
 
 describe("dialects", () => {
@@ -72,4 +72,14 @@ test("parts grow so that the largest object that stores take has ten thousand", 
     expect(part).toBeLessThanOrEqual(5 * gibibyte);
   }
   expect(() => partSizeOf(49 * tebibyte)).toThrow(expect.objectContaining({ code: "unsupported" }));
+});
+
+test("variables of AWS and of Esop say what the options leave open", () => {
+  const environment = { AWS_ENDPOINT: "http://a", AWS_REGION: "", AWS_DEFAULT_REGION: "r" };
+  expect(withAwsVariables({ environment })).toMatchObject({ endpoint: "http://a", region: "r" });
+  const more = { ...environment, AWS_ENDPOINT_URL: "http://b" };
+  expect(withAwsVariables({ environment: more }).endpoint).toBe("http://b");
+  const given = { endpoint: "http://c", region: "s" };
+  expect(withAwsVariables({ ...given, environment: more })).toMatchObject(given);
+  expect(withAwsVariables({}).endpoint).toBeUndefined();
 });

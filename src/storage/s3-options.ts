@@ -80,6 +80,21 @@ export const s3Dialects = {
 
 const awsHost = /(^|\.)amazonaws\.com(\.cn)?$/;
 
+/**
+ * What the options leave open, as variables of AWS and of Esop say it. They are of no other store, which might else send
+ * what lets us in to a server of S3.
+ */
+export function withAwsVariables(options: S3Options): S3Options {
+  const { environment = {} } = options;
+  const said = (...names: readonly string[]) =>
+    names.map((name) => environment[name] ?? "").find((text) => text !== "");
+  return {
+    ...options,
+    endpoint: options.endpoint ?? said("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),
+    region: options.region ?? said("AWS_REGION", "AWS_DEFAULT_REGION"),
+  };
+}
+
 /** The dialect of a protocol; `s3` with an endpoint elsewhere than at AWS may be any server. */
 export function dialectOf(protocol: "s3" | "minio" | "ceph" | "oracle", options: S3Options): S3Dialect {
   if (protocol !== "s3") return s3Dialects[protocol];

@@ -13,6 +13,10 @@ import { type TokenServer, tokenServer } from "../harness/token-server.ts";
 
 const started = await startFakeGcs();
 
+/** The library makes directories there. */
+const home = await temporaryDirectory();
+afterAll(() => home[Symbol.asyncDispose]());
+
 describe.skipIf("reason" in started)(`credentials${"reason" in started ? `: ${started.reason}` : ""}`, () => {
   const server = started as ServerProcess;
   afterAll(() => server[Symbol.asyncDispose]());
@@ -20,7 +24,7 @@ describe.skipIf("reason" in started)(`credentials${"reason" in started ? `: ${st
   beforeEach(() => {
     for (const name of Object.keys(process.env))
       if (/^(GOOGLE|GCLOUD|CLOUDSDK)_/.test(name)) vi.stubEnv(name, undefined);
-    vi.stubEnv("HOME", "/nowhere");
+    vi.stubEnv("HOME", home.path);
     vi.stubEnv("METADATA_SERVER_DETECTION", "none");
   });
   afterEach(() => {
@@ -127,10 +131,7 @@ describe.skipIf("reason" in started)(`credentials${"reason" in started ? `: ${st
     await using dead = await forwardProxy({ username: "me", password: "right" });
     const environment = { GOOGLE_APPLICATION_CREDENTIALS: tokens.credentialsFile, AWS_ENDPOINT_URL: other.endpoint };
     const proxy = { protocol: "HTTP", host: "127.0.0.1", port: dead.port } as const;
-    await using gcs = await openGcs(server, {
-      bucket: "bbb",
-      options: { endpoint: other.endpoint, environment, proxy },
-    });
+    await using gcs = await openGcs(server, { bucket: "bbb", options: { endpoint: undefined, environment, proxy } });
     await expect(gcs.storage.get("k")).rejects.toMatchObject({ code: "unreachable" });
     expect(dead.asked).toEqual(["CONNECT storage.googleapis.com:443"]);
     expect(other.seen).toEqual([]);

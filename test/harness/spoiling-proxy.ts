@@ -44,19 +44,23 @@ export interface SpoilingProxy extends AsyncDisposable {
   /** The next request that fits is spoiled, and no other. */
   spoilOne(fits: (request: SeenRequest) => boolean, spoil: Spoil): void;
   forget(): void;
+  /** The server has answered all that it was asked in full, whether or not a client is still there to hear it. */
+  settled(): Promise<void>;
 }
 
 export async function spoilingProxy(target: { readonly port: number }): Promise<SpoilingProxy> {
   const seen: SeenRequest[] = [];
+  const underWay = new Set<Promise<unknown>>();
   let choose: (request: SeenRequest) => Spoil | undefined = () => undefined;
   const agent = new Agent({ keepAlive: true });
   const server = createServer((incoming, outgoing) => {
     const noted = { method: incoming.method ?? "", url: incoming.url ?? "", headers: incoming.headers };
     const { socket } = incoming;
     seen.push(noted);
-    forward(incoming, outgoing, { port: target.port, agent, spoil: choose(noted) }).catch(() => {
-      socket.destroy();
-    });
+    const forwarding = forward(incoming, outgoing, { port: target.port, agent, spoil: choose(noted) })
+      .catch(() => socket.destroy())
+      .finally(() => underWay.delete(forwarding));
+    underWay.add(forwarding);
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -78,6 +82,9 @@ export async function spoilingProxy(target: { readonly port: number }): Promise<
     },
     forget: () => {
       seen.length = 0;
+    },
+    settled: async () => {
+      await Promise.all(underWay);
     },
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();
@@ -118,17 +125,19 @@ async function forward(incoming: IncomingMessage, outgoing: ServerResponse, { po
   void ended.then(() => {
     isEnded = true;
   });
-  // A client that goes away midway leaves the server with a part of a request, and alone.
-  outgoing.once("close", () => {
-    if (!outgoing.writableFinished) request.destroy();
-  });
   let at = 0;
-  for await (const chunk of incoming) {
-    const bytes: Buffer = chunk;
-    if (spoil?.kind === "flip") flip(bytes, spoil.at - at);
-    at += bytes.length;
-    // A server that answers early wants no more, and the client has to be heard to its end all the same.
-    if (!isEnded && !request.write(bytes)) await Promise.race([once(request, "drain"), ended]);
+  try {
+    for await (const chunk of incoming) {
+      const bytes: Buffer = chunk;
+      if (spoil?.kind === "flip") flip(bytes, spoil.at - at);
+      at += bytes.length;
+      // A server that answers early wants no more, and the client has to be heard to its end all the same.
+      if (!isEnded && !request.write(bytes)) await Promise.race([once(request, "drain"), ended]);
+    }
+  } catch (error) {
+    // The client has gone away midway: the server gets no more than that part, and sees it end.
+    request.destroy();
+    throw error;
   }
   request.end();
   const [answer]: IncomingMessage[] = await answered;

@@ -63,7 +63,7 @@ class Dice {
 }
 
 /** Every call fails for good when it has failed so often. */
-const brief = ["--retry-interval", "20ms", "--retry-max-attempts", "3"] as const;
+const brief = ["--retry-interval", "20ms", "--retry-strategy", "linear", "--retry-max-attempts", "3"] as const;
 const network = ["unreachable", "storage"] as const;
 
 const isPut = ({ method, url }: SeenRequest) => method === "PUT" && url.includes("/data/");

@@ -176,8 +176,9 @@ const draws: Readonly<Record<TroubleKind, Draw>> = {
     const expired = answer(403, "ExpiredToken");
     return { spoil: (_, number) => (struck(number) ? expired : undefined), mayEnd: ["unauthorized"] };
   },
+  /** Again and again, so that each run has less to do. */
   kill: (dice, { requests }) => ({
-    signal: { name: "SIGKILL", atRequest: dice.between(0, requests), afterMs: dice.between(0, 20) },
+    signal: { name: "SIGKILL", atRequest: dice.between(0, Math.ceil(requests * 0.6)), afterMs: dice.between(0, 20) },
   }),
   stop: (dice, { requests }) => ({
     signal: {

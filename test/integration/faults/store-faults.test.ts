@@ -232,8 +232,14 @@ describe.skipIf("reason" in store)(`a store that fails${"reason" in store ? `: $
     expect(await hashesBelow(directory)).toEqual(choice.objects);
     await expectManifests(directory, choice);
     expect((await operator.snapshots()).filter((name) => name.startsWith("esop-"))).toEqual([]);
-    const parts = join(server.directory, bucket, ".sgwtmp", "multipart");
-    if ((await readdir(parts).catch(() => [])).length > 0) count(`${kindOf(seed)}: uploads left unfinished:`);
+    await expectFinishedUploads(bucket, missing);
+  }
+
+  /** An upload in parts that was cut is gone on with; where its object got there all the same, nobody looks for it soon. */
+  async function expectFinishedUploads(bucket: string, missing: readonly string[]): Promise<void> {
+    const left = await readdir(join(server.directory, bucket, ".sgwtmp", "multipart")).catch(() => []);
+    if (missing.some((key) => /\/large-.*-Data\.db$/.test(key))) expect(left).toEqual([]);
+    else if (left.length > 0) count("uploads left for a later run to throw away:");
   }
 
   const isDataPut = ({ method, url }: SeenRequest) => method === "PUT" && url.includes("/data/");

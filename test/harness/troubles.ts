@@ -22,7 +22,7 @@ export interface Trouble {
   readonly mayEnd: readonly ErrorCode[];
 }
 
-export const troubleKinds = [
+const troubleKinds = [
   "cuts",
   "bursts",
   "outage",

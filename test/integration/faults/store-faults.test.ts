@@ -78,18 +78,22 @@ describe.skipIf("reason" in server)(`a store that fails${"reason" in server ? `:
     await store.forget(place.bucket);
   });
 
-  it.runIf(seeds.length >= 100)("a socket on which nothing moves is given up after a minute", async () => {
-    const [{ backup, entities, objects }] = choices;
-    const events = [0.3, 0.6].map((part) => {
-      return { direction: "up", at: Math.floor(part * backup.bytes.up), fault: { kind: "hang" } } as const;
-    });
-    const calm = { ...drawTrouble(0, 0, backup), spoil: () => undefined, weather: { events } };
-    const place = { protocol: "s3", bucket: "given-up" };
-    const end = await store.run(store.backup(place, "a", entities), calm, 3 * minute);
-    expect(end.status, end.stdout + end.stderr).toBe(0);
-    expect(await store.objects(place.bucket)).toEqual(objects);
-  });
+  // Rather long for every day.
+  if (seeds.length >= 100)
+    it("a socket on which nothing moves is given up after a minute", { timeout: 5 * minute }, givesUpDeadSockets);
 });
+
+async function givesUpDeadSockets(): Promise<void> {
+  const [{ backup, entities, objects }] = choices;
+  const events = [0.3, 0.6].map((part) => {
+    return { direction: "up", at: Math.floor(part * backup.bytes.up), fault: { kind: "hang" } } as const;
+  });
+  const calm = { ...drawTrouble(0, 0, backup), spoil: () => undefined, weather: { events } };
+  const place = { protocol: "s3", bucket: "given-up" };
+  const end = await store.run(store.backup(place, "a", entities), calm, 3 * minute);
+  expect(end.status, end.stdout + end.stderr).toBe(0);
+  expect(await store.objects(place.bucket)).toEqual(objects);
+}
 
 async function createLargeTable(): Promise<void> {
   const name = `${tables.keyspace}.large`;

@@ -161,7 +161,7 @@ const draws: Readonly<Record<TroubleKind, Draw>> = {
       if (put(request)) return { kind: "flip", at: Math.floor(part * length) } as const;
       return get(request) ? ({ kind: "flip-answer", at: Math.floor(part * 500) } as const) : undefined;
     };
-    return { spoil, mayEnd: ["corrupt", "storage", "unauthorized"] };
+    return { spoil, mayEnd: ["corrupt", "storage"] };
   },
   /** The listing is lost at a page of it. */
   listings: (dice) => {

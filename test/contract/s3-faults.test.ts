@@ -56,7 +56,7 @@ describe.skipIf("reason" in store)(`faults${"reason" in store ? `: ${store.reaso
       await using s3 = await openS3(server, { dialect: { integrity: "signed-chunks" } });
       const { storage, proxy } = s3;
       expect(await storage.bucketExists()).toBe(true);
-      proxy.spoilOne(isPut, { kind: "flip", at: 1_000_000 });
+      proxy.spoilOne(isPut, { kind: "flip", at: 2 * mebibyte - 500 });
       const put = storage.put("k", bytesSource(sampleBytes(2 * mebibyte)));
       await expect(put).rejects.toMatchObject({ code: "corrupt", retryable: true });
     });

@@ -11,6 +11,7 @@ import type { Storage } from "../../../src/storage/storage.ts";
 import { type Fault, faultyStorage, memoryStorage, type PlannedFault } from "../../../src/storage/testing.ts";
 import { hashStream } from "../../../src/transfer/transfer.ts";
 import { type CassandraNode, useCassandra } from "../../harness/cassandra.ts";
+import { openTestKeys } from "../../harness/keys.ts";
 import { createTable, fill, Operator } from "../../harness/operator.ts";
 import { requestOf } from "../../harness/request-of.ts";
 import { toArray } from "../../harness/sample-bytes.ts";
@@ -57,7 +58,7 @@ function request(tag: string) {
 }
 
 function run(storage: Storage, tag: string): Promise<BackupReport> {
-  return backup(request(tag), { storage, node: connected, clock, log, progress, signal });
+  return backup(request(tag), { storage, node: connected, keys: openTestKeys(), clock, log, progress, signal });
 }
 
 const repositoryOf = (storage: Storage) =>

@@ -2,9 +2,17 @@ import { link, lstat, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { forEachConcurrently, type RateLimit } from "../concurrency/concurrency.ts";
 import { AppError, isAppError, systemErrorCode } from "../errors.ts";
+import type { Logger } from "../log.ts";
 import type { Progress } from "../progress.ts";
 import { hashAlgorithmOf, type ManifestEntry, type NodeRepository } from "../repository/repository.ts";
-import { download, hashFile, ReadAhead, syncDirectory, type Unseal } from "../transfer/transfer.ts";
+import {
+  type DownloadOptions,
+  download,
+  hashFile,
+  ReadAhead,
+  syncDirectory,
+  type Unseal,
+} from "../transfer/transfer.ts";
 import { makeDirectory, type Owner } from "./directories.ts";
 import type { RestoreRun } from "./restore.ts";
 
@@ -25,14 +33,16 @@ export interface FetchOptions {
   readonly verify: boolean;
   readonly rateLimit: RateLimit;
   readonly progress: Progress;
+  readonly log: Logger;
   readonly signal: AbortSignal;
 }
 
 /** How a restore fetches, as its request says; `owner` is whom the files are given to. */
 export function fetchOptions(run: RestoreRun, owner: Owner | undefined): FetchOptions {
-  const { repository, request, unseal, rateLimit, progress, signal } = run;
+  const { repository, request, unseal, rateLimit, progress, log, signal } = run;
   const verify = request.hashAlgorithm !== "NONE";
-  return { repository, unseal, connections: request.concurrentConnections, verify, rateLimit, progress, signal, owner };
+  const connections = request.concurrentConnections;
+  return { repository, unseal, connections, verify, rateLimit, progress, log, signal, owner };
 }
 
 export interface FetchReport {
@@ -103,7 +113,7 @@ export async function fetchFiles(
   missing: readonly WantedFile[],
   options: FetchOptions,
 ): Promise<FetchReport> {
-  const { repository, unseal, progress, owner, connections, rateLimit, verify, signal } = options;
+  const { repository, unseal, progress, log, owner, connections, rateLimit, verify, signal } = options;
   const directories = new Set(files.map(({ path }) => dirname(path)));
   for (const directory of directories) await makeDirectory(directory, owner);
   const largestFirst = missing.toSorted((a, b) => (b.entry.size ?? 0) - (a.entry.size ?? 0));
@@ -120,6 +130,7 @@ export async function fetchFiles(
           fetchFile(repository, checked, path, {
             unseal: { unseal, objectKey: entry.objectKey },
             rateLimit,
+            log,
             signal,
             onBytes: (moved) => progress.add(moved),
             ...(entry.size === undefined ? {} : { ranged: { storedBytes: entry.size, ahead } }),
@@ -142,11 +153,13 @@ export async function fetchFiles(
   };
 }
 
+type FetchHow = Omit<DownloadOptions, "expected"> & { readonly log: Logger };
+
 async function fetchFile(
   repository: NodeRepository,
   entry: ManifestEntry,
   path: string,
-  how: Omit<Parameters<typeof download>[3], "expected">,
+  how: FetchHow,
 ): Promise<number> {
   const algorithm = hashAlgorithmOf(entry.hash);
   const expected = {
@@ -155,7 +168,10 @@ async function fetchFile(
     algorithm,
   };
   try {
-    return (await download(repository.storage, repository.key(entry.objectKey), path, { ...how, expected })).sizeBytes;
+    return await twiceIfDamaged(how, async (onBytes) => {
+      const options = { ...how, onBytes, expected };
+      return (await download(repository.storage, repository.key(entry.objectKey), path, options)).sizeBytes;
+    });
   } catch (error) {
     const hint =
       "this backup cannot be restored as it is: restore an older one, or leave the table out with --entities";
@@ -168,5 +184,22 @@ async function fetchFile(
     if (isAppError(error, "corrupt"))
       throw new AppError("corrupt", error.message, { hint: error.hint ?? hint, cause: error });
     throw error;
+  }
+}
+
+/** Bytes may have been spoiled on their way: only what comes damaged again is damaged in the store. */
+async function twiceIfDamaged<T>(how: FetchHow, fetch: (onBytes: (bytes: number) => void) => Promise<T>): Promise<T> {
+  const { log, onBytes = () => undefined } = how;
+  let moved = 0;
+  try {
+    return await fetch((bytes) => {
+      moved += bytes;
+      onBytes(bytes);
+    });
+  } catch (error) {
+    if (!isAppError(error, "corrupt")) throw error;
+    log.warn(`${error.message}; fetching it once more`);
+    onBytes(-moved);
+    return await fetch(onBytes);
   }
 }

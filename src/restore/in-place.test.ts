@@ -85,7 +85,7 @@ async function backUp(): Promise<void> {
 
 type Flags = Readonly<Record<string, string | readonly string[]>>;
 
-function run(flags: Flags = {}, from: Storage = storage) {
+function run(flags: Flags = {}, from: Storage = storage, progress = silentProgress) {
   const request = requestOf("restore", {
     "storage-location": node.location,
     "snapshot-tag": "snap",
@@ -96,8 +96,7 @@ function run(flags: Flags = {}, from: Storage = storage) {
   });
   const signal = new AbortController().signal;
   const keys = openTestKeys();
-  const world = { storage: from, node: undefined, keys, clock, log: quietLog, progress: silentProgress, signal };
-  return restore(request, world);
+  return restore(request, { storage: from, node: undefined, keys, clock, log: quietLog, progress, signal });
 }
 
 /** The files of the node, without what the restore keeps aside. */
@@ -173,7 +172,12 @@ describe("a restore that fails before the swap touches nothing of the node", () 
       "corrupt",
       async () =>
         faultyStorage(storage, [
-          { method: "get", matches: (key) => key.endsWith("nb-2-big-Data.db"), fault: { kind: "wrong-byte", at: 3 } },
+          {
+            method: "get",
+            matches: (key) => key.endsWith("nb-2-big-Data.db"),
+            times: 2,
+            fault: { kind: "wrong-byte", at: 3 },
+          },
         ]),
     ],
     [
@@ -190,6 +194,21 @@ describe("a restore that fails before the swap touches nothing of the node", () 
     await expect(run({}, await from())).rejects.toMatchObject({ code });
     expect(await nodeTree()).toEqual(before);
   });
+});
+
+it("what came damaged once is fetched once more", async () => {
+  const isOne = (key: string) => key.endsWith("nb-2-big-Data.db");
+  const from = faultyStorage(storage, [{ method: "get", matches: isOne, fault: { kind: "wrong-byte", at: 3 } }]);
+  const moved = { bytes: 0 };
+  const report = await run({ entities: "ks.t" }, from, {
+    ...silentProgress,
+    add: (bytes) => {
+      moved.bytes += bytes;
+    },
+  });
+  from.assertAllHit();
+  expect(report).toMatchObject({ fetched: { files: 5, bytes: moved.bytes } });
+  expect(await nodeTree()).toMatchObject(below(t, backedUp.t));
 });
 
 describe("after a download that was cut short", () => {

@@ -31,11 +31,15 @@ export const slowMs = 15 * 60_000;
 
 /** A call of the SDK, with a deadline. */
 export function ask<T>(
-  { clock }: S3Context,
+  { clock, wire }: S3Context,
   doing: Doing,
   options: { readonly signal?: AbortSignal | undefined; readonly ms?: number },
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const limits: CallLimits = { signal: options.signal, ms: options.ms ?? quickMs, clock };
-  return call(doing, limits, work);
+  return call(doing, limits, async (abortSignal) => {
+    const result = await work(abortSignal);
+    await wire.accepted();
+    return result;
+  });
 }

@@ -43,6 +43,11 @@ export class Wire {
     this.#options = options;
   }
 
+  /** The store has accepted a signature that the SDK made, with the same key. */
+  async accepted(): Promise<void> {
+    this.#provenKey = (await this.#options.identity()).accessKeyId;
+  }
+
   /** Throws what the server refuses, and every failure on the way, as AppErrors. */
   async send(request: WireRequest): Promise<HttpResponse> {
     throwIfAborted(request.signal);

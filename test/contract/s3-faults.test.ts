@@ -52,6 +52,15 @@ describe.skipIf("reason" in store)(`faults${"reason" in store ? `: ${store.reaso
       },
     );
 
+    test("in the first body of all is no wrong key where the store has answered before", async () => {
+      await using s3 = await openS3(server, { dialect: { integrity: "signed-chunks" } });
+      const { storage, proxy } = s3;
+      expect(await storage.bucketExists()).toBe(true);
+      proxy.spoilOne(isPut, { kind: "flip", at: 2 * mebibyte - 500 });
+      const put = storage.put("k", bytesSource(sampleBytes(2 * mebibyte)));
+      await expect(put).rejects.toMatchObject({ code: "corrupt", retryable: true });
+    });
+
     test.each(["crc32-trailer", "signed-chunks"] as const)(
       "in a part, with %s, costs that part alone",
       async (integrity) => {

@@ -1,5 +1,6 @@
 /** Azurite, Microsoft's own stand-in for Azure's Blob Storage, on this machine. */
 import { type ServerProcess, startServer } from "./server-process.ts";
+import { toolOrigins } from "./tool-origins.ts";
 import { findTool, type Unavailable } from "./tools.ts";
 
 export interface Azurite extends ServerProcess {
@@ -7,7 +8,6 @@ export interface Azurite extends ServerProcess {
   readonly credentials: { readonly AZURE_STORAGE_ACCOUNT: string; readonly AZURE_STORAGE_KEY: string };
 }
 
-const origin = { kind: "npm", package: "azurite@3.37.0", program: "azurite-blob" } as const;
 const account = "testaccount";
 const key = Buffer.from("the key of the test account").toString("base64");
 
@@ -18,7 +18,7 @@ export interface AzuriteOptions {
 
 /** Starts it, installing it first where it is missing. Stop it by disposing of it. */
 export async function startAzurite({ tls }: AzuriteOptions = {}): Promise<Azurite | Unavailable> {
-  const program = await findTool(origin);
+  const program = await findTool(toolOrigins.azurite);
   if (typeof program !== "string") return program;
   // Over TLS it takes tokens as well, whoever has made them.
   const secure = tls === undefined ? [] : ["--cert", tls.certificateFile, "--key", tls.keyFile, "--oauth", "basic"];

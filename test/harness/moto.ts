@@ -5,9 +5,9 @@ import { type KmsClient, kmsClient } from "../../src/encryption/encryption.ts";
 import { silentLogger } from "../../src/log.ts";
 import { type ObjectStore, testKeys, type Unavailable } from "./object-stores.ts";
 import { startServer } from "./server-process.ts";
-import { findTool, type ToolOrigin } from "./tools.ts";
+import { toolOrigins } from "./tool-origins.ts";
+import { findTool } from "./tools.ts";
 
-const origin: ToolOrigin = { kind: "pip", packages: ["moto[s3,server,kms]==5.2.5"], program: "moto_server" };
 const region = "us-east-1";
 
 export interface Moto extends ObjectStore {
@@ -17,7 +17,7 @@ export interface Moto extends ObjectStore {
 }
 
 export async function startMoto(): Promise<Moto | Unavailable> {
-  const program = await findTool(origin);
+  const program = await findTool(toolOrigins.moto);
   if (typeof program !== "string") return program;
   const server = await startServer({
     command: (port) => [program, "-H", "127.0.0.1", "-p", String(port)],

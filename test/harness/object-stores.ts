@@ -2,6 +2,7 @@
 import { dirname } from "node:path";
 import type { Certificates } from "./certificates.ts";
 import { type ServerProcess, startServer } from "./server-process.ts";
+import { toolOrigins } from "./tool-origins.ts";
 import { findTool, type ToolOrigin, type Unavailable } from "./tools.ts";
 
 export interface ObjectStore extends ServerProcess {
@@ -27,7 +28,7 @@ export const minioKey = "test-key";
 
 const recipes: Readonly<Record<StoreName, Recipe>> = {
   versitygw: {
-    origin: { kind: "go", module: "github.com/versity/versitygw/cmd/versitygw@v1.8.0", program: "versitygw" },
+    origin: toolOrigins.versitygw,
     // Its objects are plain files: <directory>/<bucket>/<key>.
     command: (port, directory, tls) => {
       const secure = tls === undefined ? [] : ["--cert", tls.certificateFile, "--key", tls.keyFile];
@@ -36,8 +37,7 @@ const recipes: Readonly<Record<StoreName, Recipe>> = {
     environment: { ROOT_ACCESS_KEY: testKeys.access, ROOT_SECRET_KEY: testKeys.secret },
   },
   minio: {
-    // Its tags are no versions to Go: the newest of 2026-02-12.
-    origin: { kind: "go", module: "github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c", program: "minio" },
+    origin: toolOrigins.minio,
     command: (port, directory, tls) => {
       const secure = tls === undefined ? [] : ["--certs-dir", dirname(tls.certificateFile)];
       return ["server", "--quiet", "--address", `127.0.0.1:${port}`, ...secure, directory];

@@ -24,8 +24,8 @@ export type Spoil =
       readonly body?: string;
       readonly headers?: Record<string, string>;
     }
-  /** One bit of the request's body is another at the server. */
-  | { readonly kind: "flip"; readonly at: number }
+  /** One bit of the request's body is another at the server, or one of the answer's at the client. */
+  | { readonly kind: "flip" | "flip-answer"; readonly at: number }
   /** The server does it all; the client is cut off without an answer. */
   | { readonly kind: "lose-answer" }
   /** The connection ends before anything is done. */
@@ -44,19 +44,23 @@ export interface SpoilingProxy extends AsyncDisposable {
   /** The next request that fits is spoiled, and no other. */
   spoilOne(fits: (request: SeenRequest) => boolean, spoil: Spoil): void;
   forget(): void;
+  /** The server has answered all that it was asked in full, whether or not a client is still there to hear it. */
+  settled(): Promise<void>;
 }
 
 export async function spoilingProxy(target: { readonly port: number }): Promise<SpoilingProxy> {
   const seen: SeenRequest[] = [];
+  const underWay = new Set<Promise<unknown>>();
   let choose: (request: SeenRequest) => Spoil | undefined = () => undefined;
   const agent = new Agent({ keepAlive: true });
   const server = createServer((incoming, outgoing) => {
     const noted = { method: incoming.method ?? "", url: incoming.url ?? "", headers: incoming.headers };
     const { socket } = incoming;
     seen.push(noted);
-    forward(incoming, outgoing, { port: target.port, agent, spoil: choose(noted) }).catch(() => {
-      socket.destroy();
-    });
+    const forwarding = forward(incoming, outgoing, { port: target.port, agent, spoil: choose(noted) })
+      .catch(() => socket.destroy())
+      .finally(() => underWay.delete(forwarding));
+    underWay.add(forwarding);
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -78,6 +82,9 @@ export async function spoilingProxy(target: { readonly port: number }): Promise<
     },
     forget: () => {
       seen.length = 0;
+    },
+    settled: async () => {
+      await Promise.all(underWay);
     },
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();
@@ -108,6 +115,7 @@ async function forward(incoming: IncomingMessage, outgoing: ServerResponse, { po
   const { expect: _, ...headers } = incoming.headers;
   const options = { host: "127.0.0.1", port, agent, method: incoming.method, path: incoming.url, headers };
   const request = httpRequest({ ...options, method: incoming.method ?? "GET", path: incoming.url ?? "/" });
+  request.on("error", () => undefined);
   const answered = once(request, "response");
   const ended = answered.then(
     () => undefined,
@@ -118,19 +126,27 @@ async function forward(incoming: IncomingMessage, outgoing: ServerResponse, { po
     isEnded = true;
   });
   let at = 0;
-  for await (const chunk of incoming) {
-    const bytes: Buffer = chunk;
-    if (spoil?.kind === "flip" && spoil.at >= at && spoil.at < at + bytes.length) {
-      bytes[spoil.at - at] = (bytes[spoil.at - at] ?? 0) ^ 1;
+  try {
+    for await (const chunk of incoming) {
+      const bytes: Buffer = chunk;
+      if (spoil?.kind === "flip") flip(bytes, spoil.at - at);
+      at += bytes.length;
+      // A server that answers early wants no more, and the client has to be heard to its end all the same.
+      if (!isEnded && !request.write(bytes)) await Promise.race([once(request, "drain"), ended]);
     }
-    at += bytes.length;
-    // A server that answers early wants no more, and the client has to be heard to its end all the same.
-    if (!isEnded && !request.write(bytes)) await Promise.race([once(request, "drain"), ended]);
+  } catch (error) {
+    // The client has gone away midway: the server gets no more than that part, and sees it end.
+    request.destroy();
+    throw error;
   }
   request.end();
   const [answer]: IncomingMessage[] = await answered;
   if (answer === undefined) throw new Error("no answer");
   await giveBack(answer, outgoing, spoil);
+}
+
+function flip(bytes: Buffer, index: number): void {
+  if (index >= 0 && index < bytes.length) bytes[index] = (bytes[index] ?? 0) ^ 1;
 }
 
 async function giveBack(answer: IncomingMessage, outgoing: ServerResponse, spoil: Spoil | undefined): Promise<void> {
@@ -142,8 +158,11 @@ async function giveBack(answer: IncomingMessage, outgoing: ServerResponse, spoil
   }
   outgoing.writeHead(answer.statusCode ?? 500, answer.headers);
   let left = spoil?.kind === "cut" || spoil?.kind === "stall" ? spoil.after : Number.MAX_SAFE_INTEGER;
+  let at = 0;
   for await (const chunk of answer) {
     const bytes: Buffer = chunk;
+    if (spoil?.kind === "flip-answer") flip(bytes, spoil.at - at);
+    at += bytes.length;
     outgoing.write(bytes.subarray(0, left));
     left -= bytes.length;
     if (left > 0) continue;

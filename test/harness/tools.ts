@@ -1,6 +1,7 @@
 /**
- * Programs that tests run and that no machine brings: made from the registries into the cache directory, once, one at a
- * time, each in the version that is named. What cannot be had is named, and the tests that need it are skipped.
+ * Programs that tests run and that no machine brings (tool-origins.ts): made from the registries into the cache
+ * directory, once, one of a kind at a time, each in the version that is named. What cannot be had is named, and the tests
+ * that need it are skipped.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -36,7 +37,7 @@ function recipeOf(origin: ToolOrigin): Recipe {
   switch (origin.kind) {
     case "go": {
       const home = join(tools, directoryName(origin.module));
-      return { path: join(home, origin.program), script: `GOBIN="${home}" GOFLAGS=-p=1 go install ${origin.module}` };
+      return { path: join(home, origin.program), script: `GOBIN="${home}" go install ${origin.module}` };
     }
     case "npm": {
       const home = join(tools, directoryName(origin.package));
@@ -70,7 +71,7 @@ export async function findTool(origin: ToolOrigin): Promise<string | Unavailable
   // Several test files may want it at the same moment; one installs.
   const build = spawn(
     "flock",
-    [join(tools, ".lock"), "nice", "-n", "10", "sh", "-c", `test -e "${path}" || { ${script}; }`],
+    [join(tools, `.lock-${origin.kind}`), "nice", "-n", "10", "sh", "-c", `test -e "${path}" || { ${script}; }`],
     {
       stdio: ["ignore", "ignore", "pipe"],
       timeout: buildDeadlineMs,

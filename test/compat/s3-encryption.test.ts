@@ -85,7 +85,7 @@ describe.skipIf(missing !== undefined)(`encrypted objects${missing === undefined
   });
 
   test("of ours with a changed bit are refused by the client for Java", () => {
-    expect(done.get(oursSpoiled)?.answer).toMatch(/S3EncryptionClientSecurityException|AEADBadTag/);
+    expect(done.get(oursSpoiled)?.answer).toContain("AEADBadTagException");
   });
 
   const foreign = formats.flatMap((format) => ways.flatMap((way) => sizes.map((size) => ({ format, way, size }))));

@@ -8,6 +8,7 @@ import { mkdir, mkdtemp, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { runForeign } from "./esop-jar-file.ts";
 import { jdks } from "./jmx-agent.ts";
+import { endWithProcess } from "./server-process.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 import type { Unavailable } from "./tools.ts";
 
@@ -97,6 +98,7 @@ async function answers(
     timeout: runDeadlineMs,
     killSignal: "SIGKILL",
   });
+  endWithProcess(child);
   let [answered, said] = ["", ""];
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     answered += text;

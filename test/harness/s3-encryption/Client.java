@@ -58,7 +58,9 @@ public final class Client {
         }
         System.out.println("ok");
       } catch (Exception failure) {
-        System.out.println(failure.toString().replaceAll("\\s+", " "));
+        Throwable root = failure;
+        while (root.getCause() != null) root = root.getCause();
+        System.out.println((failure + ", since " + root).replaceAll("\\s+", " "));
       }
     }
     System.exit(0);

@@ -33,7 +33,7 @@ export interface ManifestEntry {
   readonly size?: number;
   /** SHA-256 in hex, or CRC-32 in decimal, or null when the backup was made without hashes. */
   readonly hash?: string | null;
-  /** Of Esop 4 only: the object is encrypted with this KMS key. Esop 3 refuses manifests that have it. */
+  /** The object is encrypted with this KMS key, as the AWS S3 Encryption Client does it. */
   readonly kmsKeyId?: string;
 }
 

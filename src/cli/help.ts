@@ -88,9 +88,13 @@ const credentialRows = [
 
 export function verbHelp(name: VerbName, colors: boolean): string {
   const title = titlePainter(colors);
-  const { summary, description, examples, options } = verbs[name];
+  const { summary, description, examples, options, positional } = verbs[name];
   const required = Object.values(options).filter((option) => option.required);
-  const usage = [...required.map((option) => `${dashed(option.flag)} ${option.placeholder}`), "[OPTION...]"].join(" ");
+  const bare = positional === undefined ? undefined : options[positional];
+  const words = required.map((option) =>
+    option === bare ? option.placeholder : `${dashed(option.flag)} ${option.placeholder}`,
+  );
+  const usage = [...words, "[OPTION...]"].join(" ");
   return `${[
     `esop ${name}: ${summary}`,
     "",
@@ -115,7 +119,7 @@ function titlePainter(colors: boolean): (text: string) => string {
 function commandRows(): string[] {
   const rows = Object.entries(verbs).map(([name, { summary }]) => [name, summary] as const);
   const all = [...rows, ["help", "explain a command: esop help COMMAND"], ["version", "print the version"]] as const;
-  return all.map(([name, summary]) => `  ${name.padEnd(16)}${summary}`);
+  return all.map(([name, summary]) => `  ${name.padEnd(18)}${summary}`);
 }
 
 function groupRows(options: OptionTable, title: (text: string) => string): string[] {

@@ -7,11 +7,12 @@ import type { CommandContext } from "./command.ts";
 /** A node's own part of a bucket is cluster/datacenter/node/. */
 const nodeDepth = 3;
 
-/** The store that a request names. */
+/** The store that a request names. `tidy: false` leaves alone what earlier runs have not finished. */
 export function openRequestedStorage(
   request: StorageOptions,
   { clock, log, environment }: CommandContext,
   readOnly: boolean,
+  { tidy = true }: { readonly tidy?: boolean } = {},
 ): Promise<Storage> {
   const { storageLocation, retry, concurrentConnections: maxUploads, insecureHttp, proxy, kmsKeyId } = request;
   if (kmsKeyId !== undefined && !readOnly) {
@@ -29,7 +30,7 @@ export function openRequestedStorage(
     readOnly,
     retry: { intervalMs, strategy, maxAttempts: retry.enabled ? maxAttempts : 1 },
     settings: { ...request.s3, insecureHttp, proxy, maxUploads, environment },
-    ownDepth: nodeDepth,
+    ...(tidy ? { ownDepth: nodeDepth } : {}),
   });
 }
 

@@ -9,6 +9,7 @@ import { type DemoRequest, demoVerb } from "./demo-request.ts";
 import { type ListRequest, listVerb } from "./list-request.ts";
 import { type RemoveRequest, removeVerb } from "./remove-request.ts";
 import { type RestoreRequest, restoreVerb } from "./restore-request.ts";
+import { type ValidateStorageRequest, validateStorageVerb } from "./validate-storage-request.ts";
 import type { Verb } from "./verb.ts";
 
 export type { BackupRequest, HashAlgorithm } from "./backup-request.ts";
@@ -60,6 +61,7 @@ export {
   parseStorageLocation,
   type StorageLocation,
 } from "./storage-location.ts";
+export type { ValidateStorageRequest } from "./validate-storage-request.ts";
 export type { Example, Verb } from "./verb.ts";
 
 /** The request of each verb, by the name of its command. */
@@ -69,6 +71,7 @@ export interface Requests {
   readonly list: ListRequest;
   readonly "remove-backup": RemoveRequest;
   readonly check: CheckRequest;
+  readonly "validate-storage": ValidateStorageRequest;
   readonly demo: DemoRequest;
 }
 
@@ -80,6 +83,7 @@ export const verbs: { readonly [Name in VerbName]: Verb<Requests[Name]> } = {
   list: listVerb,
   "remove-backup": removeVerb,
   check: checkVerb,
+  "validate-storage": validateStorageVerb,
   demo: demoVerb,
 };
 

@@ -1,11 +1,11 @@
 /** Errors of S3 servers, of the SDK and of the network, as ours. Decided by codes and statuses, never by their texts. */
-import { AppError, abortError, isAppError, systemErrorCode } from "../errors.ts";
+import { AppError, type AppErrorOptions, abortError, isAppError, systemErrorCode } from "../errors.ts";
 
 /** What was being done, for messages and hints. */
 export interface S3Doing {
   /** Continues the sentence "cannot …". */
   readonly what: string;
-  /** The permissions it needs: "s3:PutObject". */
+  /** The permissions it needs: "s3:PutObject", "s3:GetObject and s3:ListBucket". */
   readonly permission: string;
 }
 
@@ -105,7 +105,7 @@ export function refusalError(refusal: Refusal, { what, permission }: S3Doing): A
     case "taken":
       return new AppError("already-exists", message, { cause });
     case "denied":
-      return new AppError("unauthorized", message, { cause, hint: deniedHint(refusal, permission) });
+      return new AppError("unauthorized", message, { cause, ...denial(refusal, permission) });
     case "elsewhere":
       return new AppError("usage", message, { cause, hint: regionHint(refusal) });
     case "spoiled":
@@ -127,19 +127,21 @@ export function refusalError(refusal: Refusal, { what, permission }: S3Doing): A
   }
 }
 
-function deniedHint({ code, status }: Refusal, permission: string): string {
+/** Whether it is the credentials themselves that are refused, or what they may do. */
+function denial({ code, status }: Refusal, permission: string): Pick<AppErrorOptions, "hint" | "permissions"> {
   switch (code) {
     case "InvalidAccessKeyId":
     case "SignatureDoesNotMatch":
     case "InvalidToken":
-      return "check the access key and its secret (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, or the profile)";
+      return { hint: "check the access key and its secret (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, or the profile)" };
     case "ExpiredToken":
     case "TokenRefreshRequired":
-      return "the session is over: get new temporary credentials";
+      return { hint: "the session is over: get new temporary credentials" };
     case "RequestTimeTooSkewed":
-      return "set this machine's clock";
+      return { hint: "set this machine's clock" };
     default:
-      return status === 401 ? "check the credentials" : `the credentials need the permission ${permission}`;
+      if (status === 401) return { hint: "check the credentials" };
+      return { hint: `the credentials need the permission ${permission}`, permissions: permission.split(" and ") };
   }
 }
 

@@ -1,18 +1,27 @@
 import { areCredentialsRefused, type Finding } from "../check/check.ts";
 import { AppError } from "../errors.ts";
 import { formatDuration } from "../units.ts";
+import { wrap } from "./wrap.ts";
 
 const verdictWidth = 6;
 const nameWidth = 18;
 const timeWidth = 6;
 const verdicts: Readonly<Record<Finding["verdict"], string>> = { ok: "ok", warn: "warn", fail: "FAIL", skip: "skip" };
 
-/** A line for people, and below it what they can do. */
-export function describeFinding(finding: Finding, { times }: { readonly times: boolean }): string {
+export interface FindingStyle {
+  readonly times: boolean;
+  /** Of the terminal; a finding is one line where there is none. */
+  readonly columns: number | undefined;
+}
+
+/** For people; below it stands what they can do. */
+export function describeFinding(finding: Finding, { times, columns }: FindingStyle): string {
   const { check, verdict, says, hint, tookMs } = finding;
   const time = times ? `${formatDuration(tookMs).padStart(timeWidth)}  ` : "";
   const line = verdicts[verdict].padEnd(verdictWidth) + check.padEnd(nameWidth) + time + says;
-  return hint === undefined ? line : `${line}\n${" ".repeat(verdictWidth)}hint: ${hint}`;
+  const texts = hint === undefined ? [line] : [line, `hint: ${hint}`];
+  const rows = columns === undefined ? texts : texts.flatMap((text) => wrap(text, columns - verdictWidth));
+  return rows.join(`\n${" ".repeat(verdictWidth)}`);
 }
 
 /** Throws the code of the first failure, if there is one, and names all permissions that are lacking. */

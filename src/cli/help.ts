@@ -10,6 +10,7 @@ import {
   type VerbName,
   verbs,
 } from "../request/request.ts";
+import { wrap, wrapWords } from "./wrap.ts";
 
 const width = 96;
 const textColumn = 36;
@@ -163,24 +164,6 @@ function row(left: string, right: string): string {
   const indent = " ".repeat(textColumn);
   if (left.length > textColumn - 2) return [left, ...lines.map((line) => indent + line)].join("\n");
   return lines.map((line, index) => (index === 0 ? left.padEnd(textColumn) : indent) + line).join("\n");
-}
-
-function wrap(text: string, columns: number): string[] {
-  return wrapWords(text.split(" "), columns);
-}
-
-function wrapWords(words: readonly string[], columns: number): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of words) {
-    if (line !== "" && line.length + 1 + word.length > columns) {
-      lines.push(line);
-      line = word;
-    } else {
-      line = line === "" ? word : `${line} ${word}`;
-    }
-  }
-  return [...lines, line];
 }
 
 /** An example that is too long for a line goes on below, as a shell takes it; options keep their values. */

@@ -3,12 +3,14 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { type EsopOptions, type EsopRun, esop } from "../harness/esop.ts";
+import { minioSession } from "../harness/minio-session.ts";
 import { type ObjectStore, startStore } from "../harness/object-stores.ts";
 import { type OpenedS3, openS3 } from "../harness/opened-s3.ts";
 import { toArray } from "../harness/sample-bytes.ts";
 import type { SeenRequest, Spoil } from "../harness/spoiling-proxy.ts";
 
 const store = await startStore("versitygw");
+const minio = await startStore("minio");
 
 const denial: Spoil = {
   kind: "answer",
@@ -36,8 +38,8 @@ function kindOf({ method, url, headers }: SeenRequest): Kind {
 function validate({ proxy, bucket }: OpenedS3, words: readonly string[] = [], options: EsopOptions = {}) {
   const { credentials } = store as ObjectStore;
   const server = { AWS_ENDPOINT: proxy.endpoint, AWS_REGION: "us-east-1", AWS_ENABLE_PATH_STYLE_ACCESS: "true" };
-  const environment = { ...credentials, ...server };
-  return esop(["validate-storage", `s3://${bucket}`, ...words], { environment, ...options });
+  const environment = { ...credentials, ...server, ...options.environment };
+  return esop(["validate-storage", `s3://${bucket}`, ...words], { ...options, environment });
 }
 
 function failed({ stdout }: EsopRun): string[] {
@@ -134,5 +136,37 @@ describe.skipIf("reason" in store)(`validation${"reason" in store ? `: ${store.r
     expect(run.status).toBe(130);
     expect(run.stdout).toMatch(/^ok {4}conditional put/m);
     expect(await left(s3)).toEqual([]);
+  });
+});
+
+describe.skipIf("reason" in minio)(`a policy${"reason" in minio ? `: ${minio.reason}` : ""}`, () => {
+  const server = minio as ObjectStore;
+  afterAll(() => server[Symbol.asyncDispose]());
+
+  const all = ["s3:PutObject", "s3:GetObject", "s3:ListBucket", "s3:DeleteObject"] as const;
+
+  test("of four permissions is enough", async () => {
+    await using s3 = await openS3(server);
+    const run = await validate(s3, ["--thorough"], { environment: { ...(await minioSession(server, all)) } });
+    expect(run).toMatchObject({ status: 0, stderr: "" });
+    expect(await toArray(s3.storage.list(""))).toEqual([]);
+  });
+
+  test.each<[permission: (typeof all)[number], named: RegExp]>([
+    ["s3:PutObject", /permissions? s3:PutObject$/m],
+    ["s3:GetObject", /permissions s3:GetObject/],
+    ["s3:ListBucket", /permission s3:ListBucket$/m],
+    ["s3:DeleteObject", /permission s3:DeleteObject$/m],
+  ])("without %s is told so", async (permission, named) => {
+    await using s3 = await openS3(server);
+    const session = await minioSession(
+      server,
+      all.filter((one) => one !== permission),
+    );
+    const run = await validate(s3, [], { environment: { ...session } });
+    expect(run.status).toBe(7);
+    expect(run.stderr).toMatch(named);
+    const keys = (await toArray(s3.storage.list(""))).map(({ key }) => key);
+    if (permission !== "s3:DeleteObject") expect(keys).toEqual([]);
   });
 });

@@ -1,4 +1,4 @@
-import { check } from "../../check/check.ts";
+import { check, type Finding } from "../../check/check.ts";
 import type { CheckRequest } from "../../request/request.ts";
 import type { Command } from "../command.ts";
 import { describeFinding, throwIfFailed } from "../findings.ts";
@@ -7,11 +7,12 @@ import { openRequestedStorage } from "../open.ts";
 export const checkCommand: Command<CheckRequest> = {
   async run(request, context) {
     const { clock, output, signal } = context;
+    const describe = (finding: Finding) => describeFinding(finding, { times: false, columns: output.columns });
     const findings = await check(request, {
       clock,
       signal,
       openStorage: () => openRequestedStorage(request, context, false),
-      onFinding: (finding) => output.result({ type: "check", ...finding }, describeFinding(finding, { times: false })),
+      onFinding: (finding) => output.result({ type: "check", ...finding }, describe(finding)),
     });
     throwIfFailed(findings, "checks");
   },

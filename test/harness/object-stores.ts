@@ -42,17 +42,26 @@ const recipes: Readonly<Record<StoreName, Recipe>> = {
 export interface StartOptions {
   /** Files of a certificate for 127.0.0.1 and its key: the store speaks HTTPS (versitygw only). */
   readonly tls?: { readonly certificateFile: string; readonly keyFile: string };
+  /** Where its directory is made; among the temporary ones when left out. */
+  readonly parent?: string;
+  /** Of requests that name the bucket in the host: "s3.amazonaws.com" (versitygw only). */
+  readonly virtualDomain?: string;
 }
 
 /** Starts the store, building its program first where it is missing. Stop it by disposing of it. */
-export async function startStore(name: StoreName, { tls }: StartOptions = {}): Promise<ObjectStore | Unavailable> {
+export async function startStore(
+  name: StoreName,
+  { tls, parent, virtualDomain }: StartOptions = {},
+): Promise<ObjectStore | Unavailable> {
   const { origin, command, environment } = recipes[name];
   const program = await findTool(origin);
   if (typeof program !== "string") return program;
   const secure = tls === undefined ? [] : ["--cert", tls.certificateFile, "--key", tls.keyFile];
+  const virtual = virtualDomain === undefined ? [] : ["--virtual-domain", virtualDomain];
   const server = await startServer({
-    command: (port, directory) => [program, ...secure, ...command(port, directory)],
+    command: (port, directory) => [program, ...secure, ...virtual, ...command(port, directory)],
     environment,
+    parent,
     scheme: tls === undefined ? "http" : "https",
   });
   return {

@@ -1,0 +1,106 @@
+/**
+ * `npm run bench:store`: what transfers to and from a store that speaks S3 cost beside rclone, in one run, with everything in
+ * memory: the files, what the store keeps, and what comes back. Prints a table of wall time, processor time and peak
+ * memory. Of several rounds, in turns, the median counts. `--rounds N` sets their number (3), `--mib N` the amount of
+ * data in large files (2048).
+ */
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { type ObjectStore, startStore } from "../test/harness/object-stores.ts";
+import { type Measurement, measure } from "./measure.ts";
+import { prepareRclone, type Rclone } from "./rclone.ts";
+import { type Row, report } from "./report.ts";
+
+const { values } = parseArgs({
+  options: { mib: { type: "string", default: "2048" }, rounds: { type: "string", default: "3" } },
+});
+const memory = "/dev/shm";
+const bucket = "bench";
+const mebibyte = 1024 * 1024;
+const shapes = [
+  { name: "64 large files", count: 64, bytes: (Number(values.mib) / 64) * mebibyte },
+  { name: "5,000 x 4 KiB", count: 5000, bytes: 4096 },
+] as const;
+
+async function writeFiles(directory: string, { count, bytes }: (typeof shapes)[number]): Promise<void> {
+  await mkdir(directory);
+  const block = Buffer.alloc(Math.min(bytes, mebibyte));
+  for (let file = 0; file < count; file += 1) {
+    const blocks = Array.from({ length: Math.ceil(bytes / block.length) }, () =>
+      Buffer.from(crypto.getRandomValues(block.subarray(0, Math.min(block.length, 65_536)))),
+    );
+    const text = blocks.map((random) => Buffer.alloc(block.length, random));
+    await writeFile(join(directory, `file-${file}`), text);
+  }
+}
+
+function median(runs: readonly Measurement[]): Measurement {
+  const middle = runs.toSorted((a, b) => a.wallMs - b.wallMs)[Math.floor(runs.length / 2)];
+  if (middle === undefined) throw new Error("nothing was run");
+  return middle;
+}
+
+interface Bench {
+  readonly directory: string;
+  readonly store: ObjectStore;
+  readonly rclone: Rclone;
+}
+
+async function compare({ directory, store, rclone }: Bench, shape: (typeof shapes)[number]): Promise<readonly Row[]> {
+  const [from, to, list] = [join(directory, "from"), join(directory, "to"), join(directory, "list.json")];
+  await writeFiles(from, shape);
+  const environment = { ...store.credentials, BENCH_ENDPOINT: store.endpoint, BENCH_BUCKET: bucket };
+  const transfer = (...parameters: readonly string[]) =>
+    measure([process.execPath, join(import.meta.dirname, "transfer.ts"), ...parameters], { environment });
+  const clear = {
+    up: async () => {
+      await rm(join(store.directory, bucket, "bench"), { recursive: true, force: true });
+    },
+    down: () => rm(to, { recursive: true, force: true }),
+  };
+  const runs = { up: { ours: [], rclone: [] }, down: { ours: [], rclone: [] } } satisfies Runs as Runs;
+  for (let round = 0; round < Number(values.rounds); round += 1) {
+    await clear.up();
+    runs.up.ours.push(await transfer("up", from, list));
+    runs.up.rclone.push(await rclone.copy("up", from, clear.up));
+    await clear.down();
+    runs.down.ours.push(await transfer("down", to, list));
+    await expectFiles(to, shape.count);
+    runs.down.rclone.push(await rclone.copy("down", to, clear.down));
+    await expectFiles(to, shape.count);
+    await clear.down();
+  }
+  await clear.up();
+  await rm(from, { recursive: true });
+  return (["up", "down"] as const).map((way) => ({
+    name: `${shape.name} ${way}`,
+    ours: median(runs[way].ours),
+    rclone: median(runs[way].rclone),
+  }));
+}
+
+type Runs = Record<"up" | "down", Record<"ours" | "rclone", Measurement[]>>;
+
+async function expectFiles(directory: string, count: number): Promise<void> {
+  const names = await readdir(directory);
+  if (names.length !== count) throw new Error(`${names.length} of ${count} files came back`);
+}
+
+async function run(): Promise<void> {
+  const store = await startStore("versitygw", { parent: memory });
+  if ("reason" in store) throw new Error(store.reason);
+  const directory = await mkdtemp(join(memory, "esop-bench-"));
+  try {
+    await mkdir(join(store.directory, bucket));
+    const bench = { directory, store, rclone: await prepareRclone(store, bucket) };
+    const rows: Row[] = [];
+    for (const shape of shapes) rows.push(...(await compare(bench, shape)));
+    process.stdout.write(report(rows));
+  } finally {
+    await store[Symbol.asyncDispose]();
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+await run();

@@ -5,20 +5,24 @@ import { type Measurement, measure } from "./measure.ts";
 
 const origin = { kind: "go", module: "github.com/rclone/rclone@v1.76.0", program: "rclone" } as const;
 
-/**
- * Nothing is listed or looked for before, and nothing asked behind it; bodies are not signed and downloads not compared
- * with a hash; rclone never syncs.
- */
-const fastest = [
-  ...["--s3-no-check-bucket", "--no-check-dest", "--s3-no-head", "--s3-use-unsigned-payload=true", "--ignore-checksum"],
+/** Nothing is listed or looked for before, and bodies are not signed. */
+const tuned = [
+  ...["--s3-no-check-bucket", "--no-check-dest", "--s3-use-unsigned-payload=true"],
   ...["--checkers", "16", "--s3-upload-concurrency", "4", "--config", "/dev/null"],
 ];
+/** Nothing is asked behind an upload, and no MD5 taken. rclone never syncs. */
+const unchecked = ["--s3-no-head", "--ignore-checksum"];
 /** Both are tried; the faster one counts. */
 const transfers = ["10", "16"] as const;
 
+export interface RcloneOptions {
+  readonly checked: boolean;
+  before(): Promise<void>;
+}
+
 export interface Rclone {
-  /** Copies from the directory into the bucket, or back. */
-  copy(direction: "up" | "down", directory: string, before: () => Promise<void>): Promise<Measurement>;
+  /** Copies from the directory into the bucket, or back. `before` clears what is there. */
+  copy(way: "up" | "down", directory: string, how: RcloneOptions): Promise<Measurement>;
 }
 
 export async function prepareRclone({ endpoint, credentials }: ObjectStore, bucket: string): Promise<Rclone> {
@@ -34,13 +38,14 @@ export async function prepareRclone({ endpoint, credentials }: ObjectStore, buck
     RCLONE_CONFIG_BENCH_SECRET_ACCESS_KEY: credentials.AWS_SECRET_ACCESS_KEY,
   };
   return {
-    copy: async (direction, directory, before) => {
+    copy: async (way, directory, { checked, before }) => {
       const remote = `bench:${bucket}/bench`;
-      const [from, to] = direction === "up" ? [directory, remote] : [remote, directory];
+      const [from, to] = way === "up" ? [directory, remote] : [remote, directory];
       const runs: Measurement[] = [];
       for (const count of transfers) {
         await before();
-        runs.push(await measure([program, "copy", from, to, "--transfers", count, ...fastest], { environment }));
+        const options = [...tuned, ...(checked ? [] : unchecked), "--transfers", count];
+        runs.push(await measure([program, "copy", from, to, ...options], { environment }));
       }
       return runs.toSorted((a, b) => a.wallMs - b.wallMs)[0] ?? Promise.reject(new Error("nothing was run"));
     },

@@ -17,6 +17,8 @@ const { values } = parseArgs({
 });
 const memory = "/dev/shm";
 const bucket = "bench";
+const us = "esop";
+const usAnywhere = "esop, any server";
 const mebibyte = 1024 * 1024;
 const shapes = [
   { name: "64 large files", count: 64, bytes: (Number(values.mib) / 64) * mebibyte },
@@ -51,36 +53,49 @@ async function compare({ directory, store, rclone }: Bench, shape: (typeof shape
   const [from, to, list] = [join(directory, "from"), join(directory, "to"), join(directory, "list.json")];
   await writeFiles(from, shape);
   const environment = { ...store.credentials, BENCH_ENDPOINT: store.endpoint, BENCH_BUCKET: bucket };
-  const transfer = (...parameters: readonly string[]) =>
-    measure([process.execPath, join(import.meta.dirname, "transfer.ts"), ...parameters], { environment });
+  const transfer = (dialect: string, ...parameters: readonly string[]) => {
+    const command = [process.execPath, join(import.meta.dirname, "transfer.ts"), ...parameters];
+    return measure(command, { environment: { ...environment, BENCH_DIALECT: dialect } });
+  };
   const clear = {
     up: async () => {
       await rm(join(store.directory, bucket, "bench"), { recursive: true, force: true });
     },
     down: () => rm(to, { recursive: true, force: true }),
   };
-  const runs = { up: { ours: [], rclone: [] }, down: { ours: [], rclone: [] } } satisfies Runs as Runs;
+  const runs = { up: new Map<string, Measurement[]>(), down: new Map<string, Measurement[]>() };
+  const add = (way: "up" | "down", who: string, run: Measurement) => {
+    runs[way].set(who, [...(runs[way].get(who) ?? []), run]);
+  };
   for (let round = 0; round < Number(values.rounds); round += 1) {
-    await clear.up();
-    runs.up.ours.push(await transfer("up", from, list));
-    runs.up.rclone.push(await rclone.copy("up", from, clear.up));
-    await clear.down();
-    runs.down.ours.push(await transfer("down", to, list));
-    await expectFiles(to, shape.count);
-    runs.down.rclone.push(await rclone.copy("down", to, clear.down));
-    await expectFiles(to, shape.count);
+    for (const way of ["up", "down"] as const) {
+      const place = way === "up" ? from : to;
+      for (const [who, dialect] of [
+        [us, "aws"],
+        [usAnywhere, "any"],
+      ] as const) {
+        await clear[way]();
+        add(way, who, await transfer(dialect, way, place, list));
+        if (way === "down") await expectFiles(to, shape.count);
+      }
+      for (const [who, checked] of [
+        ["rclone", true],
+        ["rclone, unchecked", false],
+      ] as const) {
+        add(way, who, await rclone.copy(way, place, { checked, before: clear[way] }));
+        if (way === "down") await expectFiles(to, shape.count);
+      }
+    }
     await clear.down();
   }
   await clear.up();
   await rm(from, { recursive: true });
-  return (["up", "down"] as const).map((way) => ({
-    name: `${shape.name} ${way}`,
-    ours: median(runs[way].ours),
-    rclone: median(runs[way].rclone),
-  }));
+  return (["up", "down"] as const).map((way) => {
+    const { [us]: ours, ...others } = Object.fromEntries([...runs[way]].map(([who, all]) => [who, median(all)]));
+    if (ours === undefined) throw new Error("nothing was run");
+    return { name: `${shape.name} ${way}`, ours, others };
+  });
 }
-
-type Runs = Record<"up" | "down", Record<"ours" | "rclone", Measurement[]>>;
 
 async function expectFiles(directory: string, count: number): Promise<void> {
   const names = await readdir(directory);

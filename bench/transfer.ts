@@ -1,7 +1,8 @@
 /**
  * Moves files as a backup and a restore do, and nothing else of them: hashed with SHA-256 on the way, the largest first,
  * ten at once; downloads are verified and synced. `transfer.ts up|down DIRECTORY LIST`, where LIST is what was sent, as
- * JSON: written by "up", read by "down". The store is named by the environment.
+ * JSON: written by "up", read by "down". The store is named by the environment; it is spoken to as AWS is, or with the
+ * dialect "any" as a server of which nothing is known: each chunk of a body is signed then, and so hashed twice.
  */
 import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -52,9 +53,9 @@ async function fetchAll(storage: Storage, directory: string, sent: readonly Sent
 }
 
 const [direction, directory = "", list = ""] = process.argv.slice(2);
-const { BENCH_ENDPOINT: endpoint, BENCH_BUCKET: bucket = "" } = process.env;
+const { BENCH_ENDPOINT: endpoint, BENCH_BUCKET: bucket = "", BENCH_DIALECT: dialect } = process.env;
 const settings = { endpoint, pathStyle: true, region: "us-east-1", maxUploads: connections, environment: process.env };
-const where = { protocol: "s3", bucket } as const;
+const where = { protocol: dialect === "any" ? "s3" : "minio", bucket } as const;
 const storage = await openStorage(where, { clock: systemClock, random: Math.random, log: silentLogger, settings });
 if (direction === "up") await writeFile(list, JSON.stringify(await sendAll(storage, directory)));
 else await fetchAll(storage, directory, JSON.parse(await readFile(list, "utf8")));

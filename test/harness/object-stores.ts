@@ -44,22 +44,23 @@ export interface StartOptions {
   readonly tls?: { readonly certificateFile: string; readonly keyFile: string };
   /** Where its directory is made; among the temporary ones when left out. */
   readonly parent?: string;
-  /** Of requests that name the bucket in the host: "s3.amazonaws.com" (versitygw only). */
-  readonly virtualDomain?: string;
+  /** Takes requests that were meant for AWS there, with the bucket in the host's name (versitygw only). */
+  readonly awsRegion?: string;
 }
 
 /** Starts the store, building its program first where it is missing. Stop it by disposing of it. */
 export async function startStore(
   name: StoreName,
-  { tls, parent, virtualDomain }: StartOptions = {},
+  { tls, parent, awsRegion }: StartOptions = {},
 ): Promise<ObjectStore | Unavailable> {
   const { origin, command, environment } = recipes[name];
   const program = await findTool(origin);
   if (typeof program !== "string") return program;
   const secure = tls === undefined ? [] : ["--cert", tls.certificateFile, "--key", tls.keyFile];
-  const virtual = virtualDomain === undefined ? [] : ["--virtual-domain", virtualDomain];
+  const aws =
+    awsRegion === undefined ? [] : ["--region", awsRegion, "--virtual-domain", `s3.${awsRegion}.amazonaws.com`];
   const server = await startServer({
-    command: (port, directory) => [program, ...secure, ...virtual, ...command(port, directory)],
+    command: (port, directory) => [program, ...secure, ...aws, ...command(port, directory)],
     environment,
     parent,
     scheme: tls === undefined ? "http" : "https",

@@ -1,0 +1,144 @@
+/** The tool and Esop's jar, each as a whole, on one real node, with the store behind one proxy that counts requests. */
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { CassandraNode } from "../src/cassandra/cassandra.ts";
+import { connectJmx, parseServiceUrl } from "../src/jmx/jmx.ts";
+import { connectCql, createSandbox } from "../src/sandbox/sandbox.ts";
+import { prepareEsopJar } from "../test/harness/esop-jar-file.ts";
+import { startStore } from "../test/harness/object-stores.ts";
+import { type AwsProxy, awsProxy } from "./aws-proxy.ts";
+import { createKeyspace, type FillingNode, fillTable } from "./fill-table.ts";
+import { type Measurement, measure } from "./measure.ts";
+import type { Row } from "./report.ts";
+
+const region = "eu-central-1";
+const esopJar = "Esop 3.0.1";
+const cacheDirectory = join(homedir(), ".cache", "esop");
+const main = join(import.meta.dirname, "../dist/main.js");
+
+/** What a run asked of the store. */
+export interface Requests {
+  readonly name: string;
+  readonly counts: ReadonlyMap<string, number>;
+}
+
+export interface RealToolOptions {
+  /** Where the store, the node and its data are. */
+  readonly memory: string;
+  readonly largeMib: number;
+  /** SSTables of the table that has small ones; each is eight files. */
+  readonly smallSSTables: number;
+}
+
+interface Bench {
+  readonly proxy: AwsProxy;
+  readonly node: FillingNode;
+  readonly hostId: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly rows: Row[];
+  readonly requests: Requests[];
+}
+
+export async function measureRealTool(
+  options: RealToolOptions,
+): Promise<{ readonly rows: readonly Row[]; readonly requests: readonly Requests[] }> {
+  const store = await startStore("versitygw", { parent: options.memory, awsRegion: region });
+  if ("reason" in store) throw new Error(store.reason);
+  const directory = await mkdtemp(join(options.memory, "esop-bench-node-"));
+  const proxy = await awsProxy(store);
+  const sandbox = await createSandbox({
+    version: "5.0",
+    directory: join(directory, "node"),
+    cacheDirectory,
+    environment: process.env,
+    heapMiB: 1024,
+  });
+  try {
+    await sandbox.start();
+    const cql = await connectCql({ address: sandbox.address, port: sandbox.cqlPort });
+    const connection = await connectJmx({ target: parseServiceUrl(sandbox.jmxServiceUrl) });
+    const cassandra = new CassandraNode(connection, 600_000);
+    const node = { sandbox, cql, connection, node: cassandra, directory };
+    await createKeyspace(cql);
+    await fillTable(node, { table: "small", rows: 10, rowBytes: 256, sstables: options.smallSSTables });
+    const sstables = Math.ceil(options.largeMib / 128);
+    await fillTable(node, { table: "large", rows: 2048, rowBytes: 64 * 1024, sstables });
+    for (const bucket of ["ours", "jar"]) await mkdir(join(store.directory, bucket));
+    const { hostId } = await cassandra.facts();
+    const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY } = store.credentials;
+    const keys = { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SECRET_KEY: AWS_SECRET_ACCESS_KEY };
+    const environment = { ...keys, AWS_REGION: region, ESOP_CACHE_DIR: join(directory, "records") };
+    const bench: Bench = { proxy, node, hostId, environment, rows: [], requests: [] };
+    for (const table of ["small", "large"]) await compare(bench, table);
+    await cql.close();
+    await cassandra.close();
+    return bench;
+  } finally {
+    await sandbox.stop("KILL");
+    await proxy[Symbol.asyncDispose]();
+    await store[Symbol.asyncDispose]();
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** A first backup, one of nothing new, and the download of a restore. */
+async function compare(bench: Bench, table: string): Promise<void> {
+  const [ours, jar] = [ourTool(bench), esop(bench)];
+  const what = `--entities=bench.${table}`;
+  for (const [name, tag] of [
+    ["first backup", "first"],
+    ["no-change backup", "same"],
+  ] as const) {
+    const parameters = ["backup", what, `--snapshot-tag=${table}-${tag}`];
+    const measured = await ours(`${table}: ${name}`, ...parameters);
+    const others = { [esopJar]: await jar(`${table}: ${name}`, ...parameters) };
+    bench.rows.push({ name: `${table}: ${name}`, ours: measured, others });
+  }
+  const restore = ["restore", what, `--snapshot-tag=${table}-first`, "--restoration-strategy-type=IMPORT"];
+  const download = [...restore, "--restoration-phase-type=download"];
+  const name = `${table}: download`;
+  const measured = await ours(name, ...download);
+  bench.rows.push({ name, ours: measured, others: { [esopJar]: await jar(name, ...download) } });
+}
+
+type Program = (name: string, ...parameters: readonly string[]) => Promise<Measurement>;
+
+function sharedOptions({ proxy, node }: Bench): readonly string[] {
+  const through = ["--use-proxy", "--proxy-host=127.0.0.1", `--proxy-port=${proxy.port}`, "--proxy-protocol=HTTP"];
+  return [...through, "--insecure-http", `--jmx-service=127.0.0.1:${node.sandbox.jmxPort}`];
+}
+
+function ourTool(bench: Bench): Program {
+  const { node, hostId, environment } = bench;
+  const importPlace = `--import-source-dir=${join(node.directory, "import-ours")}`;
+  return async (name, ...parameters) => {
+    const place = parameters[0] === "restore" ? [importPlace] : [];
+    const location = `--storage-location=s3://ours/sandbox/dc1/${hostId}`;
+    const command = [process.execPath, main, ...parameters, location, ...sharedOptions(bench), ...place, "--quiet"];
+    return counted(bench, `${name}, esop`, () => measure(command, { environment }));
+  };
+}
+
+function esop(bench: Bench): Program {
+  const { node, hostId, environment } = bench;
+  const [dataDirectory = ""] = node.sandbox.dataDirectories;
+  return async (name, ...parameters) => {
+    const java = ["java", "-jar", await prepareEsopJar(cacheDirectory)];
+    const location = `--storage-location=s3://jar/sandbox/dc1/${hostId}`;
+    const directories = [`--data-dir=${dataDirectory}`];
+    const place =
+      parameters[0] === "restore"
+        ? [`--import-source-dir=${join(node.directory, "import-jar")}`, `--dd=${join(dataDirectory, "..")}`]
+        : [];
+    const command = [...java, ...parameters, location, ...sharedOptions(bench), ...directories, ...place];
+    return counted(bench, `${name}, ${esopJar}`, () => measure(command, { environment }));
+  };
+}
+
+async function counted(bench: Bench, name: string, work: () => Promise<Measurement>): Promise<Measurement> {
+  bench.proxy.takeCounts();
+  const measured = await work();
+  bench.requests.push({ name, counts: bench.proxy.takeCounts() });
+  return measured;
+}

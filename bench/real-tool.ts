@@ -1,5 +1,5 @@
 /** The tool and Esop's jar, each as a whole, on one real node, with the store behind one proxy that counts requests. */
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { CassandraNode } from "../src/cassandra/cassandra.ts";
@@ -8,7 +8,7 @@ import { connectCql, createSandbox } from "../src/sandbox/sandbox.ts";
 import { prepareEsopJar } from "../test/harness/esop-jar-file.ts";
 import { startStore } from "../test/harness/object-stores.ts";
 import { type AwsProxy, awsProxy } from "./aws-proxy.ts";
-import { createKeyspace, type FillingNode, fillTable } from "./fill-table.ts";
+import { createKeyspace, type FillingNode, fillTable, tableDirectory } from "./fill-table.ts";
 import { type Measurement, measure } from "./measure.ts";
 import type { Row } from "./report.ts";
 
@@ -20,6 +20,8 @@ const main = join(import.meta.dirname, "../dist/main.js");
 /** What a run asked of the store. */
 export interface Requests {
   readonly name: string;
+  /** Of the table. */
+  readonly files: number;
   readonly counts: ReadonlyMap<string, number>;
 }
 
@@ -84,7 +86,10 @@ export async function measureRealTool(
 
 /** A first backup, one of nothing new, and the download of a restore. */
 async function compare(bench: Bench, table: string): Promise<void> {
-  const [ours, jar] = [ourTool(bench), esop(bench)];
+  const files = (await readdir(await tableDirectory(bench.node.sandbox, table), { withFileTypes: true })).filter(
+    (entry) => entry.isFile(),
+  ).length;
+  const [ours, jar] = [ourTool(bench, files), esop(bench, files)];
   const what = `--entities=bench.${table}`;
   for (const [name, tag] of [
     ["first backup", "first"],
@@ -109,18 +114,18 @@ function sharedOptions({ proxy, node }: Bench): readonly string[] {
   return [...through, "--insecure-http", `--jmx-service=127.0.0.1:${node.sandbox.jmxPort}`];
 }
 
-function ourTool(bench: Bench): Program {
+function ourTool(bench: Bench, files: number): Program {
   const { node, hostId, environment } = bench;
   const importPlace = `--import-source-dir=${join(node.directory, "import-ours")}`;
   return async (name, ...parameters) => {
     const place = parameters[0] === "restore" ? [importPlace] : [];
     const location = `--storage-location=s3://ours/sandbox/dc1/${hostId}`;
     const command = [process.execPath, main, ...parameters, location, ...sharedOptions(bench), ...place, "--quiet"];
-    return counted(bench, `${name}, esop`, () => measure(command, { environment }));
+    return counted(bench, { name: `${name}, esop`, files }, () => measure(command, { environment }));
   };
 }
 
-function esop(bench: Bench): Program {
+function esop(bench: Bench, files: number): Program {
   const { node, hostId, environment } = bench;
   const [dataDirectory = ""] = node.sandbox.dataDirectories;
   return async (name, ...parameters) => {
@@ -132,13 +137,27 @@ function esop(bench: Bench): Program {
         ? [`--import-source-dir=${join(node.directory, "import-jar")}`, `--dd=${join(dataDirectory, "..")}`]
         : [];
     const command = [...java, ...parameters, location, ...sharedOptions(bench), ...directories, ...place];
-    return counted(bench, `${name}, ${esopJar}`, () => measure(command, { environment }));
+    return counted(bench, { name: `${name}, ${esopJar}`, files }, () => measure(command, { environment }));
   };
 }
 
-async function counted(bench: Bench, name: string, work: () => Promise<Measurement>): Promise<Measurement> {
+async function counted(
+  bench: Bench,
+  of: Omit<Requests, "counts">,
+  work: () => Promise<Measurement>,
+): Promise<Measurement> {
   bench.proxy.takeCounts();
   const measured = await work();
-  bench.requests.push({ name, counts: bench.proxy.takeCounts() });
+  bench.requests.push({ ...of, counts: bench.proxy.takeCounts() });
   return measured;
+}
+
+/** A line for each run: all requests, how many for each file of the table, and what they were. */
+export function reportRequests(requests: readonly Requests[]): string {
+  const lines = requests.map(({ name, files, counts }) => {
+    const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
+    const kinds = [...counts].map(([kind, count]) => `${count} ${kind}`).join(", ");
+    return `${name}: ${total} requests, ${(total / files).toFixed(3)} for each of ${files} files: ${kinds}\n`;
+  });
+  return lines.join("");
 }

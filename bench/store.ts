@@ -1,8 +1,9 @@
 /**
  * `npm run bench:store`: what transfers to and from a store that speaks S3 cost beside rclone, in one run, with everything in
  * memory: the files, what the store keeps, and what comes back. Prints a table of wall time, processor time and peak
- * memory. Of several rounds, in turns, the median counts. `--rounds N` sets their number (3), `--mib N` the amount of
- * data in large files (2048).
+ * memory. Of several rounds, in turns, the median counts. Then the tool and Esop's jar as a whole, once, on a real node:
+ * with a table of 5,000 small files and one of large ones, and how many requests each makes. `--rounds N` sets the
+ * number of rounds (3), `--mib N` the amount of data in large files (2048), `--no-jar` leaves the second part out.
  */
 import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -10,10 +11,15 @@ import { parseArgs } from "node:util";
 import { type ObjectStore, startStore } from "../test/harness/object-stores.ts";
 import { type Measurement, measure } from "./measure.ts";
 import { prepareRclone, type Rclone } from "./rclone.ts";
+import { measureRealTool, reportRequests } from "./real-tool.ts";
 import { type Row, report } from "./report.ts";
 
 const { values } = parseArgs({
-  options: { mib: { type: "string", default: "2048" }, rounds: { type: "string", default: "3" } },
+  options: {
+    mib: { type: "string", default: "2048" },
+    rounds: { type: "string", default: "3" },
+    "no-jar": { type: "boolean", default: false },
+  },
 });
 const memory = "/dev/shm";
 const bucket = "bench";
@@ -116,6 +122,9 @@ async function run(): Promise<void> {
     await store[Symbol.asyncDispose]();
     await rm(directory, { recursive: true, force: true });
   }
+  if (values["no-jar"]) return;
+  const { rows, requests } = await measureRealTool({ memory, largeMib: Number(values.mib), smallSSTables: 625 });
+  process.stdout.write(report(rows) + reportRequests(requests));
 }
 
 await run();

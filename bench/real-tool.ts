@@ -1,19 +1,24 @@
-/** The tool and Esop's jar, each as a whole, on one real node, with the store behind one proxy that counts requests. */
-import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
+/**
+ * The tool and Esop's jar, each as a whole, on one real node. Esop can be told of no endpoint: both believe that they
+ * speak to AWS, over TLS and through a proxy whose tunnels end at a store on this machine, which logs every request.
+ */
+import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { CassandraNode } from "../src/cassandra/cassandra.ts";
 import { connectJmx, parseServiceUrl } from "../src/jmx/jmx.ts";
 import { connectCql, createSandbox } from "../src/sandbox/sandbox.ts";
+import { makeCertificates } from "../test/harness/certificates.ts";
 import { prepareEsopJar } from "../test/harness/esop-jar-file.ts";
 import { startStore } from "../test/harness/object-stores.ts";
-import { type AwsProxy, awsProxy } from "./aws-proxy.ts";
+import { type AwsTunnel, awsTunnel } from "./aws-tunnel.ts";
 import { createKeyspace, type FillingNode, fillTable, tableDirectory } from "./fill-table.ts";
 import { type Measurement, measure } from "./measure.ts";
 import type { Row } from "./report.ts";
 
 const region = "eu-central-1";
 const esopJar = "Esop 3.0.1";
+const trustPassword = "changeit";
 const cacheDirectory = join(homedir(), ".cache", "esop");
 const main = join(import.meta.dirname, "../dist/main.js");
 
@@ -34,7 +39,11 @@ export interface RealToolOptions {
 }
 
 interface Bench {
-  readonly proxy: AwsProxy;
+  readonly tunnel: AwsTunnel;
+  readonly accessLog: string;
+  /** PEM of the authority that the store's certificate is of, and the same as Java wants it. */
+  readonly authorityFile: string;
+  readonly trustStore: string;
   readonly node: FillingNode;
   readonly hostId: string;
   readonly environment: Readonly<Record<string, string>>;
@@ -45,10 +54,15 @@ interface Bench {
 export async function measureRealTool(
   options: RealToolOptions,
 ): Promise<{ readonly rows: readonly Row[]; readonly requests: readonly Requests[] }> {
-  const store = await startStore("versitygw", { parent: options.memory, awsRegion: region });
-  if ("reason" in store) throw new Error(store.reason);
   const directory = await mkdtemp(join(options.memory, "esop-bench-node-"));
-  const proxy = await awsProxy(store);
+  const accessLog = join(directory, "access.log");
+  const tls = await makeCertificates(directory, [`*.s3.${region}.amazonaws.com`]);
+  const trustStore = join(directory, "trust.p12");
+  const kept = ["-keystore", trustStore, "-storepass", trustPassword];
+  await measure(["keytool", "-importcert", "-noprompt", "-alias", "store", "-file", tls.authorityFile, ...kept]);
+  const store = await startStore("versitygw", { parent: options.memory, awsRegion: region, tls, accessLog });
+  if ("reason" in store) throw new Error(store.reason);
+  const tunnel = await awsTunnel(store);
   const sandbox = await createSandbox({
     version: "5.0",
     directory: join(directory, "node"),
@@ -71,14 +85,15 @@ export async function measureRealTool(
     const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY } = store.credentials;
     const keys = { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SECRET_KEY: AWS_SECRET_ACCESS_KEY };
     const environment = { ...keys, AWS_REGION: region, ESOP_CACHE_DIR: join(directory, "records") };
-    const bench: Bench = { proxy, node, hostId, environment, rows: [], requests: [] };
+    const way = { tunnel, accessLog, authorityFile: tls.authorityFile, trustStore };
+    const bench: Bench = { ...way, node, hostId, environment, rows: [], requests: [] };
     for (const table of ["small", "large"]) await compare(bench, table);
     await cql.close();
     await cassandra.close();
     return bench;
   } finally {
     await sandbox.stop("KILL");
-    await proxy[Symbol.asyncDispose]();
+    await tunnel[Symbol.asyncDispose]();
     await store[Symbol.asyncDispose]();
     await rm(directory, { recursive: true, force: true });
   }
@@ -109,36 +124,42 @@ async function compare(bench: Bench, table: string): Promise<void> {
 
 type Program = (name: string, ...parameters: readonly string[]) => Promise<Measurement>;
 
-function sharedOptions({ proxy, node }: Bench): readonly string[] {
-  const through = ["--use-proxy", "--proxy-host=127.0.0.1", `--proxy-port=${proxy.port}`, "--proxy-protocol=HTTP"];
-  return [...through, "--insecure-http", `--jmx-service=127.0.0.1:${node.sandbox.jmxPort}`];
-}
-
 function ourTool(bench: Bench, files: number): Program {
-  const { node, hostId, environment } = bench;
+  const { tunnel, authorityFile, node, hostId, environment } = bench;
+  const proxy = ["--use-proxy", "--proxy-host=127.0.0.1", `--proxy-port=${tunnel.port}`, "--proxy-protocol=HTTP"];
+  const shared = [...proxy, `--ca-file=${authorityFile}`, jmxOf(bench)];
   const importPlace = `--import-source-dir=${join(node.directory, "import-ours")}`;
   return async (name, ...parameters) => {
     const place = parameters[0] === "restore" ? [importPlace] : [];
     const location = `--storage-location=s3://ours/sandbox/dc1/${hostId}`;
-    const command = [process.execPath, main, ...parameters, location, ...sharedOptions(bench), ...place, "--quiet"];
+    const command = [process.execPath, main, ...parameters, location, ...shared, ...place, "--quiet"];
     return counted(bench, { name: `${name}, esop`, files }, () => measure(command, { environment }));
   };
 }
 
 function esop(bench: Bench, files: number): Program {
-  const { node, hostId, environment } = bench;
+  const { tunnel, trustStore, node, hostId, environment } = bench;
+  // Esop goes through the proxy of its options for some calls only, and through Java's own for all.
+  const settings = [
+    ...["-Dhttp.proxyHost=127.0.0.1", `-Dhttp.proxyPort=${tunnel.port}`],
+    ...[`-Djavax.net.ssl.trustStore=${trustStore}`, `-Djavax.net.ssl.trustStorePassword=${trustPassword}`],
+  ];
   const [dataDirectory = ""] = node.sandbox.dataDirectories;
   return async (name, ...parameters) => {
-    const java = ["java", "-jar", await prepareEsopJar(cacheDirectory)];
+    const java = ["java", ...settings, "-jar", await prepareEsopJar(cacheDirectory)];
     const location = `--storage-location=s3://jar/sandbox/dc1/${hostId}`;
     const directories = [`--data-dir=${dataDirectory}`];
     const place =
       parameters[0] === "restore"
         ? [`--import-source-dir=${join(node.directory, "import-jar")}`, `--dd=${join(dataDirectory, "..")}`]
         : [];
-    const command = [...java, ...parameters, location, ...sharedOptions(bench), ...directories, ...place];
+    const command = [...java, ...parameters, location, jmxOf(bench), ...directories, ...place];
     return counted(bench, { name: `${name}, ${esopJar}`, files }, () => measure(command, { environment }));
   };
+}
+
+function jmxOf({ node }: Bench): string {
+  return `--jmx-service=127.0.0.1:${node.sandbox.jmxPort}`;
 }
 
 async function counted(
@@ -146,10 +167,21 @@ async function counted(
   of: Omit<Requests, "counts">,
   work: () => Promise<Measurement>,
 ): Promise<Measurement> {
-  bench.proxy.takeCounts();
+  const before = (await readLog(bench)).length;
   const measured = await work();
-  bench.requests.push({ ...of, counts: bench.proxy.takeCounts() });
+  const counts = new Map<string, number>();
+  // bucket owner, bucket, [time], address, requester, request, then what was asked for
+  for (const [, kind = ""] of (await readLog(bench))
+    .slice(before)
+    .matchAll(/^\S+ \S+ \[[^\]]*\] \S+ \S+ \S+ s3_(\S+) /gm)) {
+    counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  }
+  bench.requests.push({ ...of, counts });
   return measured;
+}
+
+function readLog({ accessLog }: Bench): Promise<string> {
+  return readFile(accessLog, "utf8").catch(() => "");
 }
 
 /** A line for each run: all requests, how many for each file of the table, and what they were. */

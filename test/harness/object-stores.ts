@@ -46,12 +46,14 @@ export interface StartOptions {
   readonly parent?: string;
   /** Takes requests that were meant for AWS there, with the bucket in the host's name (versitygw only). */
   readonly awsRegion?: string;
+  /** Gets a line for each request (versitygw only). */
+  readonly accessLog?: string;
 }
 
 /** Starts the store, building its program first where it is missing. Stop it by disposing of it. */
 export async function startStore(
   name: StoreName,
-  { tls, parent, awsRegion }: StartOptions = {},
+  { tls, parent, awsRegion, accessLog }: StartOptions = {},
 ): Promise<ObjectStore | Unavailable> {
   const { origin, command, environment } = recipes[name];
   const program = await findTool(origin);
@@ -59,8 +61,9 @@ export async function startStore(
   const secure = tls === undefined ? [] : ["--cert", tls.certificateFile, "--key", tls.keyFile];
   const aws =
     awsRegion === undefined ? [] : ["--region", awsRegion, "--virtual-domain", `s3.${awsRegion}.amazonaws.com`];
+  const logged = accessLog === undefined ? [] : ["--access-log", accessLog];
   const server = await startServer({
-    command: (port, directory) => [program, ...secure, ...aws, ...command(port, directory)],
+    command: (port, directory) => [program, ...secure, ...aws, ...logged, ...command(port, directory)],
     environment,
     parent,
     scheme: tls === undefined ? "http" : "https",

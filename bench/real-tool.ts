@@ -17,6 +17,7 @@ import { type Measurement, measure } from "./measure.ts";
 import type { Row } from "./report.ts";
 
 const region = "eu-central-1";
+const aws = `s3.${region}.amazonaws.com`;
 const esopJar = "Esop 3.0.1";
 const trustPassword = "changeit";
 const cacheDirectory = join(homedir(), ".cache", "esop");
@@ -56,7 +57,7 @@ export async function measureRealTool(
 ): Promise<{ readonly rows: readonly Row[]; readonly requests: readonly Requests[] }> {
   const directory = await mkdtemp(join(options.memory, "esop-bench-node-"));
   const accessLog = join(directory, "access.log");
-  const tls = await makeCertificates(directory, [`*.s3.${region}.amazonaws.com`]);
+  const tls = await makeCertificates(directory, [aws, `*.${aws}`]);
   const trustStore = join(directory, "trust.p12");
   const kept = ["-keystore", trustStore, "-storepass", trustPassword];
   await measure(["keytool", "-importcert", "-noprompt", "-alias", "store", "-file", tls.authorityFile, ...kept]);

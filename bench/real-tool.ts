@@ -2,7 +2,7 @@
  * The tool and Esop's jar, each as a whole, on one real node. Esop can be told of no endpoint: both believe that they
  * speak to AWS, over TLS and through a proxy whose tunnels end at a store on this machine, which logs every request.
  */
-import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, readdir, readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { CassandraNode } from "../src/cassandra/cassandra.ts";
@@ -11,6 +11,7 @@ import { connectCql, createSandbox } from "../src/sandbox/sandbox.ts";
 import { makeCertificates } from "../test/harness/certificates.ts";
 import { prepareEsopJar } from "../test/harness/esop-jar-file.ts";
 import { startStore } from "../test/harness/object-stores.ts";
+import { temporaryDirectory } from "../test/harness/temporary-directory.ts";
 import { type AwsTunnel, awsTunnel } from "./aws-tunnel.ts";
 import { createKeyspace, type FillingNode, fillTable, tableDirectory } from "./fill-table.ts";
 import { type Measurement, measure } from "./measure.ts";
@@ -55,7 +56,8 @@ interface Bench {
 export async function measureRealTool(
   options: RealToolOptions,
 ): Promise<{ readonly rows: readonly Row[]; readonly requests: readonly Requests[] }> {
-  const directory = await mkdtemp(join(options.memory, "esop-bench-node-"));
+  await using place = await temporaryDirectory(options.memory);
+  const directory = place.path;
   const accessLog = join(directory, "access.log");
   const tls = await makeCertificates(directory, [aws, `*.${aws}`]);
   const trustStore = join(directory, "trust.p12");
@@ -63,7 +65,8 @@ export async function measureRealTool(
   await measure(["keytool", "-importcert", "-noprompt", "-alias", "store", "-file", tls.authorityFile, ...kept]);
   const store = await startStore("versitygw", { parent: options.memory, awsRegion: region, tls, accessLog });
   if ("reason" in store) throw new Error(store.reason);
-  const tunnel = await awsTunnel(store);
+  await using server = store;
+  await using tunnel = await awsTunnel(server);
   const sandbox = await createSandbox({
     version: "5.0",
     directory: join(directory, "node"),
@@ -81,9 +84,9 @@ export async function measureRealTool(
     await fillTable(node, { table: "small", rows: 10, rowBytes: 256, sstables: options.smallSSTables });
     const sstables = Math.ceil(options.largeMib / 128);
     await fillTable(node, { table: "large", rows: 2048, rowBytes: 64 * 1024, sstables });
-    for (const bucket of ["ours", "jar"]) await mkdir(join(store.directory, bucket));
+    for (const bucket of ["ours", "jar"]) await mkdir(join(server.directory, bucket));
     const { hostId } = await cassandra.facts();
-    const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY } = store.credentials;
+    const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY } = server.credentials;
     const keys = { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SECRET_KEY: AWS_SECRET_ACCESS_KEY };
     const environment = { ...keys, AWS_REGION: region, ESOP_CACHE_DIR: join(directory, "records") };
     const way = { tunnel, accessLog, authorityFile: tls.authorityFile, trustStore };
@@ -94,9 +97,6 @@ export async function measureRealTool(
     return bench;
   } finally {
     await sandbox.stop("KILL");
-    await tunnel[Symbol.asyncDispose]();
-    await store[Symbol.asyncDispose]();
-    await rm(directory, { recursive: true, force: true });
   }
 }
 

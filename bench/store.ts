@@ -5,10 +5,11 @@
  * with a table of 5,000 small files and one of large ones, and how many requests each makes. `--rounds N` sets the
  * number of rounds (3), `--mib N` the amount of data in large files (2048), `--no-jar` leaves the second part out.
  */
-import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type ObjectStore, startStore } from "../test/harness/object-stores.ts";
+import { temporaryDirectory } from "../test/harness/temporary-directory.ts";
 import { type Measurement, measure } from "./measure.ts";
 import { prepareRclone, type Rclone } from "./rclone.ts";
 import { measureRealTool, reportRequests } from "./real-tool.ts";
@@ -108,20 +109,20 @@ async function expectFiles(directory: string, count: number): Promise<void> {
   if (names.length !== count) throw new Error(`${names.length} of ${count} files came back`);
 }
 
+async function measureTransfers(): Promise<void> {
+  const started = await startStore("versitygw", { parent: memory });
+  if ("reason" in started) throw new Error(started.reason);
+  await using store = started;
+  await using place = await temporaryDirectory(memory);
+  await mkdir(join(store.directory, bucket));
+  const bench = { directory: place.path, store, rclone: await prepareRclone(store, bucket) };
+  const rows: Row[] = [];
+  for (const shape of shapes) rows.push(...(await compare(bench, shape)));
+  process.stdout.write(report(rows));
+}
+
 async function run(): Promise<void> {
-  const store = await startStore("versitygw", { parent: memory });
-  if ("reason" in store) throw new Error(store.reason);
-  const directory = await mkdtemp(join(memory, "esop-bench-"));
-  try {
-    await mkdir(join(store.directory, bucket));
-    const bench = { directory, store, rclone: await prepareRclone(store, bucket) };
-    const rows: Row[] = [];
-    for (const shape of shapes) rows.push(...(await compare(bench, shape)));
-    process.stdout.write(report(rows));
-  } finally {
-    await store[Symbol.asyncDispose]();
-    await rm(directory, { recursive: true, force: true });
-  }
+  await measureTransfers();
   if (values["no-jar"]) return;
   const { rows, requests } = await measureRealTool({ memory, largeMib: Number(values.mib), smallSSTables: 625 });
   process.stdout.write(report(rows) + reportRequests(requests));

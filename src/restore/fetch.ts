@@ -4,7 +4,7 @@ import { forEachConcurrently, type RateLimit } from "../concurrency/concurrency.
 import { AppError, isAppError, systemErrorCode } from "../errors.ts";
 import type { Progress } from "../progress.ts";
 import { hashAlgorithmOf, type ManifestEntry, type NodeRepository } from "../repository/repository.ts";
-import { download, hashFile, syncDirectory } from "../transfer/transfer.ts";
+import { download, hashFile, ReadAhead, syncDirectory } from "../transfer/transfer.ts";
 import { makeDirectory, type Owner } from "./directories.ts";
 import type { RestoreRun } from "./restore.ts";
 
@@ -106,6 +106,7 @@ export async function fetchFiles(
   const directories = new Set(files.map(({ path }) => dirname(path)));
   for (const directory of directories) await makeDirectory(directory, owner);
   const largestFirst = missing.toSorted((a, b) => (b.entry.size ?? 0) - (a.entry.size ?? 0));
+  const ahead = new ReadAhead(connections);
   let bytes = 0;
   progress.start({ label: "downloading", totalBytes: bytesOf(missing), totalFiles: missing.length });
   try {
@@ -114,12 +115,15 @@ export async function fetchFiles(
       connections,
       async ({ entry, path }, signal) => {
         const checked = verify ? entry : { ...entry, hash: null };
-        const moved = await fetchFile(repository, checked, path, {
-          rateLimit,
-          signal,
-          onBytes: (moved) => progress.add(moved),
-          ...(owner === undefined ? {} : { owner }),
-        });
+        const moved = await ahead.object(() =>
+          fetchFile(repository, checked, path, {
+            rateLimit,
+            signal,
+            onBytes: (moved) => progress.add(moved),
+            ...(entry.size === undefined ? {} : { ranged: { storedBytes: entry.size, ahead } }),
+            ...(owner === undefined ? {} : { owner }),
+          }),
+        );
         bytes += moved;
         progress.fileDone();
       },

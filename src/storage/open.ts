@@ -1,10 +1,12 @@
 import type { Clock } from "../clock.ts";
+import { AdaptiveLimit } from "../concurrency/concurrency.ts";
 import { AppError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { defaultRetryPolicy, type RetryPolicy, withRetries } from "./retry.ts";
+import { RetryBudget } from "./retry-budget.ts";
 import type { S3Options } from "./s3-options.ts";
 import type { Storage } from "./storage.ts";
-import { withLogging, withoutWriting } from "./wrap.ts";
+import { withLimit, withLogging, withoutWriting } from "./wrap.ts";
 
 export type StoreProtocol = "file" | "s3" | "azure" | "gcp" | "ceph" | "minio" | "oracle";
 
@@ -32,18 +34,20 @@ export interface OpenOptions {
 
 /** The driver for the location, loaded only now, with all that is wrapped around it. Close it when done. */
 export async function openStorage(location: BucketLocation, options: OpenOptions): Promise<Storage> {
-  const driver = await openDriver(location, options);
-  // Logging is inside retrying, so that every try is seen.
-  const storage = withRetries(withLogging(driver, options.log, options.clock), {
-    clock: options.clock,
-    random: options.random,
-    log: options.log,
-    ...(options.retry ?? defaultRetryPolicy),
-  });
+  const { clock, random, log } = options;
+  const limit = new AdaptiveLimit(clock);
+  const retry: RetryPolicy = { ...(options.retry ?? defaultRetryPolicy), budget: new RetryBudget() };
+  const driver = await openDriver(location, { ...options, retry: { ...retry, limit } });
+  // Each try waits for its turn by itself, and is seen in the log.
+  const limited = withLimit(withLogging(driver, log, clock), limit);
+  const storage = withRetries(limited, { clock, random, log, ...retry });
   return options.readOnly === true ? withoutWriting(storage) : storage;
 }
 
-async function openDriver(location: BucketLocation, options: OpenOptions): Promise<Storage> {
+async function openDriver(
+  location: BucketLocation,
+  options: OpenOptions & { readonly retry: RetryPolicy },
+): Promise<Storage> {
   switch (location.protocol) {
     case "file": {
       if (location.root === undefined) throw new AppError("usage", "a file store needs the path of its root directory");
@@ -55,7 +59,7 @@ async function openDriver(location: BucketLocation, options: OpenOptions): Promi
     case "minio":
     case "oracle": {
       const { bucket, protocol } = location;
-      const { clock, random, log, ownDepth, settings: s3 = {}, retry = defaultRetryPolicy } = options;
+      const { clock, random, log, ownDepth, settings: s3 = {}, retry } = options;
       const [{ s3Storage }, { dialectOf }] = await Promise.all([import("./s3.ts"), import("./s3-options.ts")]);
       return s3Storage({ bucket, dialect: dialectOf(protocol, s3), s3, clock, random, log, retry, ownDepth });
     }

@@ -1,11 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { ManualClock } from "../../test/harness/manual-clock.ts";
 import { bytesSource, collect, sampleBytes, toArray } from "../../test/harness/sample-bytes.ts";
+import { AdaptiveLimit } from "../concurrency/concurrency.ts";
 import { AppError } from "../errors.ts";
 import { silentLogger } from "../log.ts";
 import { type FaultyStorage, faultyStorage, type PlannedFault } from "./faulty.ts";
 import { memoryStorage } from "./memory.ts";
 import { defaultRetryPolicy, type RetryPolicy, withRetries } from "./retry.ts";
+import { RetryBudget } from "./retry-budget.ts";
 import type { ByteRange, Storage } from "./storage.ts";
 
 const before = { kind: "before" } as const;
@@ -58,6 +60,44 @@ describe("which failures are tried again", () => {
     expect(await waits({ strategy: "linear", intervalMs: 10_000, random: 0.1 })).toEqual([1000, 1000, 1000]);
     expect(await waits({ strategy: "exponential", intervalMs: 1000 })).toEqual([1000, 2000, 4000]);
     expect(await waits({ strategy: "exponential", intervalMs: 60_000 })).toEqual([60_000, 60_000, 60_000]);
+  });
+
+  test("what a store would take later is tried more often, and the limit is lowered", async () => {
+    const error = new AppError("throttled", "slow down");
+    const limit = new AdaptiveLimit(new ManualClock());
+    expect(limit.current).toBe(Number.POSITIVE_INFINITY);
+    const plans = (times: number) => [{ method: "stat", times, fault: { kind: "before", error } }] as const;
+    const recovering = retrying(plans(14), { limit });
+    expect(await recovering.storage.stat("k")).toBeUndefined();
+    expect(limit.current).toBe(1);
+    const failing = retrying(plans(15));
+    await expect(failing.storage.stat("k")).rejects.toBe(error);
+    failing.faulty.assertAllHit();
+    const once = retrying(plans(1), { maxAttempts: 1 });
+    await expect(once.storage.stat("k")).rejects.toBe(error);
+  });
+
+  test("a run spends its budget together, calls that succeed fill it again", async () => {
+    const budget = new RetryBudget(6);
+    const failing = (keys: string, times: number) =>
+      ({ method: "stat", matches: (key: string) => keys.includes(key), times, fault: before }) as const;
+    const { storage, waitsMs } = retrying([failing("a", 4), failing("bc", 1000)], { budget });
+    await storage.stat("a");
+    expect(waitsMs).toHaveLength(4);
+    await expect(storage.stat("b")).rejects.toMatchObject({ code: "storage" });
+    // Two were left, and one was given back.
+    expect(waitsMs).toHaveLength(7);
+    await expect(storage.stat("c")).rejects.toMatchObject({ code: "storage" });
+    expect(waitsMs).toHaveLength(7);
+  });
+
+  test("a read that is cut for ever comes to an end", async () => {
+    const budget = new RetryBudget(20);
+    const cut = { kind: "cut", after: 10 } as const;
+    const { memory, storage, waitsMs } = retrying([{ method: "get", times: 1000, fault: cut }], { budget });
+    await memory.put("k", bytesSource(sampleBytes(5000)));
+    await expect(storage.get("k").then(collect)).rejects.toMatchObject({ code: "storage" });
+    expect(waitsMs).toHaveLength(20);
   });
 
   test("none at all, where one try is all there is", async () => {

@@ -1,8 +1,10 @@
 import type { Clock } from "../clock.ts";
+import type { AdaptiveLimit } from "../concurrency/concurrency.ts";
 import { isAppError, throwIfAborted } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { formatDuration } from "../units.ts";
 import { objectStream } from "./object-stream.ts";
+import type { RetryBudget } from "./retry-budget.ts";
 import type {
   ByteStream,
   CallOptions,
@@ -21,6 +23,10 @@ export interface RetryPolicy {
   readonly intervalMs: number;
   /** The longest wait stays as it is, or doubles with each try. */
   readonly strategy: "linear" | "exponential";
+  /** Of all calls of a run together; without end when left out. */
+  readonly budget?: RetryBudget;
+  /** Lowered by refusals of what is part of a call: the parts of a large object. */
+  readonly limit?: AdaptiveLimit;
 }
 
 export interface RetryOptions extends RetryPolicy {
@@ -34,6 +40,8 @@ export interface RetryOptions extends RetryPolicy {
 export const defaultRetryPolicy: RetryPolicy = { maxAttempts: 5, intervalMs: 200, strategy: "exponential" };
 /** Doubling stops here; an interval that was asked to be longer is kept. */
 const maxDoubledDelayMs = 20_000;
+/** So many times as often is a call tried that the store would take if it came later. */
+const patience = 3;
 /** Conditional puts are of small things, such as locks; only up to here is read back what became of one. */
 const maxReadBackBytes = 64 * 1024;
 
@@ -90,8 +98,13 @@ export class Attempts {
   /** Waits until the next try is due, or throws the error where it is permanent or the tries are used up. */
   async afterFailure(error: unknown): Promise<void> {
     throwIfAborted(this.#signal);
-    const { clock, random, log, maxAttempts } = this.#options;
-    if (!isAppError(error) || !error.retryable || this.#made >= maxAttempts) throw error;
+    const { clock, random, log, maxAttempts, budget, limit } = this.#options;
+    if (!isAppError(error) || !error.retryable || maxAttempts === 1) throw error;
+    const throttled = error.code === "throttled";
+    if (throttled) limit?.lower();
+    if (this.#made >= (throttled ? patience * maxAttempts : maxAttempts)) throw error;
+    // What a store asks for is no trouble of its own: fewer calls are under way then, and later ones succeed.
+    if (!throttled && budget?.spend() === false) throw error;
     const delayMs = random() * this.#longestDelayMs();
     log.info(`${this.#what}: ${error.message}; trying again in ${formatDuration(delayMs)}`);
     this.#made += 1;
@@ -110,6 +123,13 @@ export class Attempts {
   }
 
   async run<T>(work: () => Promise<T>): Promise<T> {
+    const result = await this.goOn(work);
+    this.#options.budget?.earn();
+    return result;
+  }
+
+  /** The same for what only continues a call: a read that is cut again and again must come to an end. */
+  async goOn<T>(work: () => Promise<T>): Promise<T> {
     for (;;) {
       try {
         return await work();
@@ -126,7 +146,7 @@ async function* resumed(
   reopen: (done: number) => Promise<ByteStream>,
 ): AsyncGenerator<Uint8Array, void> {
   let stream = first;
-  for (let done = 0; ; stream = await tries.run(() => reopen(done))) {
+  for (let done = 0; ; stream = await tries.goOn(() => reopen(done))) {
     try {
       for await (const chunk of stream) {
         done += chunk.length;

@@ -86,12 +86,17 @@ function kindOf({ status, code }: Refusal): Kind | undefined {
   if (known !== undefined) return known;
   if (status === 404) return "absent";
   if (status === 412) return "taken";
-  if (status === 401 || status === 403) return "denied";
+  if (status === 401 || status === 403 || isBlankRefusal({ status, code })) return "denied";
   if (status === 301 || status === 307) return "elsewhere";
   if (status === 405 || status === 501) return "cannot";
   if (status === 429 || status === 503) return "throttled";
   if (status === 408 || status === 409 || status >= 500) return "passing";
   return undefined;
+}
+
+/** Where an answer has no body, this is how servers say that a token is over, or that a region is wrong. */
+function isBlankRefusal({ status, code }: Pick<Refusal, "status" | "code">): boolean {
+  return status === 400 && code === "";
 }
 
 export function refusalError(refusal: Refusal, { what, permission }: S3Doing): AppError {
@@ -129,6 +134,9 @@ export function refusalError(refusal: Refusal, { what, permission }: S3Doing): A
 
 /** Whether it is the credentials themselves that are refused, or what they may do. */
 function denial({ code, status }: Refusal, permission: string): Pick<AppErrorOptions, "hint" | "permissions"> {
+  if (isBlankRefusal({ status, code })) {
+    return { hint: "the credentials may have expired, or the region may be wrong: check both (--region, AWS_REGION)" };
+  }
   switch (code) {
     case "InvalidAccessKeyId":
     case "SignatureDoesNotMatch":

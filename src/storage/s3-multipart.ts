@@ -1,21 +1,21 @@
 /** Objects above the size of one part: sent part after part, and in parallel where the run has connections to spare. */
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import {
-  AbortMultipartUploadCommand,
   type CompletedPart,
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
   HeadObjectCommand,
-  ListMultipartUploadsCommand,
 } from "@aws-sdk/client-s3";
-import { AppError, isAppError, throwIfAborted, toAppError } from "../errors.ts";
+import { abortable } from "../concurrency/concurrency.ts";
+import { AppError, isAppError } from "../errors.ts";
 import { formatBytes } from "../units.ts";
 import { HeldParts } from "./held-parts.ts";
 import { Attempts } from "./retry.ts";
 import { ask, type S3Context, slowMs } from "./s3-context.ts";
 import type { S3Doing } from "./s3-errors.ts";
 import { wireHeaders } from "./s3-headers.ts";
-import { checksumHeader, makePayload } from "./s3-payload.ts";
+import { checksumHeader, makePayload, type PayloadSource } from "./s3-payload.ts";
+import { abandon, holdsBytes, listParts, type SentPart, type UnfinishedUploads } from "./s3-unfinished.ts";
 import type { ByteRange, PutOptions, RewindableSource } from "./storage.ts";
 import type { UploadSlots } from "./upload-slots.ts";
 
@@ -27,8 +27,6 @@ export const minPartBytes = 32 * mebibyte;
 /** Parts of what can only be read in order are held in memory, one for each sender. */
 const heldPartBytes = 8 * mebibyte;
 const maxPartBytes = 5 * 1024 * mebibyte;
-const abandonRounds = 3;
-const abandonedAfterMs = 24 * 3600 * 1000;
 /** Whose upload an object came from. */
 const nonceName = "esop-upload";
 
@@ -49,27 +47,74 @@ export interface MultipartPut {
   readonly key: string;
   readonly source: RewindableSource;
   readonly partBytes: number;
+  /** What earlier runs have left; undefined where nobody could go on with what this one leaves. */
+  readonly unfinished: UnfinishedUploads | undefined;
   readonly options: PutOptions;
   readonly doing: S3Doing;
 }
 
+/** An upload under way. */
+interface Upload {
+  readonly id: string;
+  /** Undefined for one that an earlier run began. */
+  readonly nonce: string | undefined;
+  /** What earlier runs have sent, by number. */
+  readonly sent: ReadonlyMap<number, SentPart>;
+}
+
 /**
- * Sends the object. Every step is tried again by itself, so a failure here is final and is not worth another put of it
- * all; what was sent is then thrown away. Holds for each part under way what the wire holds, and never a part.
+ * Sends the object, going on with what an earlier run has left. Every step is tried again by itself, so a failure here
+ * is final and is not worth another put of it all. What was sent stays for the next run, unless this run knows that it
+ * would fail as well. Holds for each part under way what the wire holds, and a whole part only of sequential sources.
  */
 export async function putInParts(context: S3Context, slots: UploadSlots, put: MultipartPut): Promise<void> {
-  const { key, doing, options } = put;
-  const { signal } = options;
+  const { doing, options } = put;
   if (options.ifAbsent === true && !context.dialect.multipartIfAbsent) {
     throw new AppError("unsupported", `cannot ${doing.what} only if it is absent: it is too large for that`);
   }
+  const former = await takeUp(context, put);
+  if (former !== undefined) {
+    try {
+      await carryOut(context, slots, put, former);
+      return;
+    } catch (error) {
+      // Somebody else has thrown it away meanwhile.
+      if (!isAppError(error, "not-found")) throw error;
+    }
+  }
   const nonce = randomUUID();
-  const uploadId = await tried(context, doing, signal, () => begin(context, put, nonce));
+  const id = await tried(context, doing, options.signal, () => begin(context, put, nonce));
+  await carryOut(context, slots, put, { id, nonce, sent: new Map() });
+}
+
+/** Whether another run could go on with the upload, which keeps the metadata that it began with. */
+function canResume({ unfinished, options }: MultipartPut): boolean {
+  return unfinished !== undefined && options.fresh !== true && options.metadata === undefined;
+}
+
+async function takeUp(context: S3Context, put: MultipartPut): Promise<Upload | undefined> {
+  const { key, options, unfinished } = put;
+  if (!canResume(put)) return undefined;
+  const [id, ...older] = unfinished?.get(key) ?? [];
+  unfinished?.delete(key);
+  for (const each of older) await abandon(context, key, each);
+  if (id === undefined) return undefined;
+  const sent = await listParts(context, key, id, options.signal);
+  if (sent === undefined || sent.size === 0) {
+    await abandon(context, key, id);
+    return undefined;
+  }
+  context.log.info(`going on with the upload of '${key}', of which ${sent.size} parts were sent before`);
+  return { id, nonce: undefined, sent };
+}
+
+async function carryOut(context: S3Context, slots: UploadSlots, put: MultipartPut, upload: Upload): Promise<void> {
   try {
-    const parts = await sendParts(context, slots, put, uploadId);
-    await complete(context, put, { uploadId, parts, nonce });
+    const parts = await sendParts(context, slots, put, upload);
+    await complete(context, put, upload, parts);
   } catch (error) {
-    await abandon(context, key, uploadId);
+    const passing = isAppError(error) && (error.retryable || error.code === "cancelled");
+    if (!passing || !canResume(put)) await abandon(context, put.key, upload.id);
     throw isAppError(error) ? final(error) : error;
   }
 }
@@ -106,7 +151,7 @@ async function sendParts(
   context: S3Context,
   slots: UploadSlots,
   put: MultipartPut,
-  uploadId: string,
+  upload: Upload,
 ): Promise<CompletedPart[]> {
   const { source, partBytes, options } = put;
   const count = Math.ceil(source.sizeBytes / partBytes);
@@ -114,7 +159,14 @@ async function sendParts(
   const cut = source.sequential === true ? new HeldParts(source, partBytes) : undefined;
   const send = async (index: number, signal: AbortSignal) => {
     const range = { start: index * partBytes, end: Math.min(source.sizeBytes, (index + 1) * partBytes) };
-    const part = { uploadId, number: index + 1, sizeBytes: range.end - range.start, signal };
+    const number = index + 1;
+    const sizeBytes = range.end - range.start;
+    const there = await partThere(upload.sent.get(number), { source, range, sizeBytes, signal });
+    if (there !== undefined) {
+      parts[index] = { PartNumber: number, ...there };
+      return;
+    }
+    const part = { uploadId: upload.id, number, sizeBytes, signal };
     const from = cut === undefined ? { source, range } : { source: await cut.next(signal) };
     parts[index] = await tried(context, put.doing, signal, () => sendPart(context, put, { ...part, ...from }));
   };
@@ -124,6 +176,14 @@ async function sendParts(
     cut?.close();
   }
   return parts;
+}
+
+/** What the completion has to say of the part, if the store has it and it holds these bytes. */
+async function partThere(sent: SentPart | undefined, { source, range, sizeBytes, signal }: PayloadSource) {
+  if (sent === undefined) return undefined;
+  const bytes = abortable(source.open(range, { transient: true, onlyLooking: true }), signal);
+  if (!(await holdsBytes(sent, sizeBytes, bytes))) return undefined;
+  return { ETag: sent.etag, ...(sent.crc32 === undefined ? {} : { ChecksumCRC32: sent.crc32 }) };
 }
 
 interface Part {
@@ -150,21 +210,20 @@ async function sendPart(context: S3Context, put: MultipartPut, part: Part): Prom
   return { PartNumber: number, ETag: etag, ...(typeof checksum === "string" ? { ChecksumCRC32: checksum } : {}) };
 }
 
-interface Sent {
-  readonly uploadId: string;
-  readonly parts: readonly CompletedPart[];
-  readonly nonce: string;
-}
-
 /** Where an answer is lost, the object itself tells whether the upload was completed. */
-async function complete(context: S3Context, put: MultipartPut, { uploadId, parts, nonce }: Sent): Promise<void> {
+async function complete(
+  context: S3Context,
+  put: MultipartPut,
+  { id, nonce }: Upload,
+  parts: readonly CompletedPart[],
+): Promise<void> {
   const { key, doing, options } = put;
   let inDoubt = false;
   await tried(context, doing, options.signal, async () => {
     const command = new CompleteMultipartUploadCommand({
       Bucket: context.bucket,
       Key: key,
-      UploadId: uploadId,
+      UploadId: id,
       MultipartUpload: { Parts: [...parts] },
       ...(options.ifAbsent === true ? { IfNoneMatch: "*" } : {}),
       ...context.settings.customerKey,
@@ -174,64 +233,34 @@ async function complete(context: S3Context, put: MultipartPut, { uploadId, parts
       await ask(context, doing, limits, (abortSignal) => context.client.send(command, { abortSignal }));
     } catch (error) {
       const gone = isAppError(error, "not-found") || isAppError(error, "already-exists");
-      if (inDoubt && gone && (await nonceOf(context, key, doing, options.signal)) === nonce) return;
+      if (inDoubt && gone && (await cameOf(context, put, nonce, parts))) return;
       inDoubt = true;
       throw error;
     }
   });
 }
 
-async function nonceOf(context: S3Context, key: string, doing: S3Doing, signal: AbortSignal | undefined) {
+/** Whether the object of the key came of this upload: by our mark, or where another run has set it, by its parts. */
+async function cameOf(
+  context: S3Context,
+  { key, doing, options }: MultipartPut,
+  nonce: string | undefined,
+  parts: readonly CompletedPart[],
+): Promise<boolean> {
   const command = new HeadObjectCommand({ Bucket: context.bucket, Key: key, ...context.settings.customerKey });
-  const { Metadata: metadata } = await ask(context, doing, { signal }, (abortSignal) =>
+  const { Metadata: metadata, ETag: etag } = await ask(context, doing, options, (abortSignal) =>
     context.client.send(command, { abortSignal }),
   );
-  return metadata?.[nonceName];
+  return nonce === undefined ? unquoted(etag) === etagOfParts(parts) : metadata?.[nonceName] === nonce;
 }
 
-/**
- * Also after an abort of the run, and so without its signal; what cannot be thrown away now is swept some day. A part
- * that was under way may still arrive: only an answer that there is no such upload is the end of it.
- */
-async function abandon(context: S3Context, key: string, uploadId: string): Promise<void> {
-  const doing = { what: `throw away the unfinished upload of '${key}'`, permission: "s3:AbortMultipartUpload" };
-  const upload = { Bucket: context.bucket, Key: key, UploadId: uploadId };
-  try {
-    for (let round = 1; round <= abandonRounds; round += 1) {
-      const command = new AbortMultipartUploadCommand(upload);
-      await ask(context, doing, { ms: 10_000 }, (abortSignal) => context.client.send(command, { abortSignal }));
-    }
-  } catch (error) {
-    if (!isAppError(error, "not-found")) context.log.debug(toAppError(error).message);
-  }
+/** As stores make the ETag of an object in parts, where those of the parts are MD5s. */
+function etagOfParts(parts: readonly CompletedPart[]): string {
+  const hash = createHash("md5");
+  for (const { ETag: etag } of parts) hash.update(Buffer.from(unquoted(etag), "hex"));
+  return `${hash.digest("hex")}-${parts.length}`;
 }
 
-/**
- * Throws away uploads below the prefix that were begun more than a day ago, and that cost space unseen; gives their
- * number. A store that cannot list them, or does not let us, is left alone.
- */
-export async function sweepUploads(context: S3Context, prefix: string, signal?: AbortSignal): Promise<number> {
-  const doing = {
-    what: `list unfinished uploads in ${context.description}`,
-    permission: "s3:ListBucketMultipartUploads",
-  };
-  let swept = 0;
-  let marker: { readonly KeyMarker?: string; readonly UploadIdMarker?: string } = {};
-  for (;;) {
-    const command = new ListMultipartUploadsCommand({ Bucket: context.bucket, Prefix: prefix, ...marker });
-    const page = await ask(context, doing, { signal }, (abortSignal) => context.client.send(command, { abortSignal }));
-    for (const { Key: key, UploadId: id, Initiated: begun } of page.Uploads ?? []) {
-      throwIfAborted(signal);
-      if (key === undefined || id === undefined || begun === undefined || !key.startsWith(prefix)) continue;
-      if (context.clock.now() - begun.getTime() <= abandonedAfterMs) continue;
-      await abandon(context, key, id);
-      swept += 1;
-    }
-    const { NextKeyMarker: nextKey, NextUploadIdMarker: nextId } = page;
-    const same = nextKey === marker.KeyMarker && nextId === marker.UploadIdMarker;
-    if (page.IsTruncated !== true || nextKey === undefined || same) break;
-    marker = { KeyMarker: nextKey, ...(nextId === undefined ? {} : { UploadIdMarker: nextId }) };
-  }
-  if (swept > 0) context.log.info(`threw away ${swept} uploads that were begun and never finished below ${prefix}`);
-  return swept;
+function unquoted(etag = ""): string {
+  return etag.replace(/^"|"$/g, "");
 }

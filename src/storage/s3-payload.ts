@@ -120,7 +120,7 @@ function frameLengths(sizeBytes: number, frameBytes: number): number[] {
   return [...Array<number>(whole).fill(frameBytes), ...(rest === 0 ? [] : [rest])];
 }
 
-function checksumText(checksum: number): string {
+export function checksumText(checksum: number): string {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32BE(checksum);
   return bytes.toString("base64");

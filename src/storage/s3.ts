@@ -10,10 +10,11 @@ import { connectS3, type S3Connection } from "./s3-client.ts";
 import { ask, type S3Context } from "./s3-context.ts";
 import { refusalBehind, type S3Doing } from "./s3-errors.ts";
 import { metadataHeaders, metadataOf, objectSettings, wireHeaders } from "./s3-headers.ts";
-import { partBytesOf, putInParts, sweepUploads } from "./s3-multipart.ts";
+import { partBytesOf, putInParts } from "./s3-multipart.ts";
 import { dialectAt, type S3Dialect, type S3Options } from "./s3-options.ts";
 import { makePayload } from "./s3-payload.ts";
 import { type CopySizes, Refresher } from "./s3-refresh.ts";
+import { findUnfinished, type UnfinishedUploads } from "./s3-unfinished.ts";
 import { type S3Timeouts, Wire } from "./s3-wire.ts";
 import type {
   ByteRange,
@@ -41,8 +42,8 @@ export interface S3StorageOptions {
   /** For the parts of large objects, which are tried again one by one; all else is left to {@link withRetries}. */
   readonly retry: RetryPolicy;
   /**
-   * So many leading segments of a key name what one machine alone writes: uploads there that were begun more than a day
-   * ago and never finished are thrown away. Nothing is when left out.
+   * So many leading segments of a key name what one machine alone writes: uploads there that were begun and never
+   * finished are gone on with, or thrown away after a day. All are left alone when left out.
    */
   readonly ownDepth?: number | undefined;
   readonly timeouts?: S3Timeouts;
@@ -85,14 +86,14 @@ class S3Storage implements Storage {
   readonly #refresher: Refresher;
   readonly #partBytes: number | undefined;
   readonly #ownDepth: number | undefined;
-  #swept: Promise<void> | undefined;
+  #unfinished: Promise<UnfinishedUploads> | undefined;
 
   constructor(context: S3Context, connection: S3Connection, options: S3StorageOptions) {
     this.description = context.description;
     this.capabilities = { putIfAbsent: context.dialect.putIfAbsent, metadata: true, parallelRanges: true };
     this.#context = context;
     this.#connection = connection;
-    this.#slots = new UploadSlots(options.s3.maxUploads ?? defaultMaxUploads);
+    this.#slots = new UploadSlots(options.s3.maxUploads ?? defaultMaxUploads, options.retry.limit);
     this.#refresher = new Refresher(context, options.copySizes);
     this.#partBytes = options.partBytes;
     this.#ownDepth = options.ownDepth;
@@ -166,8 +167,8 @@ class S3Storage implements Storage {
     const partBytes = partBytesOf(source, this.#partBytes);
     const modifiedMs = await this.#slots.use(async () => {
       if (source.sizeBytes <= partBytes) return this.#putWhole(key, source, options, doing);
-      await this.#sweepOnce(key, options.signal);
-      await putInParts(this.#context, this.#slots, { key, source, partBytes, options, doing });
+      const unfinished = await this.#unfinishedBelow(key, options.signal);
+      await putInParts(this.#context, this.#slots, { key, source, partBytes, unfinished, options, doing });
       return this.#context.clock.now();
     });
     return { key, sizeBytes: source.sizeBytes, modifiedMs: wholeSeconds(new Date(modifiedMs)) };
@@ -194,16 +195,13 @@ class S3Storage implements Storage {
     return Number.isNaN(date) ? clock.now() : date;
   }
 
-  async #sweepOnce(key: string, signal: AbortSignal | undefined): Promise<void> {
+  /** Asked once a run, of what this machine alone writes. */
+  async #unfinishedBelow(key: string, signal: AbortSignal | undefined): Promise<UnfinishedUploads | undefined> {
     const segments = key.split("/");
-    if (this.#ownDepth === undefined || segments.length <= this.#ownDepth) return;
+    if (this.#ownDepth === undefined || segments.length <= this.#ownDepth) return undefined;
     const prefix = `${segments.slice(0, this.#ownDepth).join("/")}/`;
-    // What cannot be tidied up is no reason not to back up.
-    this.#swept ??= sweepUploads(this.#context, prefix, signal).then(
-      () => undefined,
-      (error: unknown) => this.#context.log.debug(`unfinished uploads are left alone: ${String(error)}`),
-    );
-    await this.#swept;
+    this.#unfinished ??= findUnfinished(this.#context, prefix, signal);
+    return this.#unfinished;
   }
 
   async refresh(key: string, options?: CallOptions): Promise<void> {

@@ -17,6 +17,7 @@
 
 export { chunkReader, writeFully } from "./file-bytes.ts";
 export { checkBucketName, checkKey } from "./keys.ts";
+export { objectStream } from "./object-stream.ts";
 export { type BucketLocation, type OpenOptions, openStorage, type StoreProtocol } from "./open.ts";
 export { defaultRetryPolicy, type RetryPolicy } from "./retry.ts";
 export type { S3Encryption, S3Options } from "./s3-options.ts";
@@ -55,6 +56,8 @@ export interface ReadOptions {
    * and again: less memory and a third more speed. What a driver hands to a socket is not done with so early.
    */
   readonly transient?: boolean;
+  /** Nothing of this reading is sent anywhere: it costs no bandwidth. */
+  readonly onlyLooking?: boolean;
 }
 
 /** A source that can be read again from the start, so that a failed transfer can be retried. */
@@ -80,6 +83,8 @@ export interface ObjectInfo {
 export interface PutOptions extends CallOptions {
   /** Fail with `already-exists` instead of replacing; only where {@link Capabilities.putIfAbsent} says so. */
   readonly ifAbsent?: boolean;
+  /** No earlier run can have sent these bytes: there is nothing to go on with, and nothing to leave to a later one. */
+  readonly fresh?: boolean;
   /** Kept beside the bytes, names in lower case, all in ASCII; only where {@link Capabilities.metadata} says so. */
   readonly metadata?: Readonly<Record<string, string>>;
   /** Beside those that every object of this run gets; only where {@link Capabilities.metadata} says so. */

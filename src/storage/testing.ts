@@ -2,4 +2,5 @@
 export { type Fault, type FaultyStorage, faultyStorage, type PlannedFault, randomlyFaultyStorage } from "./faulty.ts";
 export { memoryStorage } from "./memory.ts";
 export { defaultRetryPolicy, withRetries } from "./retry.ts";
-export { withLogging, withoutWriting } from "./wrap.ts";
+export { RetryBudget } from "./retry-budget.ts";
+export { withLimit, withLogging, withoutWriting } from "./wrap.ts";

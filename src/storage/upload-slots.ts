@@ -1,3 +1,4 @@
+import type { AdaptiveLimit } from "../concurrency/concurrency.ts";
 import { abortError } from "../errors.ts";
 
 /**
@@ -6,10 +7,17 @@ import { abortError } from "../errors.ts";
  */
 export class UploadSlots {
   readonly #max: number;
+  readonly #limit: AdaptiveLimit | undefined;
   #used = 0;
 
-  constructor(max: number) {
+  /** Where the limit is lower, there are no more slots than it allows. */
+  constructor(max: number, limit?: AdaptiveLimit) {
     this.#max = max;
+    this.#limit = limit;
+  }
+
+  get #spare(): boolean {
+    return this.#used < Math.min(this.#max, this.#limit?.current ?? this.#max);
   }
 
   /** Does the work as one of the senders. */
@@ -46,12 +54,12 @@ export class UploadSlots {
     const isDone = () => next >= count || failures.length > 0;
     const sendNext = () => send(next++, stop.signal).catch(fail);
     const help = async () => {
-      while (!isDone() && this.#used < this.#max) await this.use(sendNext);
+      while (!isDone() && this.#spare) await this.use(sendNext);
     };
     while (!isDone()) {
       await sendNext();
       // A slot that is free now was free while a whole part went over: nobody else waits for it.
-      while (!isDone() && this.#used < this.#max) helpers.push(help());
+      while (!isDone() && this.#spare) helpers.push(help());
     }
     await Promise.all(helpers);
     outer?.removeEventListener("abort", onAbort);

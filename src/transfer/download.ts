@@ -3,9 +3,17 @@ import { type FileHandle, open, rename, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { abortable } from "../concurrency/concurrency.ts";
 import { AppError, fileError, throwIfAborted } from "../errors.ts";
-import { type Storage, writeFully } from "../storage/storage.ts";
+import {
+  type ByteRange,
+  type GetOptions,
+  type ObjectStream,
+  objectStream,
+  type Storage,
+  writeFully,
+} from "../storage/storage.ts";
 import { createHasher, type HashAlgorithm } from "./hash.ts";
 import { type PaceOptions, paced } from "./paced.ts";
+import { type ReadAhead, readInRanges } from "./read-ahead.ts";
 import type { Unseal } from "./sealing.ts";
 
 /** Files in the making end so; one that no process writes any more is left over from a kill and may be removed. */
@@ -20,6 +28,8 @@ export interface DownloadOptions extends PaceOptions {
   };
   /** Decrypts on the way where the object is encrypted; the object key is what stands in manifests. */
   readonly unseal?: { readonly unseal: Unseal; readonly objectKey: string } | undefined;
+  /** Of the stored object, so that a large one can be read by several connections; else it is read as a whole. */
+  readonly ranged?: { readonly storedBytes: number; readonly ahead: ReadAhead } | undefined;
   /** Given to the file before anyone sees it; the process's own when left out. */
   readonly owner?: { readonly uid: number; readonly gid: number };
 }
@@ -75,10 +85,10 @@ async function receive(
   const hasher = createHasher(expected.algorithm);
   const limitBytes = expected.sizeBytes ?? Number.MAX_SAFE_INTEGER;
   let sizeBytes = 0;
-  const stored = await storage.get(key, signal === undefined ? { transient: true } : { transient: true, signal });
+  const stored = await openObject(storage, key, options);
   const { unseal } = options;
   const stream = unseal === undefined ? stored : await unseal.unseal(stored, unseal.objectKey);
-  for await (const chunk of abortable(paced(stream, options), signal)) {
+  for await (const chunk of abortable(stream, signal)) {
     sizeBytes += chunk.length;
     // More than announced: why fill the disk with it.
     if (sizeBytes > limitBytes) break;
@@ -94,6 +104,22 @@ async function receive(
     throw corrupt(key, storage, `its ${expected.algorithm} is ${hash}, but ${expected.hash} was expected`);
   }
   return { sizeBytes, hash };
+}
+
+/** The object's bytes at the run's pace. */
+async function openObject(storage: Storage, key: string, options: DownloadOptions): Promise<ObjectStream> {
+  const { ranged, signal } = options;
+  const get = async (how: GetOptions) => {
+    const stream = await storage.get(key, how);
+    return objectStream(paced(stream, options), stream.metadata);
+  };
+  const several = storage.capabilities.parallelRanges && (ranged?.storedBytes ?? 0) > (ranged?.ahead.rangeBytes ?? 0);
+  if (ranged === undefined || !several) {
+    return get(signal === undefined ? { transient: true } : { transient: true, signal });
+  }
+  const open = (range: ByteRange, stop: AbortSignal) =>
+    get({ range, signal: signal === undefined ? stop : AbortSignal.any([signal, stop]) });
+  return readInRanges({ name: `'${key}'`, sizeBytes: ranged.storedBytes, open }, ranged.ahead);
 }
 
 function corrupt(key: string, storage: Storage, how: string): AppError {

@@ -14,6 +14,7 @@ export {
   hashStream,
   type RealHashAlgorithm,
 } from "./hash.ts";
+export { ReadAhead } from "./read-ahead.ts";
 export { replaceFile } from "./replace-file.ts";
 export type { SealedSource, Sealing, Unseal } from "./sealing.ts";
 export { type Upload, type UploadOptions, upload } from "./upload.ts";

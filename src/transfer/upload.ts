@@ -29,7 +29,9 @@ export async function upload(
   const { seal, signal } = options;
   const { source: stored, ...beside }: SealedSource =
     seal === undefined ? { source: hashing } : await seal.sealing.seal(hashing, seal.objectKey, signal);
-  await storage.put(key, stored, { ...beside, ...(signal === undefined ? {} : { signal }) });
+  // What is sealed anew is other bytes each time.
+  const fresh = seal !== undefined;
+  await storage.put(key, stored, { fresh, ...beside, ...(signal === undefined ? {} : { signal }) });
   return { sizeBytes: source.sizeBytes, hash: await hashing.digest() };
 }
 
@@ -59,7 +61,8 @@ class HashingSource implements RewindableSource {
     const hasher = this.#hasher;
     let position = range?.start ?? 0;
     const onBytes = (bytes: number) => this.#report(bytes);
-    for await (const chunk of paced(this.#source.open(range, reading), { ...this.#options, onBytes })) {
+    const pace = reading?.onlyLooking === true ? { onBytes } : { ...this.#options, onBytes };
+    for await (const chunk of paced(this.#source.open(range, reading), pace)) {
       const fresh = this.#hashedBytes - position;
       if (hasher === this.#hasher && fresh >= 0 && fresh < chunk.length) {
         hasher.update(fresh === 0 ? chunk : chunk.subarray(fresh));

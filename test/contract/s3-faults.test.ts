@@ -1,8 +1,6 @@
 /** What the S3 driver makes of servers and networks that fail, on a real server behind a proxy that spoils. */
 import { once } from "node:events";
-import { readdir, utimes } from "node:fs/promises";
 import { createServer } from "node:net";
-import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
 import { systemClock } from "../../src/clock.ts";
@@ -10,10 +8,9 @@ import { silentLogger } from "../../src/log.ts";
 import type { Storage } from "../../src/storage/storage.ts";
 import { withRetries } from "../../src/storage/testing.ts";
 import { type ObjectStore, startStore } from "../harness/object-stores.ts";
-import { type OpenedS3, openS3 } from "../harness/opened-s3.ts";
+import { openS3 } from "../harness/opened-s3.ts";
 import { bytesSource, collect, sampleBytes, toArray } from "../harness/sample-bytes.ts";
 import type { SeenRequest } from "../harness/spoiling-proxy.ts";
-import { stoppingSource } from "./storage-fixture.ts";
 
 const store = await startStore("versitygw");
 const mebibyte = 1024 * 1024;
@@ -27,12 +24,6 @@ const isPut = ({ method }: SeenRequest) => method === "PUT";
 const isGet = ({ method }: SeenRequest) => method === "GET";
 const xml = (code: string, more = "") =>
   `<?xml version="1.0"?><Error><Code>${code}</Code><Message>Said so.</Message>${more}</Error>`;
-
-async function uploadsLeft({ proxy, bucket, storage }: OpenedS3): Promise<number> {
-  proxy.spoil(() => undefined);
-  expect(await toArray(storage.list(""))).toEqual([]);
-  return (await readdir(join((store as ObjectStore).directory, bucket, ".sgwtmp", "multipart")).catch(() => [])).length;
-}
 
 describe.skipIf("reason" in store)(`faults${"reason" in store ? `: ${store.reason}` : ""}`, () => {
   const server = store as ObjectStore;
@@ -218,71 +209,6 @@ describe.skipIf("reason" in store)(`faults${"reason" in store ? `: ${store.reaso
       await expect(gone.storage.get("k")).rejects.toMatchObject({ code: "unreachable", retryable: true });
       await expect(gone.storage.stat("k")).rejects.toMatchObject({ code: "unreachable", retryable: true });
       Object.assign(gone.proxy, { [Symbol.asyncDispose]: async () => undefined });
-    });
-  });
-
-  describe("an upload in parts", () => {
-    const sizeBytes = 11 * mebibyte;
-    const source = () => bytesSource(sampleBytes(sizeBytes));
-    const options = { partBytes, retry } as const;
-
-    test("that cannot be finished leaves nothing behind", async () => {
-      await using s3 = await openS3(server, options);
-      const { storage, proxy } = s3;
-      const failing: readonly ((request: SeenRequest) => boolean)[] = [
-        ({ url }) => url.includes("partNumber=2"),
-        ({ method, url }) => method === "POST" && url.includes("uploadId"),
-      ];
-      for (const fits of failing) {
-        proxy.spoil((request) => (fits(request) ? { kind: "answer", status: 500 } : undefined));
-        // Each step has been tried often enough: the whole must not be tried again.
-        await expect(storage.put("k", source())).rejects.toMatchObject({ code: "storage", retryable: false });
-        expect(await uploadsLeft(s3)).toBe(0);
-      }
-    });
-
-    test("that is aborted leaves nothing behind", async () => {
-      await using s3 = await openS3(server, options);
-      const stop = new AbortController();
-      const { source: hanging, reached } = stoppingSource(
-        3 * mebibyte,
-        1000,
-        () => new Promise<never>(() => undefined),
-      );
-      const put = s3.storage.put("k", hanging, { signal: stop.signal });
-      const aborted = expect(put).rejects.toMatchObject({ code: "cancelled" });
-      await reached;
-      stop.abort();
-      await aborted;
-      expect(await uploadsLeft(s3)).toBe(0);
-    });
-
-    test.each(["lose-answer", "reset"] as const)("whose completion meets a %s is there all the same", async (kind) => {
-      await using s3 = await openS3(server, options);
-      const { storage, proxy } = s3;
-      proxy.spoilOne(({ method, url }) => method === "POST" && url.includes("uploadId"), { kind });
-      await storage.put("k", source());
-      expect(await storage.stat("k")).toMatchObject({ sizeBytes });
-    });
-
-    test("that was begun days ago and never finished is thrown away, ours alone", async () => {
-      await using s3 = await openS3(server, { ...options, ownDepth: 2 });
-      const { storage, proxy, bucket } = s3;
-      const isCompletion = ({ method, url }: SeenRequest) => method === "POST" && url.includes("uploadId");
-      const isAbort = ({ method }: SeenRequest) => method === "DELETE";
-      for (const key of ["a/old/k", "a/other/k", "a/old/young"]) {
-        proxy.spoil((request) => (isCompletion(request) || isAbort(request) ? { kind: "reset" } : undefined));
-        await expect(storage.put(key, source())).rejects.toMatchObject({ code: "unreachable" });
-        if (key === "a/old/young") break;
-        const parts = join(server.directory, bucket, ".sgwtmp", "multipart");
-        for (const entry of await readdir(parts, { recursive: true })) await utimes(join(parts, entry), 1e9, 1e9);
-      }
-      proxy.spoil(() => undefined);
-      await using again = await openS3(server, { ...options, bucket, ownDepth: 2 });
-      again.proxy.forget();
-      await again.storage.put("a/old/new", source());
-      const deleted = again.proxy.seen.filter(isAbort).map(({ url }) => url.slice(0, url.indexOf("?")));
-      expect([...new Set(deleted)]).toEqual([`/${bucket}/a/old/k`]);
     });
   });
 

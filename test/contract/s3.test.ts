@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import { afterAll, describe, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import { silentLogger } from "../../src/log.ts";
 import { s3Storage } from "../../src/storage/s3.ts";
@@ -9,6 +9,9 @@ import { openStorage, type Storage, type StoreProtocol } from "../../src/storage
 import { defaultRetryPolicy, withRetries } from "../../src/storage/testing.ts";
 import { startCeph } from "../harness/ceph.ts";
 import { type ObjectStore, startStore, type Unavailable } from "../harness/object-stores.ts";
+import { openS3 } from "../harness/opened-s3.ts";
+import { bytesSource, collect, sampleBytes } from "../harness/sample-bytes.ts";
+import type { SeenRequest } from "../harness/spoiling-proxy.ts";
 import { describeStorageContract, type MakeStorage } from "./storage-contract.ts";
 
 const shared = { clock: systemClock, random: Math.random, log: silentLogger };
@@ -73,6 +76,8 @@ interface Suite {
   readonly name: string;
   start(): Promise<ObjectStore | Unavailable>;
   readonly ways: Readonly<Record<string, Open>>;
+  /** As which an upload that was cut off is gone on with; left out where the server does not list such uploads. */
+  readonly resumes?: S3Dialect;
 }
 
 const suites: readonly Suite[] = [
@@ -85,6 +90,7 @@ const suites: readonly Suite[] = [
       "as Oracle": like(s3Dialects.oracle),
       "as it is opened": opened("s3"),
     },
+    resumes: s3Dialects.aws,
   },
   {
     name: "MinIO",
@@ -95,10 +101,11 @@ const suites: readonly Suite[] = [
     name: "Ceph",
     start: startCeph,
     ways: { "as it is opened": opened("ceph"), "in parts": like(s3Dialects.ceph, partBytes) },
+    resumes: s3Dialects.ceph,
   },
 ];
 
-for (const { name, start, ways } of suites) {
+for (const { name, start, ways, resumes } of suites) {
   const store = await start();
   if ("reason" in store) {
     describe(`storage contract: S3, ${name}`, () => {
@@ -110,4 +117,20 @@ for (const { name, start, ways } of suites) {
   for (const [way, open] of Object.entries(ways)) {
     describeStorageContract(`S3, ${name} ${way}`, fixtureOf(store, open));
   }
+  if (resumes !== undefined) {
+    test(`S3, ${name}: an upload that was cut off is gone on with`, () => goesOn(store, resumes));
+  }
+}
+
+async function goesOn(store: ObjectStore, dialect: S3Dialect): Promise<void> {
+  const options = { partBytes, ownDepth: 1, dialect, retry: { ...defaultRetryPolicy, maxAttempts: 1 } };
+  await using cut = await openS3(store, { ...options, s3: { maxUploads: 1 } });
+  const bytes = sampleBytes(3 * partBytes + 1);
+  const isPart = (number: number) => (request: SeenRequest) => request.url.includes(`partNumber=${number}`);
+  cut.proxy.spoilOne(isPart(3), { kind: "reset" });
+  await expect(cut.storage.put("a/k", bytesSource(bytes))).rejects.toMatchObject({ code: "unreachable" });
+  await using again = await openS3(store, { ...options, bucket: cut.bucket });
+  await again.storage.put("a/k", bytesSource(bytes));
+  expect([1, 2, 3, 4].map((number) => again.proxy.seen.some(isPart(number)))).toEqual([false, false, true, true]);
+  expect((await collect(await again.storage.get("a/k"))).equals(bytes)).toBe(true);
 }

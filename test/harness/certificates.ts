@@ -1,4 +1,4 @@
-import { writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import forge from "node-forge";
 
@@ -27,9 +27,11 @@ export async function makeCertificates(directory: string, hosts: readonly string
   server.sign(authorityKeys.privateKey, md.sha256.create());
   const files = {
     authorityFile: join(directory, "authority.pem"),
-    certificateFile: join(directory, "server.pem"),
-    keyFile: join(directory, "server.key"),
+    // Named as MinIO looks for them.
+    certificateFile: join(directory, "server", "public.crt"),
+    keyFile: join(directory, "server", "private.key"),
   };
+  await mkdir(join(directory, "server"));
   await writeFile(files.authorityFile, pki.certificateToPem(authority));
   await writeFile(files.certificateFile, pki.certificateToPem(server));
   await writeFile(files.keyFile, pki.privateKeyToPem(keys.privateKey));

@@ -22,7 +22,8 @@ export interface RunningEsop {
 }
 
 export interface EsopOptions {
-  readonly environment?: Readonly<Record<string, string>>;
+  /** Beside the test's own; undefined takes a variable away. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Called with the process as soon as it runs. */
   readonly onStart?: (child: RunningEsop) => void;
 }

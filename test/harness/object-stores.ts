@@ -1,4 +1,6 @@
 /** Real servers that speak S3, on this machine. */
+import { dirname } from "node:path";
+import type { Certificates } from "./certificates.ts";
 import { type ServerProcess, startServer } from "./server-process.ts";
 import { findTool, type ToolOrigin, type Unavailable } from "./tools.ts";
 
@@ -12,36 +14,48 @@ export type StoreName = "versitygw" | "minio";
 
 interface Recipe {
   readonly origin: ToolOrigin;
-  command(port: number, directory: string): readonly string[];
+  /** With certificates it speaks HTTPS. */
+  command(port: number, directory: string, tls: Certificates | undefined): readonly string[];
   readonly environment: Readonly<Record<string, string>>;
 }
 
 /** Of the one user of every store. */
 export const testKeys = { access: "test-access-key", secret: "test-secret-key-0123456789" } as const;
 
+/** Name of the key in MinIO's KMS. */
+export const minioKey = "test-key";
+
 const recipes: Readonly<Record<StoreName, Recipe>> = {
   versitygw: {
     origin: { kind: "go", module: "github.com/versity/versitygw/cmd/versitygw@v1.8.0", program: "versitygw" },
     // Its objects are plain files: <directory>/<bucket>/<key>.
-    command: (port, directory) => ["--port", `127.0.0.1:${port}`, "--keep-alive", "--quiet", "posix", directory],
+    command: (port, directory, tls) => {
+      const secure = tls === undefined ? [] : ["--cert", tls.certificateFile, "--key", tls.keyFile];
+      return ["--port", `127.0.0.1:${port}`, "--keep-alive", "--quiet", ...secure, "posix", directory];
+    },
     environment: { ROOT_ACCESS_KEY: testKeys.access, ROOT_SECRET_KEY: testKeys.secret },
   },
   minio: {
     // Its tags are no versions to Go: the newest of 2026-02-12.
     origin: { kind: "go", module: "github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c", program: "minio" },
-    command: (port, directory) => ["server", "--quiet", "--address", `127.0.0.1:${port}`, directory],
+    command: (port, directory, tls) => {
+      const secure = tls === undefined ? [] : ["--certs-dir", dirname(tls.certificateFile)];
+      return ["server", "--quiet", "--address", `127.0.0.1:${port}`, ...secure, directory];
+    },
     environment: {
       MINIO_ROOT_USER: testKeys.access,
       MINIO_ROOT_PASSWORD: testKeys.secret,
       MINIO_BROWSER: "off",
       MINIO_UPDATE: "off",
+      // A KMS of its own, with this one key.
+      MINIO_KMS_SECRET_KEY: `${minioKey}:${Buffer.alloc(32, 7).toString("base64")}`,
     },
   },
 };
 
 export interface StartOptions {
-  /** Files of a certificate for 127.0.0.1 and its key: the store speaks HTTPS (versitygw only). */
-  readonly tls?: { readonly certificateFile: string; readonly keyFile: string };
+  /** The store speaks HTTPS. */
+  readonly tls?: Certificates;
   /** Where its directory is made; among the temporary ones when left out. */
   readonly parent?: string;
   /** Takes requests that were meant for AWS there, with the bucket in the host's name (versitygw only). */
@@ -58,12 +72,11 @@ export async function startStore(
   const { origin, command, environment } = recipes[name];
   const program = await findTool(origin);
   if (typeof program !== "string") return program;
-  const secure = tls === undefined ? [] : ["--cert", tls.certificateFile, "--key", tls.keyFile];
   const aws =
     awsRegion === undefined ? [] : ["--region", awsRegion, "--virtual-domain", `s3.${awsRegion}.amazonaws.com`];
   const logged = accessLog === undefined ? [] : ["--access-log", accessLog];
   const server = await startServer({
-    command: (port, directory) => [program, ...secure, ...aws, ...logged, ...command(port, directory)],
+    command: (port, directory) => [program, ...aws, ...logged, ...command(port, directory, tls)],
     environment,
     parent,
     scheme: tls === undefined ? "http" : "https",

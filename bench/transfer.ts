@@ -10,7 +10,7 @@ import { systemClock } from "../src/clock.ts";
 import { forEachConcurrently } from "../src/concurrency/concurrency.ts";
 import { silentLogger } from "../src/log.ts";
 import { openStorage, type Storage } from "../src/storage/storage.ts";
-import { download, fileSource, syncDirectory, upload } from "../src/transfer/transfer.ts";
+import { download, fileSource, ReadAhead, syncDirectory, upload } from "../src/transfer/transfer.ts";
 
 interface Sent {
   readonly name: string;
@@ -41,12 +41,14 @@ async function sendAll(storage: Storage, directory: string): Promise<readonly Se
 
 async function fetchAll(storage: Storage, directory: string, sent: readonly Sent[]): Promise<void> {
   await mkdir(directory, { recursive: true });
+  const ahead = new ReadAhead(connections);
   await forEachConcurrently(
     sent.toSorted((a, b) => b.sizeBytes - a.sizeBytes),
     connections,
     async ({ name, sizeBytes, hash }, signal) => {
       const expected = { sizeBytes, hash, algorithm } as const;
-      await download(storage, `bench/${name}`, join(directory, name), { expected, signal });
+      const ranged = { storedBytes: sizeBytes, ahead };
+      await ahead.object(() => download(storage, `bench/${name}`, join(directory, name), { expected, ranged, signal }));
     },
   );
   await syncDirectory(directory);

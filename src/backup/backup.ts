@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { type CassandraNode, checkDataDirectories, type NodeFacts } from "../cassandra/cassandra.ts";
 import type { Clock } from "../clock.ts";
 import { forEachConcurrently, type RateLimit, rateLimit, unlimited, withDeadline } from "../concurrency/concurrency.ts";
+import type { BackupSealing, Keys } from "../encryption/encryption.ts";
 import { AppError, isAppError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { holdExclusively } from "../operation/operation.ts";
@@ -26,6 +27,7 @@ import {
 import type { Storage } from "../storage/storage.ts";
 import { fileSource, hashFile, hashStream, upload } from "../transfer/transfer.ts";
 import { checkMode, type ExpectedTables, expectedTables } from "./check-node.ts";
+import { chooseSealing } from "./choose-sealing.ts";
 import { HashRecord } from "./hash-record.ts";
 import { knownObjects } from "./known-hashes.ts";
 import { type LocalTable, readLocalTables } from "./local-files.ts";
@@ -38,6 +40,7 @@ export type { BackupPlan } from "./plan.ts";
 export interface BackupDependencies {
   readonly storage: Storage;
   readonly node: CassandraNode;
+  readonly keys: Keys;
   readonly clock: Clock;
   readonly log: Logger;
   readonly progress: Progress;
@@ -64,11 +67,13 @@ interface Run extends BackupDependencies {
   readonly expected: ExpectedTables;
   readonly repository: NodeRepository;
   readonly record: HashRecord;
+  /** Undefined for a backup in the clear. */
+  readonly sealing: BackupSealing | undefined;
 }
 
 /** Everything that can be wrong before the node or the repository is touched is found here. */
 async function prepare(request: BackupRequest, dependencies: BackupDependencies): Promise<Run> {
-  const { storage, node, log, signal } = dependencies;
+  const { storage, node, keys, log, signal } = dependencies;
   const facts = await node.facts({ signal });
   checkMode(facts, log);
   const expected = await expectedTables(node, facts, request.entities, signal);
@@ -82,8 +87,9 @@ async function prepare(request: BackupRequest, dependencies: BackupDependencies)
     });
   }
   if (exists && path.node !== facts.hostId) await refuseForeignPlace(repository, facts, signal);
+  const sealing = await chooseSealing({ request, repository, exists, keys, log, signal });
   const record = await HashRecord.load(join(request.cacheDir, "hashes", `${facts.hostId}.json`), log);
-  return { ...dependencies, request, facts, dataDirectories, expected, repository, record };
+  return { ...dependencies, request, facts, dataDirectories, expected, repository, record, sealing };
 }
 
 /**
@@ -112,6 +118,7 @@ export async function backup(request: BackupRequest, dependencies: BackupDepende
     `another backup of node ${facts.hostId} is running on this machine`,
   );
   if (request.createMissingBucket) await storage.createBucket({ signal });
+  await run.sealing?.commit();
   await clearLeftovers(node, run.dataDirectories, log, signal);
 
   const takenMs = clock.now();
@@ -125,6 +132,7 @@ export async function backup(request: BackupRequest, dependencies: BackupDepende
     const plan = await makePlan(tables, run);
     const hashes = await sendMissing(plan, run);
     const refreshed = await renewOld(plan, hashes, run);
+    if (!request.skipRefreshing) await run.sealing?.renew();
     await repository.writeManifest(name, newManifest(plan, hashes, name, facts), signal);
     if (request.uploadClusterTopology) await repository.writeTopology(name, await topologyOf(run, takenMs), signal);
     return { sent: plan.send, kept: plan.keep, refreshed, tables: tables.length };
@@ -158,7 +166,7 @@ function checkComplete(tables: readonly LocalTable[], expected: ExpectedTables):
 }
 
 async function makePlan(tables: readonly LocalTable[], run: Run): Promise<BackupPlan> {
-  const { request, repository, record, log, signal } = run;
+  const { request, repository, record, sealing, log, signal } = run;
   const ids = new Set(tables.map(({ keyspace, table, tableId }) => `${keyspace}/${table}-${tableId}`));
   const stored = new Map<string, { sizeBytes: number; modifiedMs: number }>();
   for (const prefix of listedPrefixes(request.entities)) {
@@ -169,6 +177,7 @@ async function makePlan(tables: readonly LocalTable[], run: Run): Promise<Backup
   }
   return planBackup(tables, {
     algorithm: request.hashAlgorithm,
+    sealing: sealing?.sealing,
     stored: (key) => stored.get(key),
     known: (keys) => knownObjects(repository, keys, log, signal),
     hashLocal: async (file, algorithm) => {
@@ -178,8 +187,16 @@ async function makePlan(tables: readonly LocalTable[], run: Run): Promise<Backup
       if (algorithm === "SHA-256") record.set(file, hash);
       return hash;
     },
-    hashStored: async (key, algorithm) =>
-      hashStream(await repository.storage.get(repository.key(key), { signal }), algorithm, { signal }),
+    hashStored: async (key, algorithm) => {
+      const stored = await repository.storage.get(repository.key(key), { signal });
+      if (sealing === undefined) return hashStream(stored, algorithm, { signal });
+      try {
+        return await hashStream(await sealing.unseal(stored, key), algorithm, { signal });
+      } catch (error) {
+        if (!isAppError(error, "corrupt")) throw error;
+        return undefined;
+      }
+    },
     signal,
   });
 }
@@ -218,7 +235,8 @@ async function sendMissing(plan: BackupPlan, run: Run): Promise<Map<string, stri
   files.sort((a, b) => b.local.sizeBytes - a.local.sizeBytes);
   const limit = pace(plan, run);
   const hashes = new Map<string, string | null>();
-  progress.start({ label: "backing up", totalBytes: plan.send.bytes, totalFiles: plan.send.files });
+  const totalBytes = files.reduce((sum, { local }) => sum + local.sizeBytes, 0);
+  progress.start({ label: "backing up", totalBytes, totalFiles: files.length });
   try {
     await forEachConcurrently(
       files,
@@ -236,12 +254,13 @@ async function sendMissing(plan: BackupPlan, run: Run): Promise<Map<string, stri
 }
 
 async function sendFile(file: PlannedFile, run: Run, limit: RateLimit): Promise<string | null> {
-  const { repository, request, progress, record, signal } = run;
-  const { local, contentSha256 } = file;
+  const { repository, request, sealing, progress, record, signal } = run;
+  const { local, contentSha256, objectKey } = file;
   const algorithm = contentSha256 === undefined ? request.hashAlgorithm : "SHA-256";
   const source = await fileSource(local.path, local.sizeBytes);
-  const { hash } = await upload(repository.storage, repository.key(file.objectKey), source, {
+  const { hash } = await upload(repository.storage, repository.key(objectKey), source, {
     algorithm,
+    seal: sealing === undefined ? undefined : { sealing: sealing.sealing, objectKey },
     rateLimit: limit,
     signal,
     onBytes: (bytes) => progress.add(bytes),

@@ -32,10 +32,10 @@ export function newManifest(
 
 function manifestTable({ table, files }: PlannedTable, hashes: ReadonlyMap<string, string | null>): ManifestTable {
   const sstables = new Map<string, ManifestEntry[]>();
-  for (const { baseName, objectKey, local, hash } of files) {
+  for (const { baseName, objectKey, storedBytes, hash } of files) {
     const entries = sstables.get(baseName) ?? [];
     sstables.set(baseName, entries);
-    entries.push({ objectKey, type: "FILE", size: local.sizeBytes, hash: hashes.get(objectKey) ?? hash ?? null });
+    entries.push({ objectKey, type: "FILE", size: storedBytes, hash: hashes.get(objectKey) ?? hash ?? null });
   }
   const schema = table.schema === undefined ? {} : { schemaContent: table.schema };
   return { sstables: Object.fromEntries(sstables), id: table.tableId, ...schema };

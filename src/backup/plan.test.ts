@@ -6,7 +6,7 @@ import { createHasher, type HashAlgorithm } from "../transfer/transfer.ts";
 import type { KnownObject } from "./known-hashes.ts";
 import type { LocalTable } from "./local-files.ts";
 import { newManifest } from "./new-manifest.ts";
-import { type BackupPlan, type PlannedFile, planBackup } from "./plan.ts";
+import { type BackupPlan, type PlanInputs, type PlannedFile, planBackup } from "./plan.ts";
 
 const tableId = "0978d800e67611f19a07dbe54d2f2ac2";
 
@@ -22,10 +22,13 @@ interface World {
   readonly stored?: Readonly<Record<string, string>>;
   readonly known?: Readonly<Record<string, KnownObject>>;
   readonly algorithm?: HashAlgorithm;
+  /** Objects are encrypted; the stored ones are given as plaintext all the same. */
+  readonly sealing?: NonNullable<PlanInputs["sealing"]>;
 }
 
-function plainKey(component: string, version = "1-42"): string {
-  return objectKey({ keyspace: "ks", table: "t", tableId, index: undefined, version, file: `nb-1-big-${component}` });
+function plainKey(component: string, version = "1-42", mark?: string): string {
+  const file = `nb-1-big-${component}`;
+  return objectKey({ keyspace: "ks", table: "t", tableId, index: undefined, version, mark, file });
 }
 
 const contentKey = (component: string, content: string) =>
@@ -41,14 +44,16 @@ function tableOf(local: Readonly<Record<string, string>>): LocalTable {
 }
 
 /** The plan, and which contents were read for it. */
-async function plan({ local, stored = {}, known = {}, algorithm = "SHA-256" }: World) {
+async function plan({ local, stored = {}, known = {}, algorithm = "SHA-256", sealing }: World) {
   const read: string[] = [];
   const asked: string[] = [];
   const made = await planBackup([tableOf(local)], {
     algorithm,
+    sealing,
     stored: (key) => {
       const content = stored[key];
-      return content === undefined ? undefined : { sizeBytes: content.length, modifiedMs: 7 };
+      if (content === undefined) return undefined;
+      return { sizeBytes: sealing?.storedBytes(content.length) ?? content.length, modifiedMs: 7 };
     },
     known: async (keys) => {
       asked.push(...keys);
@@ -60,7 +65,7 @@ async function plan({ local, stored = {}, known = {}, algorithm = "SHA-256" }: W
     },
     hashStored: async (key, by) => {
       read.push(`stored ${by}`);
-      return hashOf(stored[key] ?? "", by);
+      return stored[key] === damaged ? undefined : hashOf(stored[key] ?? "", by);
     },
   });
   return { made, read, asked, files: made.tables.flatMap(({ files }) => files) };
@@ -74,7 +79,7 @@ async function planOne(world: World): Promise<PlannedFile & { readonly read: rea
 }
 
 const statistics = plainKey("Statistics.db");
-const [old, young] = ["content 1", "content 2"];
+const [old, young, damaged] = ["content 1", "content 2", "content ?"];
 const sha = (content: string) => hashOf(content, "SHA-256");
 
 describe("what is not stored", () => {
@@ -326,5 +331,54 @@ describe("the manifest of a plan", () => {
     }
     expect(snapshot.keyspaces["ks"]?.tables["t"]).toBeUndefined();
     expect(JSON.stringify(written).match(/"schemaContent":"CREATE"/g)).toHaveLength(16);
+  });
+});
+
+describe("an encrypted backup", () => {
+  const sealing = { mark: "aes1a2b3c4d", storedBytes: (plainBytes: number) => plainBytes + 64 };
+  const [data, rewritten] = ["Data.db", "Statistics.db"].map((name) => plainKey(name, "1-42", sealing.mark));
+  if (data === undefined || rewritten === undefined) throw new Error("no keys");
+
+  it("sends what is stored in the clear or under another data key, to keys of its own", async () => {
+    const others = [
+      plainKey("Data.db"),
+      plainKey("Data.db", "1-42", "aes00000000"),
+      plainKey("Data.db", "1-42", "kms1a2b3c4d"),
+    ];
+    const stored = Object.fromEntries(others.map((key) => [key, old]));
+    const file = await planOne({ local: { "Data.db": old }, stored, sealing });
+    expect(file).toMatchObject({ action: "send", objectKey: data, storedBytes: old.length + 64 });
+    const plain = await planOne({ local: { "Data.db": old }, stored: { [data]: old } });
+    expect(plain).toMatchObject({ action: "send", objectKey: plainKey("Data.db"), storedBytes: old.length });
+  });
+
+  it("keeps what is stored under its data key with the size that an encrypted file has", async () => {
+    const world = { local: { "Data.db": old }, stored: { [data]: old }, sealing };
+    const known = { [data]: { hash: sha(old), trusted: true } };
+    expect(await planOne({ ...world, known })).toMatchObject({
+      action: "keep",
+      objectKey: data,
+      hash: sha(old),
+      read: [],
+    });
+    const { made } = await plan({ ...world, known });
+    expect(made.keep).toEqual({ files: 1, bytes: old.length + 64 });
+    const cut = await planOne({ ...world, stored: { [data]: "cut" } });
+    expect(cut).toMatchObject({ action: "send", objectKey: data });
+  });
+
+  it("puts a rewritten component under its content's key and the mark", async () => {
+    const world = { local: { "Statistics.db": young }, stored: { [rewritten]: old }, sealing };
+    const known = { [rewritten]: { hash: sha(old), trusted: true } };
+    const contentKey = plainKey("Statistics.db", `1-42-${sha(young).slice(0, 16)}`, sealing.mark);
+    expect(await planOne({ ...world, known })).toMatchObject({
+      action: "send",
+      objectKey: contentKey,
+      contentSha256: sha(young),
+    });
+    const again = await planOne({ ...world, known, stored: { ...world.stored, [contentKey]: young } });
+    expect(again).toMatchObject({ action: "keep", objectKey: contentKey, hash: sha(young) });
+    const leftOver = await planOne({ ...world, stored: { [rewritten]: damaged } });
+    expect(leftOver).toMatchObject({ action: "send", objectKey: contentKey });
   });
 });

@@ -1,7 +1,7 @@
 import { isImmutable, type LocalFile, parseComponentName } from "../cassandra/cassandra.ts";
 import { throwIfAborted } from "../errors.ts";
 import { type ComponentPath, hashAlgorithmOf, objectKey } from "../repository/repository.ts";
-import type { HashAlgorithm } from "../transfer/transfer.ts";
+import type { HashAlgorithm, Sealing } from "../transfer/transfer.ts";
 import type { KnownObject } from "./known-hashes.ts";
 import type { LocalTable } from "./local-files.ts";
 
@@ -11,6 +11,8 @@ export interface PlannedFile {
   readonly baseName: string;
   /** Relative to the node's prefix. */
   readonly objectKey: string;
+  /** Of the stored object: more than the file's where it is encrypted. */
+  readonly storedBytes: number;
   readonly action: "send" | "keep";
   /** The manifest's hash; undefined where it is learned while the file is sent. */
   readonly hash: string | null | undefined;
@@ -25,6 +27,7 @@ export interface PlannedTable {
   readonly files: readonly PlannedFile[];
 }
 
+/** Bytes are those of the stored objects. */
 export interface BackupPlan {
   readonly tables: readonly PlannedTable[];
   readonly send: { readonly files: number; readonly bytes: number };
@@ -34,14 +37,16 @@ export interface BackupPlan {
 /** What the planner may ask; each answer is looked up or computed once. */
 export interface PlanInputs {
   readonly algorithm: HashAlgorithm;
+  /** How objects are encrypted; undefined to leave them as they are. */
+  readonly sealing?: Pick<Sealing, "mark" | "storedBytes"> | undefined;
   /** What the listing shows under a relative key. */
   stored(key: string): { readonly sizeBytes: number; readonly modifiedMs: number } | undefined;
   /** What earlier manifests say of the stored objects among `keys`. */
   known(keys: ReadonlySet<string>): Promise<ReadonlyMap<string, KnownObject>>;
   /** The hash of a local file, from the record where that is possible. */
   hashLocal(file: LocalFile, algorithm: "SHA-256" | "CRC"): Promise<string>;
-  /** The hash of a stored object, by reading it. */
-  hashStored(key: string, algorithm: "SHA-256" | "CRC"): Promise<string>;
+  /** The hash of a stored object's plaintext, by reading it; undefined where it does not decrypt. */
+  hashStored(key: string, algorithm: "SHA-256" | "CRC"): Promise<string | undefined>;
   readonly signal?: AbortSignal;
 }
 
@@ -52,6 +57,7 @@ interface Candidate {
   readonly baseName: string;
   readonly path: ComponentPath;
   readonly key: string;
+  readonly storedBytes: number;
 }
 
 /**
@@ -59,12 +65,15 @@ interface Candidate {
  * needs unless the listing shows it with the right size and, for components that Cassandra rewrites in place, its hash
  * is known to be the local one. A rewritten component goes under a key of its own, since earlier backups still name the
  * former content. A component that never changes and is stored with another size is damaged: it is sent again.
+ *
+ * What is encrypted stands under keys with the mark of its data key. So a backup names objects of one mark only, and
+ * what was stored in the clear, or under another data key, is neither taken for the same nor overwritten.
  */
 export async function planBackup(tables: readonly LocalTable[], inputs: PlanInputs): Promise<BackupPlan> {
-  const candidates = tables.map((table) => ({ table, files: [...candidatesOf(table)] }));
+  const candidates = tables.map((table) => ({ table, files: [...candidatesOf(table, inputs.sealing)] }));
   const present = new Set<string>();
   for (const { files } of candidates) {
-    for (const { key, local } of files) if (inputs.stored(key)?.sizeBytes === local.sizeBytes) present.add(key);
+    for (const { key, storedBytes } of files) if (inputs.stored(key)?.sizeBytes === storedBytes) present.add(key);
   }
   const known = await inputs.known(present);
   const planned: PlannedTable[] = [];
@@ -76,19 +85,23 @@ export async function planBackup(tables: readonly LocalTable[], inputs: PlanInpu
       const file = await planFile(candidate, known.get(candidate.key), inputs);
       plannedFiles.push(file);
       totals[file.action].files += 1;
-      totals[file.action].bytes += file.local.sizeBytes;
+      totals[file.action].bytes += file.storedBytes;
     }
     planned.push({ table, files: plannedFiles });
   }
   return { tables: planned, ...totals };
 }
 
-function* candidatesOf({ keyspace, table, tableId, sstables }: LocalTable): Generator<Candidate> {
+function* candidatesOf(
+  { keyspace, table, tableId, sstables }: LocalTable,
+  sealing: PlanInputs["sealing"],
+): Generator<Candidate> {
   for (const { baseName, generation, digest, index, files } of sstables) {
     for (const local of files) {
       const version = `${generation}-${digest}`;
-      const path = { keyspace, table, tableId, index, version, file: local.name };
-      yield { local, baseName, path, key: objectKey(path) };
+      const path = { keyspace, table, tableId, index, version, mark: sealing?.mark, file: local.name };
+      const storedBytes = sealing?.storedBytes(local.sizeBytes) ?? local.sizeBytes;
+      yield { local, baseName, path, key: objectKey(path), storedBytes };
     }
   }
 }
@@ -98,21 +111,21 @@ async function planFile(
   known: KnownObject | undefined,
   inputs: PlanInputs,
 ): Promise<PlannedFile> {
-  const { local, key } = candidate;
+  const { local, key, storedBytes } = candidate;
   const stored = inputs.stored(key);
   if (stored === undefined) return send(candidate, key);
   if (isImmutable(parseComponentName(local.name)?.component ?? "")) {
-    if (stored.sizeBytes !== local.sizeBytes) return send(candidate, key);
+    if (stored.sizeBytes !== storedBytes) return send(candidate, key);
     return keep(candidate, key, stored.modifiedMs, await manifestHash(local, known?.hash, inputs));
   }
-  if (stored.sizeBytes === local.sizeBytes && (await holdsContentOf(local, key, known, inputs))) {
+  if (stored.sizeBytes === storedBytes && (await holdsContentOf(local, key, known, inputs))) {
     return keep(candidate, key, stored.modifiedMs, await manifestHash(local, known?.hash, inputs));
   }
   const sha256 = await inputs.hashLocal(local, "SHA-256");
   const version = `${candidate.path.version}-${sha256.slice(0, contentPrefixLength)}`;
   const contentKey = objectKey({ ...candidate.path, version });
   const storedContent = inputs.stored(contentKey);
-  if (storedContent?.sizeBytes !== local.sizeBytes) return send(candidate, contentKey, sha256);
+  if (storedContent?.sizeBytes !== storedBytes) return send(candidate, contentKey, sha256);
   return keep(candidate, contentKey, storedContent.modifiedMs, await manifestHash(local, sha256, inputs), sha256);
 }
 
@@ -134,17 +147,17 @@ async function manifestHash(local: LocalFile, known: string | null | undefined, 
   return typeof known === "string" && hashAlgorithmOf(known) === algorithm ? known : hashLocal(local, algorithm);
 }
 
-function send({ local, baseName }: Candidate, key: string, contentSha256?: string): PlannedFile {
-  const base = { local, baseName, objectKey: key, action: "send", hash: undefined } as const;
+function send({ local, baseName, storedBytes }: Candidate, key: string, contentSha256?: string): PlannedFile {
+  const base = { local, baseName, objectKey: key, storedBytes, action: "send", hash: undefined } as const;
   return { ...base, contentSha256, storedModifiedMs: undefined };
 }
 
 function keep(
-  { local, baseName }: Candidate,
+  { local, baseName, storedBytes }: Candidate,
   key: string,
   storedModifiedMs: number,
   hash: string | null,
   contentSha256?: string,
 ): PlannedFile {
-  return { local, baseName, objectKey: key, action: "keep", hash, contentSha256, storedModifiedMs };
+  return { local, baseName, objectKey: key, storedBytes, action: "keep", hash, contentSha256, storedModifiedMs };
 }

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { beforeEach, describe, expect, it } from "vitest";
 import { ManualClock } from "../../test/harness/manual-clock.ts";
 import { requestOf } from "../../test/harness/request-of.ts";
+import { sampleKey, sampleManifest, sampleName } from "../../test/harness/sample-manifest.ts";
 import { quietLog, SampleNode, sampleSize } from "../../test/harness/sample-node.ts";
 import type { Storage } from "../storage/storage.ts";
 import { faultyStorage, memoryStorage } from "../storage/testing.ts";
@@ -52,6 +53,21 @@ describe("list", () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  it("says which keys a backup is encrypted with", async () => {
+    const [plain] = [await node.backUp("a", 1000, [1])];
+    const marked = (mark: string) => sampleKey(1).replace("/nb-", `-${mark}/nb-`);
+    const entries = ["aes22222222", "aes11111111", "aes22222222"].map((mark) => {
+      return { objectKey: marked(mark), type: "FILE", size: 1, hash: null } as const;
+    });
+    const name = sampleName("b", 2000);
+    await node.repository.writeManifest(name, sampleManifest(name, entries));
+    const [listed] = await list();
+    expect(listed?.backups).toMatchObject([
+      { name: { text: name.text }, encryptedWith: ["aes11111111", "aes22222222"] },
+      { name: { text: plain?.text }, encryptedWith: [] },
+    ]);
   });
 
   it("shows the newest so many, or those from a time on, with the totals of all", async () => {

@@ -6,6 +6,7 @@ import {
   type NodeRepository,
   type StoredBackup,
 } from "../repository/repository.ts";
+import { markIn } from "../transfer/transfer.ts";
 
 /** What one backup names, counted. */
 export interface BackupTally {
@@ -13,6 +14,8 @@ export interface BackupTally {
   readonly tables: number;
   readonly files: number;
   readonly bytes: number;
+  /** The marks of the keys that its objects are encrypted with; none for a backup in the clear. */
+  readonly encryptedWith: readonly string[];
   /** The manifest cannot be read, and why: nothing is known of what it names. */
   readonly damaged: string | undefined;
 }
@@ -70,12 +73,15 @@ async function tally(
     manifest = await repository.readManifest(name, signal);
   } catch (error) {
     if (!isAppError(error, "corrupt")) throw error;
-    return { name, tables: 0, files: 0, bytes: 0, damaged: error.message };
+    return { name, tables: 0, files: 0, bytes: 0, encryptedWith: [], damaged: error.message };
   }
   let [files, bytes] = [0, 0];
+  const marks = new Set<string>();
   for (const { objectKey, size = 0 } of manifestEntries(manifest)) {
     files += 1;
     bytes += size;
+    const mark = markIn(objectKey);
+    if (mark !== undefined) marks.add(mark);
     const use = uses.get(objectKey);
     if (use === undefined) uses.set(objectKey, { user: index, bytes: size });
     else if (use.user !== index) use.user = shared;
@@ -84,5 +90,5 @@ async function tally(
     (sum, keyspace) => sum + Object.keys(keyspace.tables).length,
     0,
   );
-  return { name, tables, files, bytes, damaged: undefined };
+  return { name, tables, files, bytes, encryptedWith: [...marks].sort(), damaged: undefined };
 }

@@ -3,6 +3,9 @@
  * can run does, whatever the others found; nothing is changed, and what is written to look is deleted again.
  */
 import { type CassandraNode, connectNode, type NodeFacts } from "../cassandra/cassandra.ts";
+import type { Keys } from "../encryption/encryption.ts";
+import { silentLogger } from "../log.ts";
+import { NodeRepository } from "../repository/repository.ts";
 import { type CheckRequest, completeLocation, type LocationNode } from "../request/request.ts";
 import {
   checkImportPlace,
@@ -12,6 +15,7 @@ import {
   importPlace,
   readDataDirectories,
 } from "./directories.ts";
+import { checkEncryption } from "./encryption.ts";
 import { Checks, type ChecksDependencies, type Finding, type Passed } from "./finding.ts";
 import { checkNodeClock, checkRights, checkState, checkVersion } from "./node.ts";
 import { checkStoreClock, describeProbe, probeStore, type StoreDependencies, withBucket } from "./store.ts";
@@ -19,7 +23,9 @@ import { checkStoreClock, describeProbe, probeStore, type StoreDependencies, wit
 export { areCredentialsRefused, type Finding } from "./finding.ts";
 export { validateStorage } from "./validate.ts";
 
-export type CheckDependencies = ChecksDependencies & StoreDependencies;
+export interface CheckDependencies extends ChecksDependencies, StoreDependencies {
+  readonly keys: Keys;
+}
 
 /** A call that lasts longer than this would not let a backup live either. */
 const callTimeoutMs = 60_000;
@@ -102,6 +108,9 @@ async function checkStore(
       () => describeProbe(storage),
     );
     if (moment !== undefined) await checks.pass("store's clock", async () => checkStoreClock(moment));
+    if (node === undefined) return;
+    const repository = new NodeRepository(storage, node, silentLogger);
+    await checks.pass("encryption", () => checkEncryption(repository, dependencies.keys, signal));
   });
 }
 

@@ -48,8 +48,8 @@ export class Checks {
     this.#dependencies = dependencies;
   }
 
-  /** Gives what `look` found for the checks that build on it; undefined if it failed. */
-  async run<T>(check: string, look: () => Promise<T>, tell: (result: T) => Passed): Promise<T | undefined> {
+  /** Gives what `look` found for the checks that build on it, undefined if it failed; there may be nothing to tell of. */
+  async run<T>(check: string, look: () => Promise<T>, tell: (result: T) => Passed | undefined): Promise<T | undefined> {
     const { clock, signal } = this.#dependencies;
     const beganMs = clock.monotonic();
     const add = (finding: Omit<Finding, "check" | "tookMs">) => {
@@ -57,7 +57,9 @@ export class Checks {
     };
     try {
       const result = await look();
-      const { says, warning, skipped, hint } = tell(result);
+      const passed = tell(result);
+      if (passed === undefined) return result;
+      const { says, warning, skipped, hint } = passed;
       const verdict = skipped === true ? "skip" : warning === true ? "warn" : "ok";
       add({ verdict, says, ...(hint === undefined ? {} : { hint }) });
       return result;
@@ -75,7 +77,7 @@ export class Checks {
     }
   }
 
-  async pass(check: string, look: () => Promise<Passed>): Promise<void> {
+  async pass(check: string, look: () => Promise<Passed | undefined>): Promise<void> {
     await this.run(check, look, (passed) => passed);
   }
 

@@ -121,6 +121,7 @@ function flagsOf(table: OptionTable): Map<string, Flag> {
     ["V", { key: versionKey, takesValue: false }],
   ]);
   for (const [key, option] of Object.entries(table)) {
+    if (!option.commandLine) continue;
     for (const flag of [option.flag, ...option.aliases])
       flags.set(flag, { key, takesValue: option.arity !== "switch" });
   }

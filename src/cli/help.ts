@@ -24,8 +24,9 @@ const groupTitles: Readonly<Record<OptionGroup, string>> = {
   import: "import",
   node: "directories of the node",
   cluster: "whole cluster",
+  encryption: "encryption before files leave",
   jmx: "connection to the node (JMX)",
-  s3: "S3 and its dialects",
+  s3: "object stores",
   retries: "retries",
   proxy: "proxy",
   general: "general",
@@ -79,12 +80,17 @@ export function generalHelp(colors: boolean): string {
 
 const locationRows = [
   row("  s3://bucket/cluster/dc/node", "also minio://, ceph://, oracle:// (S3 dialects)"),
+  row("  gcp://bucket/cluster/dc/node", "Google Cloud Storage"),
+  row("  azure://container/cluster/dc/node", "Azure's Blob Storage"),
   row("  file:///root/bucket/cluster/dc/node", "a directory, mounted where esop runs"),
   row("  s3://bucket, file:///root/bucket", "cluster, datacenter and node are asked of the running node"),
 ];
 
 const credentialRows = [
   row("  S3", "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, profiles, web identity, instance roles"),
+  row("  Google", "GOOGLE_APPLICATION_CREDENTIALS, gcloud's default login, service accounts, workload identity"),
+  row("  Azure", "AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT with AZURE_STORAGE_KEY,"),
+  row("", "AZURE_STORAGE_SAS_TOKEN or the identity of the machine or workload"),
 ];
 
 export function verbHelp(name: VerbName, colors: boolean): string {
@@ -135,7 +141,8 @@ function groupRows(options: OptionTable, title: (text: string) => string): strin
 function optionRows(options: readonly Option<unknown>[]): string[] {
   return options.map((option) => {
     const short = option.aliases.find((alias) => alias.length === 1);
-    const flag = `${short === undefined ? "    " : `${dashed(short)}, `}${dashed(option.flag)}`;
+    const name = option.commandLine ? dashed(option.flag) : (option.env[0] ?? option.flag);
+    const flag = `${short === undefined ? "    " : `${dashed(short)}, `}${name}`;
     const left = option.placeholder === "" ? flag : `${flag} ${option.placeholder}`;
     return row(`  ${left}`, describeOption(option));
   });

@@ -1,7 +1,7 @@
 import { AppError } from "../errors.ts";
 import type { StorageOptions } from "../request/request.ts";
 import { openStorage } from "../storage/open.ts";
-import type { Storage } from "../storage/storage.ts";
+import type { RetryPolicy, S3Options, Storage } from "../storage/storage.ts";
 import type { CommandContext } from "./command.ts";
 
 /** A node's own part of a bucket is cluster/datacenter/node/. */
@@ -14,24 +14,28 @@ export function openRequestedStorage(
   readOnly: boolean,
   { tidy = true }: { readonly tidy?: boolean } = {},
 ): Promise<Storage> {
-  const { storageLocation, retry, concurrentConnections: maxUploads, insecureHttp, proxy, kmsKeyId } = request;
-  if (kmsKeyId !== undefined && !readOnly) {
-    throw new AppError("unsupported", "objects cannot be encrypted before they leave yet", {
-      hint: "leave out --kms-key-id and AWS_KMS_KEY_ID; the store can encrypt: --server-side-encryption",
-    });
-  }
-  const { protocol, root, bucket } = storageLocation;
+  const { protocol, root, bucket } = request.storageLocation;
   const location = { protocol, bucket, ...(root === undefined ? {} : { root }) };
-  const { intervalMs, strategy, maxAttempts } = retry;
   return openStorage(location, {
     clock,
     log,
     random: Math.random,
     readOnly,
-    retry: { intervalMs, strategy, maxAttempts: retry.enabled ? maxAttempts : 1 },
-    settings: { ...request.s3, insecureHttp, proxy, maxUploads, environment },
+    retry: retryPolicy(request),
+    settings: storeSettings(request, environment),
     ...(tidy ? { ownDepth: nodeDepth } : {}),
   });
+}
+
+/** What a store, or a service beside it, may be told. */
+export function storeSettings(request: StorageOptions, environment: CommandContext["environment"]): S3Options {
+  const { s3, insecureHttp, proxy, concurrentConnections: maxUploads } = request;
+  return { ...s3, insecureHttp, proxy, maxUploads, environment };
+}
+
+export function retryPolicy({ retry }: StorageOptions): RetryPolicy {
+  const { intervalMs, strategy, maxAttempts, enabled } = retry;
+  return { intervalMs, strategy, maxAttempts: enabled ? maxAttempts : 1 };
 }
 
 /** One command works on one node; what works on a whole cluster is not built yet, and must not pretend to have. */

@@ -3,10 +3,12 @@
  * compared. The door of this folder. Whatever ends it, the node is stopped and everything it made is deleted, unless it
  * came to its end and was told to keep them.
  */
+import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { backup } from "../backup/backup.ts";
 import { type CassandraNode, connectNode, type NodeFacts } from "../cassandra/cassandra.ts";
 import type { Clock } from "../clock.ts";
+import { type Keys, openKeys } from "../encryption/encryption.ts";
 import { AppError, throwIfAborted, toAppError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { silentProgress } from "../progress.ts";
@@ -251,7 +253,15 @@ function backUp(scene: Scene, tag: string, more: Flags) {
   return steps.run(
     () =>
       withStorage(scene, request, false, (storage) =>
-        backup(request, { storage, node, clock, log: quieter(log), progress: silentProgress, signal }),
+        backup(request, {
+          storage,
+          node,
+          keys: noKeys(clock),
+          clock,
+          log: quieter(log),
+          progress: silentProgress,
+          signal,
+        }),
       ),
     ({ sent, kept }) => ({
       title: kept.files === 0 ? "backed up" : "backed up again: only what is new is sent",
@@ -268,7 +278,15 @@ function bringBack(scene: Scene, tag: string) {
   return steps.run(
     () =>
       withStorage(scene, request, true, (storage) =>
-        restore(request, { storage, node, clock, log: quieter(log), progress: silentProgress, signal }),
+        restore(request, {
+          storage,
+          node,
+          keys: noKeys(clock),
+          clock,
+          log: quieter(log),
+          progress: silentProgress,
+          signal,
+        }),
       ),
     ({ fetched, tables, strategy }) => ({
       title: "restored, while the node runs",
@@ -278,6 +296,11 @@ function bringBack(scene: Scene, tag: string) {
       ],
     }),
   );
+}
+
+/** The demo encrypts nothing. */
+function noKeys(clock: Clock): Keys {
+  return openKeys({ secret: undefined, clock, random: randomBytes });
 }
 
 /** The steps say what matters; what the recipes say of themselves is for --debug. */

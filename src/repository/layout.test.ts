@@ -11,6 +11,7 @@ const path = fc.record({
   tableId: fc.stringMatching(/^[0-9a-f]{32}$/),
   index: fc.option(fc.stringMatching(/^\.\w{1,12}$/), { nil: undefined }),
   version: fc.stringMatching(/^[A-Za-z0-9_]{1,28}-\d{1,10}(-[0-9a-f]{16})?$/),
+  mark: fc.option(fc.stringMatching(/^(aes|kms)[0-9a-f]{8}$/), { nil: undefined }),
   file: fc.stringMatching(
     /^[a-z]{2}-\d{1,4}-(big|bti)-([A-Z][a-z]{2,9}\.db|Digest\.crc32|SAI\+aa\+\w{1,5}\+Meta\.db)$/,
   ),
@@ -34,6 +35,10 @@ describe("object keys", () => {
       undefined,
       undefined,
     ],
+    [`data/ks/t-${id}/2-42-aes1a2b3c4d/nb-2-big-Data.db`, undefined, "2-42"],
+    [`data/ks/t-${id}/.idx/2-42-0123456789abcdef-kms1a2b3c4d/nb-2-big-Data.db`, ".idx", "2-42-0123456789abcdef"],
+    [`data/ks/t-${id}/2-42-aes1a2b3c4/nb-2-big-Data.db`, undefined, "2-42-aes1a2b3c4"],
+    [`data/ks/t-${id}/aes1a2b3c4d/nb-2-big-Data.db`, undefined, "aes1a2b3c4d"],
     [`data/ks/t-${id}/2-42/nb-2-big-SAI+aa+GroupComplete.db`, undefined, "2-42"],
   ])("%s is one", (key, index, version) => {
     const parsed = parseObjectKey(key);

@@ -1,15 +1,18 @@
 import { AppError } from "../errors.ts";
+import { markIn } from "../transfer/transfer.ts";
 
 /**
  * Which bytes go where in a bucket. The grammar, shared with Esop (Java):
  *
- *   <cluster>/<dc>/<node>/data/<ks>/<table>-<id>/[.<index>/]<generation>-<digest>[-<content>]/<component file>
+ *   <cluster>/<dc>/<node>/data/<ks>/<table>-<id>/[.<index>/]<generation>-<digest>[-<content>][-<mark>]/<component file>
  *   <cluster>/<dc>/<node>/manifests/<tag>-<schema version>-<millis>.json
  *   <cluster>/<dc>/<node>/removals/<tag>-<schema version>-<millis>.json    a removal that is under way
+ *   <cluster>/<dc>/<node>/keys/<8 hex digits>.json                          a wrapped data key
  *   topology/<tag>-<schema version>-<millis>.json
  *
  * <content> stands only where Cassandra rewrote a component in place: the first 16 hex digits of its SHA-256, so that
- * an object once written never changes. Object keys in a manifest are relative to the node's prefix.
+ * an object once written never changes. <mark> stands only where the object is encrypted, and says with which key: "aes"
+ * or "kms" and 8 hex digits. Object keys in a manifest are relative to the node's prefix.
  */
 
 /** The node a repository belongs to; each part is one key segment. */
@@ -22,6 +25,7 @@ export interface NodePath {
 export const dataPrefix = "data/";
 export const manifestPrefix = "manifests/";
 export const removalPrefix = "removals/";
+export const keyPrefix = "keys/";
 export const topologyPrefix = "topology/";
 
 /** "cluster/dc/node/". */
@@ -39,6 +43,8 @@ export interface ComponentPath {
   readonly index: string | undefined;
   /** "<generation>-<digest>", with a content hash where the component was rewritten in place. */
   readonly version: string;
+  /** Of the key that the object is encrypted with: "aes1a2b3c4d". */
+  readonly mark?: string | undefined;
   /** "nb-1-big-Data.db". */
   readonly file: string;
 }
@@ -51,12 +57,15 @@ export function parseObjectKey(objectKey: string): ComponentPath | undefined {
   if (match === null) return undefined;
   const [, keyspace = "", table = "", tableId = "", index, version = "", file = ""] = match;
   if (version.startsWith(".") || file.startsWith(".") || index === "." || index === "..") return undefined;
-  return { keyspace, table, tableId, index, version, file };
+  const base = { keyspace, table, tableId, index, file };
+  const mark = markIn(objectKey);
+  return mark === undefined ? { ...base, version } : { ...base, version: version.slice(0, -1 - mark.length), mark };
 }
 
 export function objectKey(path: ComponentPath): string {
   const index = path.index === undefined ? "" : `${path.index}/`;
-  return `${dataPrefix}${path.keyspace}/${path.table}-${path.tableId}/${index}${path.version}/${path.file}`;
+  const version = path.mark === undefined ? path.version : `${path.version}-${path.mark}`;
+  return `${dataPrefix}${path.keyspace}/${path.table}-${path.tableId}/${index}${version}/${path.file}`;
 }
 
 /** "data/ks/table-id/": every object of one table. */

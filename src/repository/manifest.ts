@@ -33,6 +33,8 @@ export interface ManifestEntry {
   readonly size?: number;
   /** SHA-256 in hex, or CRC-32 in decimal, or null when the backup was made without hashes. */
   readonly hash?: string | null;
+  /** Of Esop 4 only: the object is encrypted with this KMS key. Esop 3 refuses manifests that have it. */
+  readonly kmsKeyId?: string;
 }
 
 /** One entry with all that its key says. */
@@ -93,6 +95,7 @@ function dropNull(object: Json, field: string): void {
 function checkEntry(value: unknown, keyspace: string, table: string): void {
   const entry = requireObject(value, "object behind an entry");
   dropNull(entry, "size");
+  if (typeof entry["kmsKeyId"] !== "string" || entry["kmsKeyId"] === "") delete entry["kmsKeyId"];
   const { objectKey, size, hash } = entry;
   const path = typeof objectKey === "string" ? parseObjectKey(objectKey) : undefined;
   if (path === undefined || path.keyspace !== keyspace || path.table !== table) throw foreignKey(objectKey);

@@ -7,10 +7,11 @@
 import { AppError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { ObjectInfo, Storage } from "../storage/storage.ts";
-import { bytesSource, readText } from "./bytes.ts";
+import { bytesSource, readText } from "../transfer/transfer.ts";
 import {
   type BackupName,
   dataPrefix,
+  keyPrefix,
   manifestPrefix,
   type NodePath,
   nodePrefix,
@@ -44,6 +45,7 @@ export {
   manifestFiles,
   parseManifest,
 } from "./manifest.ts";
+export { newestIfEncrypted } from "./newest-encrypted.ts";
 export { readTopologyFiles, removeTopology, type TopologyFile, type TopologyNode } from "./topology.ts";
 
 /** A manifest as the listing shows it. */
@@ -85,6 +87,11 @@ export class NodeRepository {
   /** The full key of an object named relative to the node. */
   key(relative: string): string {
     return nodePrefix(this.path) + relative;
+  }
+
+  /** Where the node's wrapped data keys lie. */
+  get keyPlace(): { readonly storage: Storage; readonly prefix: string } {
+    return { storage: this.storage, prefix: this.key(keyPrefix) };
   }
 
   /** All backups of the node, newest first. Files that are no manifests of ours are passed over with a warning. */

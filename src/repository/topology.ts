@@ -1,5 +1,5 @@
 import type { Storage } from "../storage/storage.ts";
-import { readText } from "./bytes.ts";
+import { readText } from "../transfer/transfer.ts";
 import { parseBackupName, topologyPrefix } from "./layout.ts";
 
 /** The topology file: who was in the cluster when a backup was made. Field names are Esop's. */

@@ -1,4 +1,5 @@
 import { AppError } from "../errors.ts";
+import { buildEncrypting, type EncryptionKey, encryptionKeyOptions, encryptOption } from "./encryption-options.ts";
 import { type Entities, entitiesKind, parseEntities } from "./entities.ts";
 import { defaulted, optional, repeatable, toggle, type Values } from "./option.ts";
 import * as shared from "./shared-options.ts";
@@ -29,6 +30,9 @@ export interface BackupRequest extends shared.StorageOptions {
   readonly datacenters: readonly string[];
   readonly timeoutMs: number;
   readonly hashAlgorithm: HashAlgorithm;
+  /** Undefined where nobody says: not to, unless the newest backup is encrypted. */
+  readonly encrypt?: boolean | undefined;
+  readonly encryptionKey?: EncryptionKey | undefined;
   /** S3 only. */
   readonly metadataDirective?: "COPY" | "REPLACE" | undefined;
   readonly jmx: shared.JmxSettings;
@@ -56,6 +60,8 @@ const options = {
     help: "a data directory of the node; may be repeated",
   }),
   dryRun: toggle("dry-run", { group: "what", help: "say what would be uploaded, and change nothing" }),
+  ...encryptOption,
+  ...encryptionKeyOptions,
   ...shared.storageOptions,
   createMissingBucket: toggle("create-missing-bucket", {
     group: "storage",
@@ -107,6 +113,7 @@ function build(values: Values<typeof options>, context: shared.RequestContext): 
   }
   return {
     ...shared.buildStorageOptions(values),
+    ...buildEncrypting(values, values.kmsKeyId),
     snapshotTag: values.snapshotTag,
     entities: values.entities ?? parseEntities(""),
     dataDirs,
@@ -138,6 +145,10 @@ export const backupVerb = defineVerb({
     {
       says: "one keyspace, no faster than 20 MiB a second, to a mounted disk",
       line: "backup --sl file:///mnt/nas/backups/test/dc1/node1 --entities shop --bandwidth 20MB/s",
+    },
+    {
+      says: "nothing leaves in the clear",
+      line: "backup --sl s3://backups --encrypt --encryption-key-file /etc/esop/key",
     },
     {
       says: "what tonight's backup would send",

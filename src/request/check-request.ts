@@ -1,3 +1,4 @@
+import { buildEncryptionKey, type EncryptionKey, encryptionKeyOptions } from "./encryption-options.ts";
 import { optional, repeatable, toggle, type Values } from "./option.ts";
 import * as shared from "./shared-options.ts";
 import { directory } from "./values.ts";
@@ -11,6 +12,8 @@ export interface CheckRequest extends shared.StorageOptions {
   readonly importSourceDir?: string | undefined;
   /** Look at the store only. */
   readonly skipNode: boolean;
+  /** For backups that are encrypted. */
+  readonly encryptionKey?: EncryptionKey | undefined;
   readonly jmx: shared.JmxSettings;
 }
 
@@ -26,6 +29,7 @@ const options = {
     help: "where restores would put their downloads",
   }),
   skipNode: toggle("skip-node", { group: "what", help: "check the store only, not the node" }),
+  ...encryptionKeyOptions,
   ...shared.storageOptions,
   ...shared.jmxOptions,
   ...shared.generalOptions,
@@ -34,6 +38,7 @@ const options = {
 function build(values: Values<typeof options>): CheckRequest {
   return {
     ...shared.buildStorageOptions(values),
+    encryptionKey: buildEncryptionKey(values),
     dataDirs: [...new Set(values.dataDirs)],
     importSourceDir: values.importSourceDir,
     skipNode: values.skipNode,

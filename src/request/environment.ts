@@ -13,7 +13,7 @@ export function environmentSource(
     const value = name === undefined ? undefined : environment[name];
     if (name === undefined || value === undefined) continue;
     const texts = option.arity === "many" ? value.split(",").map((part) => part.trim()) : [value];
-    source.set(key, { texts, origin: `${name} (for ${dashed(option.flag)})` });
+    source.set(key, { texts, origin: option.commandLine ? `${name} (for ${dashed(option.flag)})` : name });
   }
   return source;
 }

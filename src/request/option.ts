@@ -35,6 +35,7 @@ export type OptionGroup =
   | "import"
   | "behaviour"
   | "cluster"
+  | "encryption"
   | "retries"
   | "proxy"
   | "s3"
@@ -59,6 +60,8 @@ export interface Option<T> {
   readonly required: boolean;
   /** The value is never printed. */
   readonly secret: boolean;
+  /** Whether it may be given as a flag; else only in the environment or a file. */
+  readonly commandLine: boolean;
   /** One clause: lower case, no full stop. */
   readonly help: string;
   readonly group: OptionGroup;
@@ -84,6 +87,7 @@ export interface About {
   readonly env?: readonly string[];
   readonly json?: string;
   readonly secret?: boolean;
+  readonly commandLine?: boolean;
   /** Shown as the default where it is worked out later ("autosnap-<unix seconds>"). */
   readonly defaultText?: string;
 }
@@ -103,6 +107,7 @@ function describe(flag: string, about: About) {
     aliases: about.aliases ?? [],
     env: [environmentName(flag), ...(about.env ?? [])],
     secret: about.secret ?? false,
+    commandLine: about.commandLine ?? true,
     help: about.help,
     group: about.group,
     ...(about.json === undefined ? {} : { json: about.json }),
@@ -152,6 +157,12 @@ export function toggle(flag: string, about: About & { readonly on?: boolean }): 
     parse: (texts) => parseSwitch(only(texts)),
     fallback: () => on,
   };
+}
+
+/** On, off, or left open. */
+export function maybe(flag: string, about: About): Option<boolean | undefined> {
+  const { defaultText: _, ...on } = toggle(flag, about);
+  return { ...on, fallback: () => undefined };
 }
 
 export function optional<T>(flag: string, kind: ValueKind<T>, about: About): Option<T | undefined> {

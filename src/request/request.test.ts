@@ -37,7 +37,8 @@ describe("the tables", () => {
 
   it("mark every password as secret", () => {
     for (const { options } of Object.values(verbs)) {
-      for (const option of Object.values(options)) expect(option.secret).toBe(/password$/.test(option.flag));
+      for (const option of Object.values(options))
+        expect(option.secret).toBe(/(password|passphrase)$/.test(option.flag));
     }
   });
 
@@ -114,7 +115,11 @@ describe("backup requests", () => {
       encryption: { kind: "kms", keyId: "alias/k" },
       tags: { team: "db", note: "a=b" },
     });
+    const onAzure = { "storage-location": "azure://b/c/d/n", "storage-class": "Cool", "object-tag": "a=b" };
+    expect(backup(onAzure).s3).toMatchObject({ storageClass: "Cool", tags: { a: "b" } });
     expect(backup().s3.pathStyle).toBeUndefined();
+    const cold = backup({ "storage-location": "gcp://b", "storage-class": "NEARLINE", "object-tag": "team=db" });
+    expect(cold.s3).toMatchObject({ storageClass: "NEARLINE", tags: { team: "db" } });
     expect(backup({ "server-side-encryption": "aes256" }).s3.encryption).toEqual({ kind: "s3" });
     expect(backup({ "sse-customer-key-file": "/k" }).s3.encryption).toEqual({ kind: "customer", keyFile: "/k" });
   });
@@ -127,7 +132,10 @@ describe("backup requests", () => {
     [{ "object-tag": "a=b&c" }, "'a=b&c' is not an object tag"],
     [{ "object-tag": ["a=1", "a=2"] }, "the object tag 'a' is given twice"],
     [{ "object-tag": Array.from({ length: 11 }, (_, i) => `t${i}=x`) }, "at most 10 tags"],
-    [{ "storage-location": "file:///a/b", "storage-class": "STANDARD_IA" }, "are of S3, not of file"],
+    [{ "storage-location": "file:///a/b", "storage-class": "STANDARD_IA" }, "are of object stores, not of file"],
+    [{ "storage-location": "azure://b/c/d/n", "storage-class": "archive" }, "cannot be read when a restore needs them"],
+    [{ "storage-location": "azure://b/c/d/n", "server-side-encryption": "AES256" }, "is of S3, not of azure"],
+    [{ "storage-location": "gcp://b", "sse-customer-key-file": "/k" }, "is of S3, not of gcp"],
   ])("refuse of S3 %j", (given, complaint) => {
     expect(() => backup(given)).toThrow(complaint);
   });

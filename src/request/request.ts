@@ -9,6 +9,7 @@ import { type DemoRequest, demoVerb } from "./demo-request.ts";
 import { type ListRequest, listVerb } from "./list-request.ts";
 import { type RemoveRequest, removeVerb } from "./remove-request.ts";
 import { type RestoreRequest, restoreVerb } from "./restore-request.ts";
+import { type RotateKeyRequest, rotateVerb } from "./rotate-request.ts";
 import { type ValidateStorageRequest, validateStorageVerb } from "./validate-storage-request.ts";
 import type { Verb } from "./verb.ts";
 
@@ -16,6 +17,7 @@ export type { BackupRequest, HashAlgorithm } from "./backup-request.ts";
 export type { CheckRequest } from "./check-request.ts";
 export { parseConfigFile } from "./config-file.ts";
 export type { DemoRequest } from "./demo-request.ts";
+export type { EncryptionKey } from "./encryption-options.ts";
 export {
   type Entities,
   formatEntities,
@@ -41,6 +43,7 @@ export {
   type RestoreRequest,
   type RestoreStrategy,
 } from "./restore-request.ts";
+export type { RotateKeyRequest } from "./rotate-request.ts";
 export type { S3Settings, ServerSideEncryption } from "./s3-options.ts";
 export {
   generalOptions,
@@ -60,6 +63,7 @@ export {
   type Protocol,
   parseStorageLocation,
   type StorageLocation,
+  speaksS3,
 } from "./storage-location.ts";
 export type { ValidateStorageRequest } from "./validate-storage-request.ts";
 export type { Example, Verb } from "./verb.ts";
@@ -72,6 +76,7 @@ export interface Requests {
   readonly "remove-backup": RemoveRequest;
   readonly check: CheckRequest;
   readonly "validate-storage": ValidateStorageRequest;
+  readonly "rotate-key": RotateKeyRequest;
   readonly demo: DemoRequest;
 }
 
@@ -84,6 +89,7 @@ export const verbs: { readonly [Name in VerbName]: Verb<Requests[Name]> } = {
   "remove-backup": removeVerb,
   check: checkVerb,
   "validate-storage": validateStorageVerb,
+  "rotate-key": rotateVerb,
   demo: demoVerb,
 };
 

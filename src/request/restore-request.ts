@@ -1,5 +1,6 @@
 import { AppError } from "../errors.ts";
 import { type HashAlgorithm, hashAlgorithmKind } from "./backup-request.ts";
+import { buildEncryptionKey, type EncryptionKey, encryptionKeyOptions } from "./encryption-options.ts";
 import { type Entities, entitiesKind, parseEntities } from "./entities.ts";
 import { defaulted, optional, repeatable, required, toggle, type Values } from "./option.ts";
 import { checkRenames, type Rename, renameKind } from "./rename.ts";
@@ -60,6 +61,8 @@ export interface RestoreRequest extends shared.StorageOptions {
   /** Confines a global request; empty is all. */
   readonly datacenters: readonly string[];
   readonly timeoutMs: number;
+  /** For backups that are encrypted. */
+  readonly encryptionKey?: EncryptionKey | undefined;
   readonly jmx: shared.JmxSettings;
   readonly dryRun: boolean;
   readonly cacheDir: string;
@@ -212,6 +215,7 @@ const options = {
     group: "node",
     help: "directory that holds cassandra.yaml",
   }),
+  ...encryptionKeyOptions,
   ...shared.storageOptions,
   ...behaviourOptions,
   ...importOptions,
@@ -260,6 +264,7 @@ function build(values: Values<typeof options>, context: shared.RequestContext): 
   const { keepLevel, keepRepaired, noVerify, noVerifyTokens, noInvalidateCaches, quick, extendedVerify } = values;
   const request: RestoreRequest = {
     ...shared.buildStorageOptions(values),
+    encryptionKey: buildEncryptionKey(values),
     snapshotTag: values.snapshotTag,
     entities: values.entities ?? parseEntities(""),
     strategy: values.strategy,

@@ -1,11 +1,11 @@
-/** What S3 and its dialects can be told beside the location, and the part of requests it becomes. */
+/** What object stores can be told beside the location, S3 above all, and the part of requests it becomes. */
 import { AppError } from "../errors.ts";
 import { defaulted, optional, repeatable, type Values } from "./option.ts";
-import type { StorageLocation } from "./storage-location.ts";
+import { type StorageLocation, speaksS3 } from "./storage-location.ts";
 import { choice, file, named, text } from "./values.ts";
 
 export interface S3Settings {
-  /** "https://host:port" or "host:port"; AWS's own for the region when left out. */
+  /** "https://host:port" or "host:port"; the provider's own when left out. */
   readonly endpoint?: string | undefined;
   readonly region?: string | undefined;
   /** The bucket in the path instead of the host name; the kind of store decides when left out. */
@@ -26,7 +26,7 @@ export type ServerSideEncryption =
   | { readonly kind: "customer"; readonly keyFile: string };
 
 /** As stores have it: at most ten of them, of so many characters. */
-const maxTags = 10;
+export const maxTags = 10;
 const maxTagName = 128;
 const maxTagValue = 256;
 const tagPattern = /^[\p{L}\p{N} _.:/=+@-]*$/u;
@@ -35,18 +35,18 @@ export const s3Options = {
   endpoint: optional("endpoint", named(text, "URL"), {
     env: ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"],
     group: "s3",
-    defaultText: "AWS",
+    defaultText: "the provider's own",
     help: "where the store answers: https://host:port",
   }),
   region: optional("region", named(text, "NAME"), {
     env: ["AWS_REGION", "AWS_DEFAULT_REGION"],
     group: "s3",
-    help: "region of the bucket",
+    help: "S3: region of the bucket",
   }),
   pathStyle: defaulted("path-style", choice(["auto", "on", "off"], { true: "on", false: "off" }), "auto", {
     env: ["AWS_ENABLE_PATH_STYLE_ACCESS"],
     group: "s3",
-    help: "name the bucket in the path, not in the host's name; auto: everywhere but at AWS",
+    help: "S3: name the bucket in the path, not in the host's name; auto: everywhere but at AWS",
   }),
   caFile: optional("ca-file", file, {
     env: ["AWS_CA_BUNDLE"],
@@ -55,19 +55,19 @@ export const s3Options = {
   }),
   storageClass: optional("storage-class", named(text, "CLASS"), {
     group: "s3",
-    help: "class of new objects of 128 KiB and more, such as STANDARD_IA; smaller ones keep the bucket's",
+    help: "class of new objects of 128 KiB and more: STANDARD_IA, on Azure Cool; smaller ones keep the bucket's",
   }),
   serverSideEncryption: optional("server-side-encryption", choice(["AES256", "aws:kms"]), {
     group: "s3",
-    help: "how the store encrypts new objects: with its own keys, or with one of the KMS",
+    help: "S3: how the store encrypts new objects: with its own keys, or with one of the KMS",
   }),
   sseKmsKeyId: optional("sse-kms-key-id", named(text, "KEY"), {
     group: "s3",
-    help: "KMS key for it, when not the account's own for S3",
+    help: "S3: KMS key for it, when not the account's own for S3",
   }),
   sseCustomerKeyFile: optional("sse-customer-key-file", file, {
     group: "s3",
-    help: "encrypt in the store with this key of ours: 32 bytes, or their base64",
+    help: "S3: encrypt in the store with this key of ours: 32 bytes, or their base64",
   }),
   objectTags: repeatable("object-tag", named(text, "NAME=VALUE"), {
     json: "objectTags",
@@ -81,13 +81,19 @@ export function buildS3Settings(values: Values<typeof s3Options>, { protocol }: 
   const { endpoint, region, caFile, storageClass, pathStyle } = values;
   const encryption = buildEncryption(values);
   const tags = buildTags(values.objectTags);
-  const speaksS3 = ["s3", "minio", "ceph", "oracle"].includes(protocol);
-  if (!speaksS3 && (storageClass !== undefined || encryption !== undefined || Object.keys(tags).length > 0)) {
-    throw new AppError("usage", `storage class, server-side encryption and object tags are of S3, not of ${protocol}`);
+  if (!speaksS3(protocol) && encryption !== undefined) {
+    throw new AppError("usage", `server-side encryption as an option is of S3, not of ${protocol}`);
   }
-  if (storageClass !== undefined && /^(GLACIER|DEEP_ARCHIVE)$/i.test(storageClass)) {
+  if (protocol === "file" && (storageClass !== undefined || Object.keys(tags).length > 0)) {
+    throw new AppError("usage", `storage class and object tags are of object stores, not of ${protocol}`);
+  }
+  const [unreadable, hint] =
+    protocol === "azure"
+      ? [/^ARCHIVE$/i, "use Cool or Cold"]
+      : [/^(GLACIER|DEEP_ARCHIVE)$/i, "use GLACIER_IR or STANDARD_IA"];
+  if (storageClass !== undefined && unreadable.test(storageClass)) {
     throw new AppError("usage", `objects of the class ${storageClass} cannot be read when a restore needs them`, {
-      hint: "use GLACIER_IR or STANDARD_IA",
+      hint,
     });
   }
   const inPath = pathStyle === "auto" ? undefined : pathStyle === "on";

@@ -1,8 +1,8 @@
 /** Options that several verbs share, and the parts of requests they become. */
 import { AppError } from "../errors.ts";
 import { defaulted, optional, required, toggle, type Values } from "./option.ts";
-import { buildS3Settings, type S3Settings, s3Options } from "./s3-options.ts";
-import { locationKind, type StorageLocation } from "./storage-location.ts";
+import { buildS3Settings, maxTags, type S3Settings, s3Options } from "./s3-options.ts";
+import { locationKind, type StorageLocation, speaksS3 } from "./storage-location.ts";
 import { choice, directory, durationIn, file, integer, named, port, text } from "./values.ts";
 
 /** How an object store is reached. */
@@ -226,13 +226,19 @@ export function cacheDirectory(given: string | undefined, context: RequestContex
 }
 
 export function buildStorageOptions(values: Values<typeof storageOptions>): StorageOptions {
-  if (values.kmsKeyId !== undefined && values.storageLocation.protocol === "file") {
-    throw new AppError("usage", "a file store cannot encrypt with a KMS key", {
-      hint: "leave out --kms-key-id (and AWS_KMS_KEY_ID), or store to s3://",
+  const { kmsKeyId, storageLocation } = values;
+  if (kmsKeyId !== undefined && !speaksS3(storageLocation.protocol)) {
+    throw new AppError("usage", `encryption with a KMS key is of S3, not of ${storageLocation.protocol}`, {
+      hint: "leave out --kms-key-id (and AWS_KMS_KEY_ID), or encrypt with a key of your own: --encrypt",
     });
   }
-  const s3 = buildS3Settings(values, values.storageLocation);
-  return { storageLocation: values.storageLocation, s3, ...buildStoreOptions(values) };
+  const s3 = buildS3Settings(values, storageLocation);
+  if (kmsKeyId !== undefined && Object.keys(s3.tags).length >= maxTags) {
+    throw new AppError("usage", `with --kms-key-id an object has at most ${maxTags - 1} tags of yours`, {
+      hint: "the tag kmsKey is one of them: leave an --object-tag out",
+    });
+  }
+  return { storageLocation, s3, ...buildStoreOptions(values) };
 }
 
 function buildStoreOptions(values: Values<typeof storeOptions>): Omit<StorageOptions, "storageLocation" | "s3"> {

@@ -9,6 +9,11 @@ import type { ValueKind } from "./option.ts";
 export const protocols = ["s3", "minio", "ceph", "oracle", "azure", "gcp", "file"] as const;
 export type Protocol = (typeof protocols)[number];
 
+/** S3 and its dialects. */
+export function speaksS3(protocol: Protocol): boolean {
+  return ["s3", "minio", "ceph", "oracle"].includes(protocol);
+}
+
 /** The node that a location belongs to: the three segments below the bucket. */
 export interface LocationNode {
   readonly cluster: string;

@@ -4,7 +4,7 @@ import { forEachConcurrently, type RateLimit } from "../concurrency/concurrency.
 import { AppError, isAppError, systemErrorCode } from "../errors.ts";
 import type { Progress } from "../progress.ts";
 import { hashAlgorithmOf, type ManifestEntry, type NodeRepository } from "../repository/repository.ts";
-import { download, hashFile, ReadAhead, syncDirectory } from "../transfer/transfer.ts";
+import { download, hashFile, ReadAhead, syncDirectory, type Unseal } from "../transfer/transfer.ts";
 import { makeDirectory, type Owner } from "./directories.ts";
 import type { RestoreRun } from "./restore.ts";
 
@@ -18,6 +18,7 @@ export interface WantedFile {
 
 export interface FetchOptions {
   readonly repository: NodeRepository;
+  readonly unseal: Unseal;
   readonly owner: Owner | undefined;
   readonly connections: number;
   /** Check content by the manifest's hashes; else only sizes. */
@@ -29,9 +30,9 @@ export interface FetchOptions {
 
 /** How a restore fetches, as its request says; `owner` is whom the files are given to. */
 export function fetchOptions(run: RestoreRun, owner: Owner | undefined): FetchOptions {
-  const { repository, request, rateLimit, progress, signal } = run;
+  const { repository, request, unseal, rateLimit, progress, signal } = run;
   const verify = request.hashAlgorithm !== "NONE";
-  return { repository, connections: request.concurrentConnections, verify, rateLimit, progress, signal, owner };
+  return { repository, unseal, connections: request.concurrentConnections, verify, rateLimit, progress, signal, owner };
 }
 
 export interface FetchReport {
@@ -102,7 +103,7 @@ export async function fetchFiles(
   missing: readonly WantedFile[],
   options: FetchOptions,
 ): Promise<FetchReport> {
-  const { repository, progress, owner, connections, rateLimit, verify, signal } = options;
+  const { repository, unseal, progress, owner, connections, rateLimit, verify, signal } = options;
   const directories = new Set(files.map(({ path }) => dirname(path)));
   for (const directory of directories) await makeDirectory(directory, owner);
   const largestFirst = missing.toSorted((a, b) => (b.entry.size ?? 0) - (a.entry.size ?? 0));
@@ -117,6 +118,7 @@ export async function fetchFiles(
         const checked = verify ? entry : { ...entry, hash: null };
         const moved = await ahead.object(() =>
           fetchFile(repository, checked, path, {
+            unseal: { unseal, objectKey: entry.objectKey },
             rateLimit,
             signal,
             onBytes: (moved) => progress.add(moved),

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { body, lz4, mutation, mutationsIn, of, segment } from "../../test/harness/commit-log.ts";
 import { type FileTree, readTree, writeTree } from "../../test/harness/file-tree.ts";
+import { openTestKeys } from "../../test/harness/keys.ts";
 import { ManualClock } from "../../test/harness/manual-clock.ts";
 import { requestOf } from "../../test/harness/request-of.ts";
 import { sampleSchemaVersion } from "../../test/harness/sample-manifest.ts";
@@ -94,7 +95,9 @@ function run(flags: Flags = {}, from: Storage = storage) {
     ...flags,
   });
   const signal = new AbortController().signal;
-  return restore(request, { storage: from, node: undefined, clock, log: quietLog, progress: silentProgress, signal });
+  const keys = openTestKeys();
+  const world = { storage: from, node: undefined, keys, clock, log: quietLog, progress: silentProgress, signal };
+  return restore(request, world);
 }
 
 /** The files of the node, without what the restore keeps aside. */

@@ -6,6 +6,7 @@
 import { type CassandraNode, checkDataDirectories, type NodeFacts } from "../cassandra/cassandra.ts";
 import type { Clock } from "../clock.ts";
 import { type RateLimit, unlimited, withDeadline } from "../concurrency/concurrency.ts";
+import type { Keys } from "../encryption/encryption.ts";
 import { AppError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { holdExclusively } from "../operation/operation.ts";
@@ -21,10 +22,12 @@ import {
 } from "../repository/repository.ts";
 import { checkStrategy, completeLocation, type RestoreRequest } from "../request/request.ts";
 import type { Storage } from "../storage/storage.ts";
+import type { Unseal } from "../transfer/transfer.ts";
 import { formatCount } from "../units.ts";
 import type { FetchReport } from "./fetch.ts";
 import { cleanUpInPlace, restoreInPlace } from "./in-place.ts";
 import { restoreLive } from "./live.ts";
+import { openBackup, withFileSizes } from "./open-backup.ts";
 import { type SelectedTable, selectTables } from "./select-tables.ts";
 import { stoppedNode } from "./stopped-node.ts";
 
@@ -32,6 +35,7 @@ export interface RestoreDependencies {
   readonly storage: Storage;
   /** The running node; undefined when nothing listens at its JMX address. */
   readonly node: CassandraNode | undefined;
+  readonly keys: Keys;
   readonly clock: Clock;
   readonly log: Logger;
   readonly progress: Progress;
@@ -45,10 +49,14 @@ export interface RestoreRun extends Omit<RestoreDependencies, "node"> {
   readonly backup: BackupName;
   readonly manifest: Manifest;
   readonly selected: readonly SelectedTable[];
-  /** The manifest's files of the selected tables, or of those that `wanted` accepts. */
+  /**
+   * The manifest's files of the selected tables, or of those that `wanted` accepts. Their sizes are the files', whatever
+   * is stored.
+   */
   files(wanted?: (keyspace: string, table: string) => boolean): Iterable<ManifestFile>;
   readonly dataDirectories: readonly string[];
   readonly rateLimit: RateLimit;
+  readonly unseal: Unseal;
 }
 
 export type Strategy = "IMPORT" | "HARDLINKS" | "IN_PLACE";
@@ -130,7 +138,7 @@ async function prepare(
   dependencies: Omit<RestoreDependencies, "node">,
   facts: NodeFacts | undefined,
 ): Promise<RestoreRun> {
-  const { storage, log, signal } = dependencies;
+  const { storage, keys, log, signal } = dependencies;
   if (!request.skipBucketVerification && !(await storage.bucketExists({ signal }))) {
     throw new AppError("not-found", `there is no ${storage.description}`, { hint: "check --storage-location" });
   }
@@ -153,6 +161,12 @@ async function prepare(
   const manifest = await repository.readManifest(backup, signal);
   const selected = selectTables(manifest, request);
   const names = new Set(selected.map(({ keyspace, table }) => `${keyspace}.${table}`));
+  const files = (wanted?: (keyspace: string, table: string) => boolean) =>
+    manifestFiles(
+      manifest,
+      (keyspace, table) => names.has(`${keyspace}.${table}`) && wanted?.(keyspace, table) !== false,
+    );
+  const unseal = await openBackup({ request, repository, backup, files: files(), keys, log, signal });
   const dataDirectories = facts === undefined ? request.dataDirs : await checkDataDirectories(request.dataDirs, facts);
   return {
     ...dependencies,
@@ -161,13 +175,10 @@ async function prepare(
     backup,
     manifest,
     selected,
-    files: (wanted) =>
-      manifestFiles(
-        manifest,
-        (keyspace, table) => names.has(`${keyspace}.${table}`) && wanted?.(keyspace, table) !== false,
-      ),
+    files: (wanted) => withFileSizes(files(wanted)),
     dataDirectories,
     rateLimit: unlimited,
+    unseal,
   };
 }
 

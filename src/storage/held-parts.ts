@@ -2,7 +2,7 @@ import { orAborted } from "../concurrency/concurrency.ts";
 import { AppError, toAppError } from "../errors.ts";
 import type { RewindableSource } from "./storage.ts";
 
-/** Cuts a source that can only be read in order into parts that can be read again: each is held in memory. */
+/** Cuts a source, read once and in order, into parts that can be sent again: each is held in memory. */
 export class HeldParts {
   readonly #source: RewindableSource;
   readonly #partBytes: number;
@@ -15,12 +15,15 @@ export class HeldParts {
     this.#source = source;
     this.#partBytes = partBytes;
     this.#leftBytes = source.sizeBytes;
-    this.#chunks = source.open()[Symbol.asyncIterator]();
+    this.#chunks = source.open(undefined, { transient: true })[Symbol.asyncIterator]();
   }
 
-  /** The parts in their order, whoever asks. Fails with `corrupt` where the source is not as long as it said. */
-  next(signal: AbortSignal): Promise<RewindableSource> {
-    const part = this.#turn.then(() => this.#nextPart(signal));
+  /**
+   * The parts in their order, whoever asks, in a buffer of their own where none is given. Fails with `corrupt` where the
+   * source is not as long as it said.
+   */
+  next(signal: AbortSignal | undefined, buffer?: Buffer): Promise<Uint8Array> {
+    const part = this.#turn.then(() => this.#nextPart(signal, buffer));
     this.#turn = part.catch(() => undefined);
     return part;
   }
@@ -30,8 +33,9 @@ export class HeldParts {
     this.#chunks.return?.().catch(() => undefined);
   }
 
-  async #nextPart(signal: AbortSignal): Promise<RewindableSource> {
-    const bytes = Buffer.allocUnsafeSlow(Math.min(this.#partBytes, this.#leftBytes));
+  async #nextPart(signal: AbortSignal | undefined, buffer?: Buffer): Promise<Uint8Array> {
+    const length = Math.min(this.#partBytes, this.#leftBytes);
+    const bytes = buffer?.subarray(0, length) ?? Buffer.allocUnsafeSlow(length);
     for (let filled = 0; filled < bytes.length; ) {
       if (this.#rest.length === 0 && !(await this.#readOn(signal))) {
         throw this.#wrongLength(`only ${this.#source.sizeBytes - this.#leftBytes + filled}`);
@@ -45,16 +49,11 @@ export class HeldParts {
     if (this.#leftBytes === 0 && (this.#rest.length > 0 || (await this.#readOn(signal)))) {
       throw this.#wrongLength("more");
     }
-    return {
-      sizeBytes: bytes.length,
-      async *open(range) {
-        yield range === undefined ? bytes : bytes.subarray(range.start, range.end);
-      },
-    };
+    return bytes;
   }
 
   /** False at the end of the source. */
-  async #readOn(signal: AbortSignal): Promise<boolean> {
+  async #readOn(signal: AbortSignal | undefined): Promise<boolean> {
     try {
       while (this.#rest.length === 0) {
         const step = await orAborted(this.#chunks.next(), signal);
@@ -71,4 +70,14 @@ export class HeldParts {
   #wrongLength(found: string): AppError {
     return new AppError("corrupt", `the source announced ${this.#source.sizeBytes} bytes and had ${found}`);
   }
+}
+
+/** Bytes that are held, as a source. */
+export function heldSource(bytes: Uint8Array): RewindableSource {
+  return {
+    sizeBytes: bytes.length,
+    async *open(range) {
+      yield range === undefined ? bytes : bytes.subarray(range.start, range.end);
+    },
+  };
 }

@@ -1,4 +1,5 @@
 import { AppError } from "../errors.ts";
+import type { ByteRange } from "./storage.ts";
 
 /** Whether the text can name an object in every store. */
 export function isKey(text: string): boolean {
@@ -39,10 +40,15 @@ export function checkBucketName(name: string): void {
 }
 
 /** Throws `usage` for a range that runs backwards or is not of whole bytes. */
-export function checkRange(range: { readonly start: number; readonly end: number } | undefined): void {
+export function checkRange(range: ByteRange | undefined): void {
   if (range === undefined) return;
   const { start, end } = range;
   if (!Number.isSafeInteger(start) || !Number.isSafeInteger(end) || start < 0 || end < start) {
     throw new AppError("usage", `${start} to ${end} is not a range of bytes`);
   }
+}
+
+/** The same range in HTTP. */
+export function rangeHeader({ start, end }: ByteRange): string {
+  return end === Number.MAX_SAFE_INTEGER ? `bytes=${start}-` : `bytes=${start}-${end - 1}`;
 }

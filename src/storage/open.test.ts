@@ -12,9 +12,13 @@ import { withLogging } from "./wrap.ts";
 const options = { clock: new ManualClock(), random: () => 0.5, log: silentLogger };
 
 describe("openStorage", () => {
-  test.each(["azure", "gcp"] as const)("'%s' is unsupported and named", async (protocol) => {
-    const opening = openStorage({ protocol, bucket: "b" }, options);
-    await expect(opening).rejects.toMatchObject({ code: "unsupported", message: expect.stringContaining(protocol) });
+  test("Azure is opened without asking it, and wants to know who asks", async () => {
+    const opening = openStorage({ protocol: "azure", bucket: "b" }, options);
+    await expect(opening).rejects.toMatchObject({ code: "unauthorized" });
+    const environment = { AZURE_STORAGE_ACCOUNT: "account", AZURE_STORAGE_KEY: "a2V5" };
+    const storage = await openStorage({ protocol: "azure", bucket: "b" }, { ...options, settings: { environment } });
+    expect(storage.description).toBe("container azure://b");
+    await storage.close();
   });
 
   test("a file store needs a root", async () => {

@@ -63,8 +63,15 @@ async function openDriver(
       const [{ s3Storage }, { dialectOf }] = await Promise.all([import("./s3.ts"), import("./s3-options.ts")]);
       return s3Storage({ bucket, dialect: dialectOf(protocol, s3), s3, clock, random, log, retry, ownDepth });
     }
-    case "azure":
-    case "gcp":
-      throw new AppError("unsupported", `object stores of the kind '${location.protocol}' are not supported yet`);
+    case "gcp": {
+      const { clock, random, log, settings = {}, retry } = options;
+      const { gcsStorage } = await import("./gcs.ts");
+      return gcsStorage({ bucket: location.bucket, options: settings, clock, random, log, retry });
+    }
+    case "azure": {
+      const { clock, random, log, settings = {}, retry } = options;
+      const { azureStorage } = await import("./azure.ts");
+      return azureStorage({ container: location.bucket, settings, clock, random, log, retry });
+    }
   }
 }

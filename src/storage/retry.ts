@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { AdaptiveLimit } from "../concurrency/concurrency.ts";
-import { isAppError, throwIfAborted } from "../errors.ts";
+import { AppError, isAppError, throwIfAborted } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { formatDuration } from "../units.ts";
 import { objectStream } from "./object-stream.ts";
@@ -138,6 +138,13 @@ export class Attempts {
       }
     }
   }
+}
+
+/** The error of a call that has been tried often enough, so that what it is part of is not tried again. */
+export function final(error: unknown): unknown {
+  if (!isAppError(error) || !error.retryable) return error;
+  const { code, message, hint, cause } = error;
+  return new AppError(code, message, { retryable: false, cause, ...(hint === undefined ? {} : { hint }) });
 }
 
 async function* resumed(

@@ -10,8 +10,9 @@ import {
 } from "@aws-sdk/client-s3";
 import { AppError, isAppError, throwIfAborted } from "../errors.ts";
 import { isKey } from "./keys.ts";
+import { refusalBehind } from "./refusals.ts";
 import { ask, type S3Context } from "./s3-context.ts";
-import { refusalBehind, refusalError } from "./s3-errors.ts";
+import { refusalError } from "./s3-errors.ts";
 import type { CallOptions, DeleteResult, ObjectInfo } from "./storage.ts";
 
 export async function bucketExists(context: S3Context, options: CallOptions = {}): Promise<boolean> {

@@ -5,16 +5,18 @@ import type { Clock } from "../clock.ts";
 import { withDeadline } from "../concurrency/concurrency.ts";
 import { AppError, throwIfAborted } from "../errors.ts";
 import { type HttpAgents, makeAgents } from "./agents.ts";
-import { type S3Doing, s3Error } from "./s3-errors.ts";
-import { endpointUrl, esopCredentials, type S3Dialect, type S3Options } from "./s3-options.ts";
+import type { HttpTimeouts } from "./http-exchange.ts";
+import type { Doing } from "./refusals.ts";
+import { s3Error } from "./s3-errors.ts";
+import { esopCredentials, type S3Dialect, type S3Options } from "./s3-options.ts";
 import type { SigningIdentity } from "./s3-sign.ts";
-import type { S3Timeouts } from "./s3-wire.ts";
+import { endpointUrl } from "./store-options.ts";
 
 export interface S3Place {
   readonly bucket: string;
   readonly dialect: S3Dialect;
   readonly options: S3Options;
-  readonly timeouts: S3Timeouts;
+  readonly timeouts: HttpTimeouts;
 }
 
 export interface S3Connection {
@@ -113,11 +115,7 @@ export interface CallLimits {
 }
 
 /** One call of the SDK with a deadline; its errors are ours. */
-export async function call<T>(
-  doing: S3Doing,
-  limits: CallLimits,
-  work: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
+export async function call<T>(doing: Doing, limits: CallLimits, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   throwIfAborted(limits.signal);
   using signal = withDeadline(limits.ms, limits.signal, `the call to ${doing.what}`, limits.clock);
   try {

@@ -1,9 +1,9 @@
 import type { S3Client } from "@aws-sdk/client-s3";
 import type { Clock } from "../clock.ts";
 import type { Logger } from "../log.ts";
+import type { Doing } from "./refusals.ts";
 import type { RetryPolicy } from "./retry.ts";
 import { type CallLimits, call } from "./s3-client.ts";
-import type { S3Doing } from "./s3-errors.ts";
 import type { ObjectSettings } from "./s3-headers.ts";
 import type { S3Dialect } from "./s3-options.ts";
 import type { Wire } from "./s3-wire.ts";
@@ -32,7 +32,7 @@ export const slowMs = 15 * 60_000;
 /** A call of the SDK, with a deadline. */
 export function ask<T>(
   { clock }: S3Context,
-  doing: S3Doing,
+  doing: Doing,
   options: { readonly signal?: AbortSignal | undefined; readonly ms?: number },
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {

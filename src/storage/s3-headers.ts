@@ -2,8 +2,10 @@
 import { createHash } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import type { ServerSideEncryption, StorageClass } from "@aws-sdk/client-s3";
-import { minClassBytes, readCustomerKey, type S3Options } from "./s3-options.ts";
+import { prefixedHeaders } from "./object-stream.ts";
+import { readCustomerKey, type S3Options } from "./s3-options.ts";
 import type { PutOptions } from "./storage.ts";
+import { minClassBytes } from "./store-options.ts";
 
 /** The key that a server needs for every request about the bytes of an object, and forgets. */
 export interface CustomerKeyInput {
@@ -100,10 +102,5 @@ export function metadataHeaders(metadata: PutOptions["metadata"] = {}): Record<s
 }
 
 export function metadataOf(headers: IncomingHttpHeaders): Record<string, string> {
-  const metadata: Record<string, string> = {};
-  for (const [name, value] of Object.entries(headers)) {
-    if (name.startsWith(metadataPrefix) && typeof value === "string")
-      metadata[name.slice(metadataPrefix.length)] = value;
-  }
-  return metadata;
+  return prefixedHeaders(headers, metadataPrefix);
 }

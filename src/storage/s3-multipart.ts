@@ -8,14 +8,15 @@ import {
 } from "@aws-sdk/client-s3";
 import { abortable } from "../concurrency/concurrency.ts";
 import { AppError, isAppError } from "../errors.ts";
-import { formatBytes } from "../units.ts";
-import { HeldParts } from "./held-parts.ts";
-import { Attempts } from "./retry.ts";
+import { HeldParts, heldSource } from "./held-parts.ts";
+import { partBytesFor } from "./part-size.ts";
+import type { Doing } from "./refusals.ts";
+import { Attempts, final } from "./retry.ts";
 import { ask, type S3Context, slowMs } from "./s3-context.ts";
-import type { S3Doing } from "./s3-errors.ts";
 import { wireHeaders } from "./s3-headers.ts";
-import { checksumHeader, makePayload, type PayloadSource } from "./s3-payload.ts";
+import { checksumHeader, makePayload } from "./s3-payload.ts";
 import { abandon, holdsBytes, listParts, type SentPart, type UnfinishedUploads } from "./s3-unfinished.ts";
+import type { SourcePart } from "./source-part.ts";
 import type { ByteRange, PutOptions, RewindableSource } from "./storage.ts";
 import type { UploadSlots } from "./upload-slots.ts";
 
@@ -32,10 +33,7 @@ const nonceName = "esop-upload";
 
 /** Throws `unsupported` for what no store takes. */
 export function partSizeOf(sizeBytes: number, leastBytes = minPartBytes): number {
-  const needed = Math.ceil(sizeBytes / maxParts / mebibyte) * mebibyte;
-  const partBytes = sizeBytes <= leastBytes * maxParts ? leastBytes : needed;
-  if (partBytes <= maxPartBytes) return partBytes;
-  throw new AppError("unsupported", `an object of ${formatBytes(sizeBytes)} is larger than any store takes`);
+  return partBytesFor(sizeBytes, { leastBytes, maxBytes: maxPartBytes, maxParts });
 }
 
 /** The parts in which a source would be sent; one that is not larger goes as a whole. */
@@ -50,7 +48,7 @@ export interface MultipartPut {
   /** What earlier runs have left; undefined where nobody could go on with what this one leaves. */
   readonly unfinished: UnfinishedUploads | undefined;
   readonly options: PutOptions;
-  readonly doing: S3Doing;
+  readonly doing: Doing;
 }
 
 /** An upload under way. */
@@ -115,18 +113,11 @@ async function carryOut(context: S3Context, slots: UploadSlots, put: MultipartPu
   } catch (error) {
     const passing = isAppError(error) && (error.retryable || error.code === "cancelled");
     if (!passing || !canResume(put)) await abandon(context, put.key, upload.id);
-    throw isAppError(error) ? final(error) : error;
+    throw final(error);
   }
 }
 
-/** Trying has come to its end. */
-function final(error: AppError): AppError {
-  if (!error.retryable) return error;
-  const { code, message, hint, cause } = error;
-  return new AppError(code, message, { retryable: false, cause, ...(hint === undefined ? {} : { hint }) });
-}
-
-function tried<T>(context: S3Context, { what }: S3Doing, signal: AbortSignal | undefined, work: () => Promise<T>) {
+function tried<T>(context: S3Context, { what }: Doing, signal: AbortSignal | undefined, work: () => Promise<T>) {
   const { clock, random, log, retry } = context;
   return new Attempts(what, signal, { ...retry, clock, random, log }).run(work);
 }
@@ -167,7 +158,7 @@ async function sendParts(
       return;
     }
     const part = { uploadId: upload.id, number, sizeBytes, signal };
-    const from = cut === undefined ? { source, range } : { source: await cut.next(signal) };
+    const from = cut === undefined ? { source, range } : { source: heldSource(await cut.next(signal)) };
     parts[index] = await tried(context, put.doing, signal, () => sendPart(context, put, { ...part, ...from }));
   };
   try {
@@ -179,7 +170,7 @@ async function sendParts(
 }
 
 /** What the completion has to say of the part, if the store has it and it holds these bytes. */
-async function partThere(sent: SentPart | undefined, { source, range, sizeBytes, signal }: PayloadSource) {
+async function partThere(sent: SentPart | undefined, { source, range, sizeBytes, signal }: SourcePart) {
   if (sent === undefined) return undefined;
   const bytes = abortable(source.open(range, { transient: true, onlyLooking: true }), signal);
   if (!(await holdsBytes(sent, sizeBytes, bytes))) return undefined;

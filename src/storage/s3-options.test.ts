@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { temporaryDirectory } from "../../test/harness/temporary-directory.ts";
 import { partSizeOf } from "./s3-multipart.ts";
-import { dialectOf, endpointUrl, esopCredentials, readCustomerKey, s3Dialects } from "./s3-options.ts";
+import { dialectOf, esopCredentials, readCustomerKey, s3Dialects } from "./s3-options.ts";
+import { endpointUrl } from "./store-options.ts";
 
 describe("dialects", () => {
   test("promise nothing of a server that is not known", () => {

@@ -1,7 +1,7 @@
 /** What the S3 driver may be told, and what it knows of the dialects that servers speak. */
 import { readFile } from "node:fs/promises";
 import { AppError, fileError } from "../errors.ts";
-import type { StoreOptions } from "./store-options.ts";
+import { endpointUrl, type StoreOptions } from "./store-options.ts";
 
 export interface S3Options extends StoreOptions {
   /** Asked of the environment, the profile and the instance when left out. */
@@ -18,9 +18,6 @@ export type S3Encryption =
   | { readonly kind: "kms"; readonly keyId?: string | undefined }
   /** With a key that only we have: a file of 32 bytes, or of their base64 text. */
   | { readonly kind: "customer"; readonly keyFile: string };
-
-/** Classes for rare access bill smaller objects as if they had this size, and cost more than the default then. */
-export const minClassBytes = 128 * 1024;
 
 /**
  * How a server can be made to refuse bytes that were spoiled on the way, for bodies too large to be held:
@@ -93,24 +90,6 @@ export function dialectOf(protocol: "s3" | "minio" | "ceph" | "oracle", options:
 /** A profile may name an endpoint, too, which shows only when the SDK has read it. */
 export function dialectAt(url: URL, dialect: S3Dialect): S3Dialect {
   return dialect.name === s3Dialects.aws.name && !awsHost.test(url.hostname) ? s3Dialects.compatible : dialect;
-}
-
-/** Throws `usage` for what is no endpoint. */
-export function endpointUrl({ endpoint, insecureHttp }: S3Options): URL | undefined {
-  if (endpoint === undefined) return undefined;
-  const text = endpoint.includes("://") ? endpoint : `${insecureHttp === true ? "http" : "https"}://${endpoint}`;
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== "" || url.search !== "") {
-    throw new AppError("usage", `'${endpoint}' is not an endpoint`, {
-      hint: "write https://host or https://host:port",
-    });
-  }
-  if (insecureHttp === true && url.protocol === "https:") {
-    throw new AppError("usage", `the endpoint '${endpoint}' says HTTPS, and --insecure-http says HTTP`, {
-      hint: "leave one of them out",
-    });
-  }
-  return url;
 }
 
 /** The credentials of Esop's own variables; undefined where the SDK's chain finds them by itself. */

@@ -4,11 +4,10 @@
  */
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
-import { abortable } from "../concurrency/concurrency.ts";
-import { AppError, toAppError } from "../errors.ts";
 import type { S3Integrity } from "./s3-options.ts";
 import { sha256 } from "./s3-sign.ts";
-import type { ByteRange, ByteStream, RewindableSource } from "./storage.ts";
+import { exactly, held, type SourcePart } from "./source-part.ts";
+import type { ByteStream } from "./storage.ts";
 
 /** A body and what its request has to say of it. */
 export interface Payload {
@@ -27,15 +26,7 @@ export const maxHeldBytes = 256 * 1024;
 const trailerFrameBytes = 1024 * 1024;
 const signedFrameBytes = 128 * 1024;
 
-/** Part of a source, all of it without a range. */
-export interface PayloadSource {
-  readonly source: RewindableSource;
-  readonly range?: ByteRange;
-  readonly sizeBytes: number;
-  readonly signal?: AbortSignal | undefined;
-}
-
-export async function makePayload(from: PayloadSource, integrity: S3Integrity): Promise<Payload> {
+export async function makePayload(from: SourcePart, integrity: S3Integrity): Promise<Payload> {
   if (from.sizeBytes <= maxHeldBytes) return heldPayload(from, integrity);
   switch (integrity) {
     case "crc32-trailer":
@@ -47,11 +38,8 @@ export async function makePayload(from: PayloadSource, integrity: S3Integrity): 
   }
 }
 
-async function heldPayload(from: PayloadSource, integrity: S3Integrity): Promise<Payload> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of exactly(from)) chunks.push(chunk);
-  const [first] = chunks;
-  const bytes = chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks);
+async function heldPayload(from: SourcePart, integrity: S3Integrity): Promise<Payload> {
+  const bytes = await held(from);
   const checksum = integrity === "crc32-trailer" ? { [checksumHeader]: checksumText(crc32(bytes)) } : {};
   return {
     headers: { ...checksum, "content-length": String(bytes.length) },
@@ -70,7 +58,7 @@ const lineBreak = Buffer.from("\r\n");
  *   body    = *(hex-length CRLF bytes CRLF) "0" CRLF trailer CRLF
  *   trailer = "x-amz-checksum-crc32:" base64 CRLF
  */
-function trailerPayload(from: PayloadSource): Payload {
+function trailerPayload(from: SourcePart): Payload {
   const trailer = (checksum: number) => `0\r\n${checksumHeader}:${checksumText(checksum)}\r\n\r\n`;
   const lengths = frameLengths(from.sizeBytes, trailerFrameBytes);
   const wireBytes =
@@ -129,7 +117,7 @@ export function checksumText(checksum: number): string {
 export const signedChunksHash = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD";
 
 /** body = *(hex-length ";chunk-signature=" signature CRLF bytes CRLF), the last one of no bytes */
-function signedPayload(from: PayloadSource): Payload {
+function signedPayload(from: SourcePart): Payload {
   const header = (length: number, signature: string) => `${length.toString(16)};chunk-signature=${signature}\r\n`;
   const blank = "0".repeat(64);
   const lengths = [...frameLengths(from.sizeBytes, signedFrameBytes), 0];
@@ -154,7 +142,7 @@ function signedPayload(from: PayloadSource): Payload {
   };
 }
 
-async function hashedPayload(from: PayloadSource): Promise<Payload> {
+async function hashedPayload(from: SourcePart): Promise<Payload> {
   const hash = createHash("sha256");
   for await (const chunk of exactly(from, { transient: true })) hash.update(chunk);
   return {
@@ -188,25 +176,4 @@ async function* regrouped(stream: ByteStream, size: number): AsyncGenerator<Uint
     }
   }
   if (group !== undefined) yield group.subarray(0, filled);
-}
-
-/** The bytes of the source; fails with `corrupt` before the last of them where they are not as many as announced. */
-async function* exactly(
-  { source, range, sizeBytes, signal }: PayloadSource,
-  options?: { readonly transient: boolean },
-): AsyncGenerator<Uint8Array, void> {
-  let seen = 0;
-  try {
-    for await (const chunk of abortable(source.open(range, options), signal)) {
-      seen += chunk.length;
-      if (seen > sizeBytes) break;
-      yield chunk;
-    }
-  } catch (error) {
-    // The source's own failure, and none of the store's.
-    throw toAppError(error);
-  }
-  if (seen === sizeBytes) return;
-  const found = seen > sizeBytes ? "more" : `only ${seen}`;
-  throw new AppError("corrupt", `the source announced ${sizeBytes} bytes and had ${found}`);
 }

@@ -12,12 +12,12 @@ import {
   UploadPartCopyCommand,
 } from "@aws-sdk/client-s3";
 import { AppError, isAppError } from "../errors.ts";
+import { type Doing, refusalBehind } from "./refusals.ts";
 import { wholeSeconds } from "./s3-bucket.ts";
 import { ask, type S3Context, slowMs } from "./s3-context.ts";
-import { refusalBehind, type S3Doing } from "./s3-errors.ts";
 import { partSizeOf } from "./s3-multipart.ts";
-import { encodePath } from "./s3-sign.ts";
 import type { CallOptions } from "./storage.ts";
+import { encodePath } from "./url-text.ts";
 
 const gibibyte = 1024 ** 3;
 
@@ -33,7 +33,7 @@ export const copySizes: CopySizes = { maxBytes: 5 * gibibyte, partBytes: gibibyt
 interface Copy {
   readonly key: string;
   readonly old: HeadObjectCommandOutput;
-  readonly doing: S3Doing;
+  readonly doing: Doing;
   readonly options: CallOptions;
 }
 

@@ -5,6 +5,7 @@
  *   of a chunk     = "AWS4-HMAC-SHA256-PAYLOAD" \n time \n scope \n former signature \n SHA-256 of "" \n SHA-256 of chunk
  */
 import { createHmac, createSecretKey, hash, type KeyObject } from "node:crypto";
+import { sortedQuery } from "./url-text.ts";
 
 export interface SigningIdentity {
   readonly accessKeyId: string;
@@ -63,7 +64,7 @@ export class Signer {
     const canonical = [
       request.method,
       request.path,
-      canonicalQuery(request.query),
+      sortedQuery(request.query),
       ...names.map((name) => `${name}:${(headers[name] ?? "").trim().replace(/ +/g, " ")}`),
       "",
       names.join(";"),
@@ -94,22 +95,4 @@ export class Signer {
     this.#key = { of, key };
     return key;
   }
-}
-
-/** As a URL's path has it: everything but letters, digits and `-._~` is encoded, slashes stay. */
-export function encodePath(key: string): string {
-  return key.split("/").map(encodeStrictly).join("/");
-}
-
-/** Sorted by name, so that it can stand in the request as well as in what is signed. */
-export function canonicalQuery(query: Readonly<Record<string, string>>): string {
-  const pairs = Object.entries(query).map(([name, value]) => [encodeStrictly(name), encodeStrictly(value)] as const);
-  return pairs
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, value]) => `${name}=${value}`)
-    .join("&");
-}
-
-function encodeStrictly(text: string): string {
-  return encodeURIComponent(text).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
 }

@@ -2,22 +2,22 @@ import { HeadObjectCommand } from "@aws-sdk/client-s3";
 import type { Clock } from "../clock.ts";
 import { AppError, isAppError, throwIfAborted } from "../errors.ts";
 import type { Logger } from "../log.ts";
-import { canBeginKey, checkBucketName, checkFolderPrefix, checkKey, checkRange } from "./keys.ts";
-import { objectStream } from "./object-stream.ts";
+import { type HttpTimeouts, usualTimeouts } from "./http-exchange.ts";
+import { canBeginKey, checkBucketName, checkFolderPrefix, checkKey, checkRange, rangeHeader } from "./keys.ts";
+import { nothing, objectStream } from "./object-stream.ts";
+import { type Doing, isBehindEnd } from "./refusals.ts";
 import type { RetryPolicy } from "./retry.ts";
 import { bucketExists, createBucket, deleteObjects, listFolders, listObjects, wholeSeconds } from "./s3-bucket.ts";
 import { connectS3, type S3Connection } from "./s3-client.ts";
 import { ask, type S3Context } from "./s3-context.ts";
-import { refusalBehind, type S3Doing } from "./s3-errors.ts";
 import { metadataHeaders, metadataOf, objectSettings, wireHeaders } from "./s3-headers.ts";
 import { partBytesOf, putInParts } from "./s3-multipart.ts";
 import { dialectAt, type S3Dialect, type S3Options } from "./s3-options.ts";
 import { makePayload } from "./s3-payload.ts";
 import { type CopySizes, Refresher } from "./s3-refresh.ts";
 import { findUnfinished, type UnfinishedUploads } from "./s3-unfinished.ts";
-import { type S3Timeouts, Wire } from "./s3-wire.ts";
+import { Wire } from "./s3-wire.ts";
 import type {
-  ByteRange,
   CallOptions,
   Capabilities,
   DeleteResult,
@@ -46,13 +46,11 @@ export interface S3StorageOptions {
    * finished are gone on with, or thrown away after a day. All are left alone when left out.
    */
   readonly ownDepth?: number | undefined;
-  readonly timeouts?: S3Timeouts;
+  readonly timeouts?: HttpTimeouts;
   /** Objects above this size are sent in parts of it, or larger ones. */
   readonly partBytes?: number;
   readonly copySizes?: CopySizes;
 }
-
-const usualTimeouts: S3Timeouts = { connectMs: 15_000, idleMs: 60_000 };
 
 /**
  * Objects of a bucket on a server that speaks S3. An object of up to one part is one request. A transfer holds less than
@@ -155,7 +153,7 @@ class S3Storage implements Storage {
       response.discard();
       throw new AppError("protocol", `cannot ${doing.what}: the store does not know ranges`);
     } catch (error) {
-      if (range !== undefined && isRangeBehindEnd(error)) return nothing();
+      if (range !== undefined && isBehindEnd(error)) return nothing();
       throw error;
     }
   }
@@ -175,7 +173,7 @@ class S3Storage implements Storage {
   }
 
   /** Gives the time of the answer, by the server's clock. */
-  async #putWhole(key: string, source: RewindableSource, options: PutOptions, doing: S3Doing): Promise<number> {
+  async #putWhole(key: string, source: RewindableSource, options: PutOptions, doing: Doing): Promise<number> {
     const { wire, dialect, settings, clock } = this.#context;
     const { sizeBytes } = source;
     const { signal } = options;
@@ -220,17 +218,7 @@ class S3Storage implements Storage {
     this.#connection.agents.close();
   }
 
-  #doing(verb: string, key: string, permission: string): S3Doing {
+  #doing(verb: string, key: string, permission: string): Doing {
     return { what: `${verb} '${key}' in ${this.description}`, permission };
   }
-}
-
-function rangeHeader({ start, end }: ByteRange): string {
-  return end === Number.MAX_SAFE_INTEGER ? `bytes=${start}-` : `bytes=${start}-${end - 1}`;
-}
-
-async function* nothing(): AsyncGenerator<Uint8Array, void> {}
-
-function isRangeBehindEnd(error: unknown): boolean {
-  return isAppError(error) && refusalBehind(error)?.status === 416;
 }

@@ -1,4 +1,5 @@
 /** What any remote store may be told, whatever its protocol. */
+import { AppError } from "../errors.ts";
 
 export interface StoreOptions {
   /** "https://host:port"; without a scheme, HTTPS unless `insecureHttp` is set. The provider's own when left out. */
@@ -27,3 +28,24 @@ export interface StoreProxy {
 }
 
 export const defaultMaxUploads = 10;
+
+/** Classes for rare access bill smaller objects as if they had this size, or cost more in requests than they save. */
+export const minClassBytes = 128 * 1024;
+
+/** Throws `usage` for what is no endpoint. */
+export function endpointUrl({ endpoint, insecureHttp }: StoreOptions): URL | undefined {
+  if (endpoint === undefined) return undefined;
+  const text = endpoint.includes("://") ? endpoint : `${insecureHttp === true ? "http" : "https"}://${endpoint}`;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== "" || url.search !== "") {
+    throw new AppError("usage", `'${endpoint}' is not an endpoint`, {
+      hint: "write https://host or https://host:port",
+    });
+  }
+  if (insecureHttp === true && url.protocol === "https:") {
+    throw new AppError("usage", `the endpoint '${endpoint}' says HTTPS, and --insecure-http says HTTP`, {
+      hint: "leave one of them out",
+    });
+  }
+  return url;
+}

@@ -14,6 +14,13 @@ export interface Sealing {
   seal(plain: RewindableSource, objectKey: string, signal?: AbortSignal): Promise<SealedSource>;
 }
 
+const markPattern = /[^/]-((?:aes|kms)[0-9a-f]{8})\/[^/]*$/;
+
+/** The mark in an object key, behind the version: "…/1-42-aes1a2b3c4d/nb-1-big-Data.db". Undefined where there is none. */
+export function markIn(objectKey: string): string | undefined {
+  return markPattern.exec(objectKey)?.[1];
+}
+
 export interface SealedSource {
   readonly source: RewindableSource;
   readonly metadata?: Readonly<Record<string, string>>;

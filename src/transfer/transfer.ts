@@ -4,6 +4,7 @@
  */
 
 export { syncDirectory } from "../storage/storage.ts";
+export { bytesSource, readText } from "./bytes.ts";
 export { type Download, type DownloadOptions, download, partSuffix } from "./download.ts";
 export { fileSource } from "./file-source.ts";
 export {
@@ -16,5 +17,5 @@ export {
 } from "./hash.ts";
 export { ReadAhead } from "./read-ahead.ts";
 export { replaceFile } from "./replace-file.ts";
-export type { SealedSource, Sealing, Unseal } from "./sealing.ts";
+export { markIn, type SealedSource, type Sealing, type Unseal } from "./sealing.ts";
 export { type Upload, type UploadOptions, upload } from "./upload.ts";

@@ -1,4 +1,6 @@
 /** A fleet may go back: the real Esop (Java) lists, restores and removes what we backed up. */
+import { randomBytes } from "node:crypto";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { type Manifest, type ManifestFile, manifestFiles } from "../../src/repository/repository.ts";
@@ -66,6 +68,23 @@ it("restores IN_PLACE a whole 4.0 node, whose system tables come without a schem
   await replacement.start();
   await tables.expectRows(1, replacement.cql);
   await replacement.stop();
+});
+
+it("lists encrypted backups beside plain ones", async () => {
+  const node = await useCassandra(current);
+  const operator = await Operator.of(node);
+  const { keyspace } = await createSampleTables(node, { sai: false });
+  const directory = await node.temporaryDirectory();
+  const keyFile = join(directory, "key");
+  await writeFile(keyFile, randomBytes(32));
+  const plain = await operator.backup("plain", "--entities", keyspace);
+  const sealed = await operator.backup("sealed", "--entities", keyspace, "--encrypt", "--encryption-key-file", keyFile);
+  const manifestOf = (tag: string) => storedManifest(operator.objectPath(""), tag);
+  const listed = await jarList(operator.location, join(directory, "cache"));
+  expect(listed).toMatchObject([
+    { name: sealed["name"], ...asListed(await manifestOf("sealed")) },
+    { name: plain["name"], ...asListed(await manifestOf("plain")) },
+  ]);
 });
 
 /** Empties the tables, then has Esop restore them phase by phase. */

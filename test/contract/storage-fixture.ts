@@ -8,6 +8,8 @@ export interface StorageFixture extends AsyncDisposable {
   readonly other: Storage;
   /** A bucket that does not exist, and may be created. */
   readonly missing: Storage;
+  /** Good keys that the store cannot keep to the letter, and that the driver refuses for it. */
+  readonly unfitKeys?: readonly string[];
   /** Makes the store's clock move on by a second or more. */
   passTime(): Promise<void>;
 }

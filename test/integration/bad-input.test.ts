@@ -139,11 +139,11 @@ describe("the command line", () => {
       }),
     ),
     {
-      name: "a store not built yet",
+      name: "a store without credentials",
       command: [...command("list").slice(0, 1), "--storage-location", "azure://b/c/d/n"],
       bare: true,
-      code: "unsupported",
-      sentence: /azure/,
+      code: "unauthorized",
+      sentence: /no credentials for Azure/,
     },
     {
       name: "nothing at the location",

@@ -3,6 +3,7 @@ import { connectNode } from "../../cassandra/cassandra.ts";
 import type { BackupRequest } from "../../request/request.ts";
 import { formatBytes, formatCount, formatDuration, formatFiles } from "../../units.ts";
 import type { Command, CommandContext } from "../command.ts";
+import { requestedKeys } from "../keys.ts";
 import { openRequestedStorage, refuseGlobal } from "../open.ts";
 
 export const backupCommand: Command<BackupRequest> = {
@@ -13,7 +14,13 @@ export const backupCommand: Command<BackupRequest> = {
     try {
       const node = await connectNode(request.jmx, { longCallTimeoutMs: request.timeoutMs, signal });
       try {
-        await perform(request, context, { storage, node, clock, log, progress: output.progress, signal });
+        const keys = requestedKeys(request, context);
+        const { progress } = output;
+        try {
+          await perform(request, context, { storage, node, keys, clock, log, progress, signal });
+        } finally {
+          await keys.close();
+        }
       } finally {
         await node.close();
       }
@@ -39,7 +46,7 @@ function summary({ send, keep, tables }: BackupPlan) {
 
 function tableLine({ table, files }: BackupPlan["tables"][number]) {
   const send = files.filter(({ action }) => action === "send");
-  const bytes = send.reduce((sum, { local }) => sum + local.sizeBytes, 0);
+  const bytes = send.reduce((sum, { storedBytes }) => sum + storedBytes, 0);
   return { table: `${table.keyspace}.${table.table}`, sendFiles: send.length, sendBytes: bytes, files: files.length };
 }
 

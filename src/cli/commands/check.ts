@@ -2,18 +2,21 @@ import { check, type Finding } from "../../check/check.ts";
 import type { CheckRequest } from "../../request/request.ts";
 import type { Command } from "../command.ts";
 import { describeFinding, throwIfFailed } from "../findings.ts";
+import { requestedKeys } from "../keys.ts";
 import { openRequestedStorage } from "../open.ts";
 
 export const checkCommand: Command<CheckRequest> = {
   async run(request, context) {
     const { clock, output, signal } = context;
+    const keys = requestedKeys(request, context);
     const describe = (finding: Finding) => describeFinding(finding, { times: false, columns: output.columns });
     const findings = await check(request, {
       clock,
       signal,
+      keys,
       openStorage: () => openRequestedStorage(request, context, false),
       onFinding: (finding) => output.result({ type: "check", ...finding }, describe(finding)),
-    });
+    }).finally(() => keys.close());
     throwIfFailed(findings, "checks");
   },
 };

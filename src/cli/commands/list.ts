@@ -105,16 +105,21 @@ function describeNode(
   const address = addresses.get(path.node);
   const head = `${path.cluster}/${path.datacenter}/${path.node}${address === undefined ? "" : ` (${address})`}`;
   if (backups.length === 0) return `${head}: no backups`;
-  const row = ({ name, tables, files, bytes: size, reclaimableBytes, damaged }: ListedBackup) =>
-    damaged === undefined
-      ? [formatInstant(name.createdMs), String(tables), String(files), bytes(size), bytes(reclaimableBytes), name.text]
-      : [formatInstant(name.createdMs), "?", "?", "?", "?", `${name.text} (damaged)`];
+  const anyEncrypted = backups.some(({ encryptedWith }) => encryptedWith.length > 0);
+  const row = ({ name, tables, files, bytes: size, reclaimableBytes, encryptedWith, damaged }: ListedBackup) => {
+    const counted = [String(tables), String(files), bytes(size), bytes(reclaimableBytes)];
+    const numbers = damaged === undefined ? counted : counted.map(() => "?");
+    const key = anyEncrypted ? [encryptedWith.join(",")] : [];
+    const shown = damaged === undefined ? name.text : `${name.text} (damaged)`;
+    return [formatInstant(name.createdMs), ...numbers, ...key, shown];
+  };
   const columns = [
     { title: "TIME" },
     { title: "TABLES", align: "right" },
     { title: "FILES", align: "right" },
     { title: "SIZE", align: "right" },
     { title: "RECLAIMABLE", align: "right" },
+    ...(anyEncrypted ? [{ title: "ENCRYPTED" }] : []),
     { title: "BACKUP" },
   ] as const;
   const table = renderTable(columns, backups.map(row));

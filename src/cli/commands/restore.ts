@@ -3,6 +3,7 @@ import type { RestoreRequest } from "../../request/request.ts";
 import { type RestoreReport, restore } from "../../restore/restore.ts";
 import { formatCount, formatDuration, formatFiles } from "../../units.ts";
 import type { Command } from "../command.ts";
+import { requestedKeys } from "../keys.ts";
 import { openRequestedStorage, refuseGlobal } from "../open.ts";
 
 export const restoreCommand: Command<RestoreRequest> = {
@@ -13,8 +14,14 @@ export const restoreCommand: Command<RestoreRequest> = {
     try {
       const node = await findNode(request.jmx, { longCallTimeoutMs: request.timeoutMs, signal });
       try {
-        const report = await restore(request, { storage, node, clock, log, progress: output.progress, signal });
-        output.result({ type: "restore", dryRun: request.dryRun, ...report }, () => describe(report, request.dryRun));
+        const keys = requestedKeys(request, context);
+        const { progress } = output;
+        try {
+          const report = await restore(request, { storage, node, keys, clock, log, progress, signal });
+          output.result({ type: "restore", dryRun: request.dryRun, ...report }, () => describe(report, request.dryRun));
+        } finally {
+          await keys.close();
+        }
       } finally {
         await node?.close();
       }

@@ -1,0 +1,37 @@
+import type { BackupSealing, Keys } from "../encryption/encryption.ts";
+import { AppError } from "../errors.ts";
+import type { Logger } from "../log.ts";
+import { type NodeRepository, newestIfEncrypted } from "../repository/repository.ts";
+import type { BackupRequest } from "../request/request.ts";
+
+interface Choice {
+  readonly request: BackupRequest;
+  readonly repository: NodeRepository;
+  /** Whether the bucket is there. */
+  readonly exists: boolean;
+  readonly keys: Keys;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * How this backup is encrypted; undefined where it is not. Nothing leaves in the clear by mistake: where the newest backup
+ * is encrypted, a backup must be told in so many words not to be (`usage`).
+ */
+export async function chooseSealing(choice: Choice): Promise<BackupSealing | undefined> {
+  const { request, repository, exists, keys, log, signal } = choice;
+  const newestEncrypted = async () => (exists ? await newestIfEncrypted(repository, signal) : undefined);
+  if (request.encrypt === true || request.kmsKeyId !== undefined) {
+    const sealing = await keys.forBackup(repository.keyPlace, signal);
+    const orphan = sealing.isNew ? await newestEncrypted() : undefined;
+    if (orphan !== undefined) {
+      log.warn(`the key of the newest backup, ${orphan.text}, is not in the repository any more; beginning a new one`);
+    }
+    return sealing;
+  }
+  const newest = request.encrypt === undefined ? await newestEncrypted() : undefined;
+  if (newest === undefined) return undefined;
+  throw new AppError("usage", `the newest backup, ${newest.text}, is encrypted, and this one would not be`, {
+    hint: "add --encrypt and its key, or --encrypt=false to store this one in the clear",
+  });
+}

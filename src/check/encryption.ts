@@ -1,0 +1,27 @@
+import type { Keys } from "../encryption/encryption.ts";
+import { type NodeRepository, newestIfEncrypted } from "../repository/repository.ts";
+import { formatCount } from "../units.ts";
+import type { Passed } from "./finding.ts";
+
+/**
+ * Whether what was given opens what is encrypted; undefined where nothing is, and nothing was given. Throws
+ * `unauthorized`, and `usage` for what is no key.
+ */
+export async function checkEncryption(
+  repository: NodeRepository,
+  keys: Keys,
+  signal: AbortSignal,
+): Promise<Passed | undefined> {
+  if (keys.given) {
+    const marks = await keys.openAll(repository.keyPlace, signal);
+    if (marks.length === 0) return { says: "the key can be read; the first backup with --encrypt makes a data key" };
+    return { says: `the key opens ${formatCount(marks.length, "data key")}; backups are encrypted with ${marks[0]}` };
+  }
+  const newest = await newestIfEncrypted(repository, signal);
+  if (newest === undefined) return undefined;
+  return {
+    says: `the newest backup, ${newest.text}, is encrypted, and no key is given`,
+    warning: true,
+    hint: "add --encryption-key-file or --encryption-passphrase-file, to see whether it opens",
+  };
+}

@@ -1,0 +1,65 @@
+import type { Clock } from "../clock.ts";
+import type { Logger } from "../log.ts";
+import { Attempts, defaultRetryPolicy, type RetryPolicy, type StoreOptions } from "../storage/storage.ts";
+
+/** What is asked of a key management service. Its errors are AppErrors. */
+export interface Kms {
+  /** A new data key. `context` must be given again to unwrap it. */
+  generateDataKey(keyId: string, context: KmsContext, signal?: AbortSignal): Promise<NewDataKey>;
+  /** The data key of a wrapped one, which tells the KMS its key; where a key is named, it must be that one. */
+  decrypt(wrappedKey: Uint8Array, context: KmsContext, keyId?: string, signal?: AbortSignal): Promise<Uint8Array>;
+}
+
+export type KmsContext = Readonly<Record<string, string>>;
+
+export interface NewDataKey {
+  /** 32 bytes. */
+  readonly dataKey: Uint8Array;
+  readonly wrappedKey: Uint8Array;
+}
+
+export interface KmsClient extends Kms {
+  close(): Promise<void>;
+}
+
+export interface KmsClientOptions {
+  /** Of the key; asked of the environment, the profile and the instance when left out. */
+  readonly region?: string | undefined;
+  /** AWS_ENDPOINT_URL_KMS, or AWS's own for the region, when left out; never the one of the object store. */
+  readonly endpoint?: string | undefined;
+  /** Those of the object store: proxy, authorities and environment are used, its endpoint is not. */
+  readonly settings: StoreOptions;
+  readonly retry?: RetryPolicy;
+  readonly clock: Clock;
+  /** Uniform in [0, 1), as Math.random. */
+  readonly random: () => number;
+  readonly log: Logger;
+}
+
+/**
+ * The AWS KMS, or what speaks its protocol. Loads the SDK and looks for credentials with the first call; a call that
+ * failed with a retryable error is made again. Throws `unauthorized` where the key or the credentials do not let us,
+ * `corrupt` for a wrapped key that is not of this KMS or not of this context, `throttled`, `unreachable`, `timeout`,
+ * and `usage` for settings that cannot be right.
+ */
+export function kmsClient(options: KmsClientOptions): KmsClient {
+  const { clock, random, log, retry = defaultRetryPolicy } = options;
+  let opening: Promise<KmsClient> | undefined;
+  const open = () => {
+    opening ??= import("./kms-sdk.ts").then(({ openKms }) => openKms(options));
+    return opening;
+  };
+  const tried = <T>(what: string, signal: AbortSignal | undefined, work: (kms: Kms) => Promise<T>) =>
+    new Attempts(what, signal, { ...retry, clock, random, log }).run(async () => work(await open()));
+  return {
+    generateDataKey: (keyId, context, signal) =>
+      tried("get a data key", signal, (kms) => kms.generateDataKey(keyId, context, signal)),
+    decrypt: (wrappedKey, context, keyId, signal) =>
+      tried("unwrap a data key", signal, (kms) => kms.decrypt(wrappedKey, context, keyId, signal)),
+    close: async () => {
+      // What could not be opened has nothing to close, and its callers have been told.
+      const kms = await opening?.catch(() => undefined);
+      await kms?.close();
+    },
+  };
+}

@@ -1,0 +1,175 @@
+import type { Clock } from "../clock.ts";
+import { AppError, isAppError, throwIfAborted } from "../errors.ts";
+import type { Logger } from "../log.ts";
+import { type HttpAgents, makeAgents } from "./agents.ts";
+import { ChunkBuffers } from "./chunk-buffers.ts";
+import { bucketExists, createBucket, deleteObjects, listFolders, listObjects } from "./gcs-bucket.ts";
+import type { GcsContext } from "./gcs-context.ts";
+import { GcsCredentials } from "./gcs-credentials.ts";
+import { infoOf, metadataOf, objectFields, objectPath, plainPath } from "./gcs-object.ts";
+import { type GcsOptions, type GcsPlace, gcsPlace } from "./gcs-options.ts";
+import { renewDate } from "./gcs-refresh.ts";
+import { upload } from "./gcs-upload.ts";
+import { GcsWire } from "./gcs-wire.ts";
+import { type HttpTimeouts, usualTimeouts } from "./http-exchange.ts";
+import { canBeginKey, checkBucketName, checkFolderPrefix, checkKey, checkRange, rangeHeader } from "./keys.ts";
+import { nothing, objectStream } from "./object-stream.ts";
+import { type Doing, refusalBehind } from "./refusals.ts";
+import type { RetryPolicy } from "./retry.ts";
+import type {
+  CallOptions,
+  Capabilities,
+  DeleteResult,
+  GetOptions,
+  ObjectInfo,
+  ObjectStream,
+  PutOptions,
+  RewindableSource,
+  Storage,
+} from "./storage.ts";
+
+export interface GcsStorageOptions {
+  readonly bucket: string;
+  readonly options: GcsOptions;
+  readonly clock: Clock;
+  /** Uniform in [0, 1), as Math.random. */
+  readonly random: () => number;
+  readonly log: Logger;
+  /** For the chunks of large objects, which are tried again one by one; all else is left to {@link withRetries}. */
+  readonly retry: RetryPolicy;
+  readonly timeouts?: HttpTimeouts;
+  /** Objects above this size are sent in chunks of it: a multiple of 256 KiB. */
+  readonly chunkBytes?: number;
+}
+
+/**
+ * Objects of a bucket of Google Cloud Storage. An object of up to 8 MiB is one request; an upload holds as much of it, a
+ * read holds what a socket buffers. Throws `usage`, `io` and `not-found` for settings and files named in them that cannot
+ * be right; asks nothing of anybody, so that credentials that are missing show with the first call.
+ */
+export async function gcsStorage(options: GcsStorageOptions): Promise<Storage> {
+  checkBucketName(options.bucket);
+  const { bucket, options: settings, clock, random, log, retry, timeouts = usualTimeouts } = options;
+  const place = gcsPlace(settings);
+  const agents = await makeAgents(settings);
+  const { url } = place;
+  const credentials = new GcsCredentials({ url, options: settings, agents, clock });
+  const wire = new GcsWire({ url, credentials, agents, clock, timeouts });
+  const description = `bucket gcp://${bucket}`;
+  const context = { bucket, description, wire, options: settings, clock, random, log, retry };
+  const { chunkBytes = usualChunkBytes } = options;
+  return new GcsStorage(context, { credentials, agents, place, chunkBytes, buffers: new ChunkBuffers(chunkBytes) });
+}
+
+interface Means {
+  readonly credentials: GcsCredentials;
+  readonly agents: HttpAgents;
+  readonly place: GcsPlace;
+  readonly chunkBytes: number;
+  readonly buffers: ChunkBuffers;
+}
+
+const usualChunkBytes = 8 * 1024 * 1024;
+
+class GcsStorage implements Storage {
+  readonly description: string;
+  readonly capabilities: Capabilities = { putIfAbsent: true, metadata: true, parallelRanges: true };
+  readonly #context: GcsContext;
+  readonly #means: Means;
+
+  constructor(context: GcsContext, means: Means) {
+    this.description = context.description;
+    this.#context = context;
+    this.#means = means;
+  }
+
+  async bucketExists(options?: CallOptions): Promise<boolean> {
+    return bucketExists(this.#context, options);
+  }
+
+  async createBucket(options?: CallOptions): Promise<void> {
+    const { credentials, place } = this.#means;
+    const doing = { what: `create ${this.description}`, permission: "storage.buckets.create" };
+    const project = await credentials.project(doing, options?.signal);
+    await createBucket(this.#context, { project, location: place.location }, options);
+  }
+
+  async stat(key: string, options?: CallOptions): Promise<ObjectInfo | undefined> {
+    checkKey(key);
+    const { bucket, wire } = this.#context;
+    const doing = this.#doing("look for", key, "storage.objects.get");
+    const query = { fields: objectFields };
+    const request = { method: "GET", path: objectPath(bucket, key), query, signal: options?.signal, doing } as const;
+    try {
+      return { ...infoOf(await wire.ask(request)), key };
+    } catch (error) {
+      if (isAppError(error, "not-found")) return undefined;
+      throw error;
+    }
+  }
+
+  async *list(prefix: string, options?: CallOptions): AsyncGenerator<ObjectInfo, void> {
+    if (canBeginKey(prefix)) yield* listObjects(this.#context, prefix, options);
+    else if (!(await this.bucketExists(options))) {
+      throw new AppError("not-found", `cannot list ${this.description}: it does not exist`);
+    }
+  }
+
+  async children(prefix: string, options?: CallOptions): Promise<readonly string[]> {
+    checkFolderPrefix(prefix);
+    return listFolders(this.#context, prefix, options);
+  }
+
+  async get(key: string, options: GetOptions = {}): Promise<ObjectStream> {
+    checkKey(key);
+    const { range, signal } = options;
+    checkRange(range);
+    const { bucket, wire } = this.#context;
+    const doing = this.#doing("read", key, "storage.objects.get");
+    if (range !== undefined && range.start === range.end) {
+      // There is no way to ask for nothing; whether the object is there must be told all the same.
+      if ((await this.stat(key, options)) !== undefined) return nothing();
+      throw new AppError("not-found", `cannot ${doing.what}: it is not there`);
+    }
+    const headers = range === undefined ? {} : { range: rangeHeader(range) };
+    try {
+      const response = await wire.send({ method: "GET", path: plainPath(bucket, key), headers, signal, doing });
+      if (range === undefined || response.status === 206) {
+        return objectStream(response.stream, metadataOf(response.headers));
+      }
+      response.discard();
+      throw new AppError("protocol", `cannot ${doing.what}: the store does not know ranges`);
+    } catch (error) {
+      if (range !== undefined && isAppError(error) && refusalBehind(error)?.status === 416) return nothing();
+      throw error;
+    }
+  }
+
+  async put(key: string, source: RewindableSource, options: PutOptions = {}): Promise<ObjectInfo> {
+    checkKey(key);
+    throwIfAborted(options.signal);
+    const doing = this.#doing("write", key, "storage.objects.create and storage.objects.delete");
+    const { chunkBytes, buffers } = this.#means;
+    return upload(this.#context, { key, source, options, doing, chunkBytes, buffers });
+  }
+
+  async refresh(key: string, options?: CallOptions): Promise<void> {
+    checkKey(key);
+    const doing = this.#doing("renew", key, "storage.objects.get, .create and .delete");
+    await renewDate(this.#context, key, doing, options);
+  }
+
+  async delete(keys: readonly string[], options?: CallOptions): Promise<DeleteResult> {
+    for (const key of keys) checkKey(key);
+    throwIfAborted(options?.signal);
+    return deleteObjects(this.#context, keys, options);
+  }
+
+  async close(): Promise<void> {
+    this.#means.agents.close();
+  }
+
+  #doing(verb: string, key: string, permission: string): Doing {
+    return { what: `${verb} '${key}' in ${this.description}`, permission };
+  }
+}

@@ -3,14 +3,15 @@
  * time, processor time and peak memory, and the ratios that are promised. Figures are of this machine at this moment;
  * only ratios within one run mean anything. `--mib N` sets the amount of data (2048), `--no-jar` leaves Esop out.
  */
-import { cp, mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { CassandraNode, parseComponentName, withGeneration } from "../src/cassandra/cassandra.ts";
-import { connectJmx, type JmxConnection, jmx, parseServiceUrl } from "../src/jmx/jmx.ts";
+import { CassandraNode } from "../src/cassandra/cassandra.ts";
+import { connectJmx, parseServiceUrl } from "../src/jmx/jmx.ts";
 import { type CqlSession, connectCql, createSandbox, type Sandbox } from "../src/sandbox/sandbox.ts";
 import { prepareEsopJar } from "../test/harness/esop-jar-file.ts";
+import { createKeyspace, fillTable, tableDirectory, writeRows } from "./fill-table.ts";
 import { type Measurement, measure } from "./measure.ts";
 import { type Row, report } from "./report.ts";
 import { writeSyntheticBackups } from "./synthetic.ts";
@@ -21,10 +22,13 @@ const { values } = parseArgs({
 const root = join(import.meta.dirname, "..");
 const main = join(root, "dist/main.js");
 const cacheDirectory = join(homedir(), ".cache", "esop");
+const esopJar = "Esop 3.0.1";
+const plainCopy = "cp -a, sync";
 const longCallMs = 600_000;
 const sstableMib = 128;
 const sstables = Math.max(1, Math.round(Number(values.mib) / sstableMib));
-const rowsPerSSTable = (sstableMib * 1024) / 64;
+const rowBytes = 64 * 1024;
+const rowsPerSSTable = (sstableMib * 1024 * 1024) / rowBytes;
 
 interface Bench {
   readonly directory: string;
@@ -34,63 +38,6 @@ interface Bench {
 }
 
 const ours = (...parameters: readonly string[]) => measure([process.execPath, main, ...parameters, "--quiet"]);
-
-async function fillNode(
-  sandbox: Sandbox,
-  cql: CqlSession,
-  connection: JmxConnection,
-  directory: string,
-): Promise<void> {
-  const node = new CassandraNode(connection, longCallMs);
-  await cql.execute("CREATE KEYSPACE bench WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}");
-  await cql.execute(
-    `CREATE TABLE bench.blobs (k int PRIMARY KEY, v blob) WITH compression = {'enabled': false}
-       AND compaction = {'class': 'SizeTieredCompactionStrategy', 'enabled': 'false'}`,
-  );
-  await writeRows(cql, 0, rowsPerSSTable);
-  await node.flush("bench", ["blobs"]);
-  const compact = ["boolean", "java.lang.String", "[Ljava.lang.String;"];
-  const table = [jmx.boolean(false), jmx.string("bench"), jmx.stringArray(["blobs"])];
-  await connection.invoke("org.apache.cassandra.db:type=StorageService", "forceKeyspaceCompaction", table, compact, {
-    timeoutMs: longCallMs,
-  });
-  // The other SSTables are copies of the first under other generations: as much to move, in a fraction of the time.
-  const live = await tableDirectory(sandbox);
-  // What was compacted is still being deleted: only the newest SSTable counts.
-  const components = (await readdir(live)).filter((name) => parseComponentName(name) !== undefined);
-  const generationOf = (name: string) => Number(parseComponentName(name)?.generation);
-  const newest = Math.max(...components.map(generationOf));
-  const names = components.filter((name) => generationOf(name) === newest);
-  const copies = join(directory, "copies", "bench", "blobs");
-  await mkdir(copies, { recursive: true });
-  for (let copy = 2; copy <= sstables; copy += 1) {
-    for (const name of names) await cp(join(live, name), join(copies, withGeneration(name, String(1000 + copy))));
-  }
-  const how = { keepLevel: true, keepRepaired: true, noVerify: true, noVerifyTokens: true, noInvalidateCaches: true };
-  await node.importSSTables({ keyspace: "bench", table: "blobs" }, copies, {
-    ...how,
-    quick: true,
-    extendedVerify: false,
-    copy: false,
-  });
-}
-
-async function writeRows(cql: CqlSession, first: number, count: number): Promise<void> {
-  const blob = Buffer.alloc(64 * 1024);
-  for (let start = first; start < first + count; start += 32) {
-    const batch = Array.from({ length: Math.min(32, first + count - start) }, (_, index) => {
-      crypto.getRandomValues(blob);
-      return cql.execute("INSERT INTO bench.blobs (k, v) VALUES (?, ?)", [start + index, Buffer.from(blob)]);
-    });
-    await Promise.all(batch);
-  }
-}
-
-async function tableDirectory(sandbox: Sandbox): Promise<string> {
-  const [dataDirectory = ""] = sandbox.dataDirectories;
-  const [name = ""] = await readdir(join(dataDirectory, "bench"));
-  return join(dataDirectory, "bench", name);
-}
 
 /** A copy with everything on the disk, as the simplest backup there is. */
 async function copyAndSync(from: string, to: string): Promise<Measurement> {
@@ -114,7 +61,9 @@ async function run(): Promise<void> {
     const cql = await connectCql({ address: sandbox.address, port: sandbox.cqlPort });
     const connection = await connectJmx({ target: parseServiceUrl(sandbox.jmxServiceUrl) });
     const node = new CassandraNode(connection, longCallMs);
-    await fillNode(sandbox, cql, connection, directory);
+    await createKeyspace(cql);
+    const blobs = { table: "blobs", rows: rowsPerSSTable, rowBytes, sstables } as const;
+    await fillTable({ sandbox, cql, connection, node, directory }, blobs);
     const { hostId } = await node.facts();
     const bench: Bench = { directory, sandbox, hostId, rows: [] };
     await startUp(bench);
@@ -136,7 +85,7 @@ function locationOf({ directory, hostId }: Bench, store: string): string {
 
 async function startUp({ rows }: Bench): Promise<void> {
   await ours("--version");
-  rows.push({ name: "--version", ours: await ours("--version"), jar: await jar("--version") });
+  rows.push({ name: "--version", ours: await ours("--version"), others: { [esopJar]: await jar("--version") } });
 }
 
 async function jar(...parameters: readonly string[]): Promise<Measurement | undefined> {
@@ -147,7 +96,7 @@ async function jar(...parameters: readonly string[]): Promise<Measurement | unde
 async function backups(bench: Bench, cql: CqlSession, node: CassandraNode): Promise<void> {
   const { directory, sandbox, rows } = bench;
   const service = `127.0.0.1:${sandbox.jmxPort}`;
-  const live = await tableDirectory(sandbox);
+  const live = await tableDirectory(sandbox, "blobs");
   const one = (tag: string) => ["--entities=bench", `--snapshot-tag=${tag}`, `--jmx-service=${service}`];
   const backup = (tag: string) =>
     ours("backup", "--create-missing-bucket", "--storage-location", locationOf(bench, "ours"), ...one(tag));
@@ -164,13 +113,26 @@ async function backups(bench: Bench, cql: CqlSession, node: CassandraNode): Prom
   const first = await backup("first");
   const bytes = Number((await measure(["du", "-sb", live])).stdout.split("\t")[0]);
   if (bytes < Number(values.mib) * 0.9 * 1024 ** 2) throw new Error(`the node holds only ${bytes} bytes`);
-  rows.push({ name: "first backup", ours: first, jar: await backupWithJar("first"), cp: copied });
+  rows.push({
+    name: "first backup",
+    ours: first,
+    others: { [esopJar]: await backupWithJar("first"), [plainCopy]: copied },
+  });
   const snapshotMs = await snapshotTime(node);
-  rows.push({ name: "no-change backup", ours: await backup("same"), jar: await backupWithJar("same"), snapshotMs });
-  await writeRows(cql, 1_000_000, Math.ceil((sstables * rowsPerSSTable) / 20));
+  rows.push({
+    name: "no-change backup",
+    ours: await backup("same"),
+    others: { [esopJar]: await backupWithJar("same") },
+    snapshotMs,
+  });
+  await writeRows(cql, "blobs", { first: 1_000_000, count: Math.ceil((sstables * rowsPerSSTable) / 20), rowBytes });
   await node.flush("bench", ["blobs"]);
   await measure(["sync"]);
-  rows.push({ name: "incremental, 5 % new", ours: await backup("more"), jar: await backupWithJar("more") });
+  rows.push({
+    name: "incremental, 5 % new",
+    ours: await backup("more"),
+    others: { [esopJar]: await backupWithJar("more") },
+  });
 }
 
 /** What Cassandra alone takes for a snapshot of the table, and to clear it. */
@@ -194,7 +156,7 @@ async function restores(bench: Bench, cql: CqlSession, node: CassandraNode): Pro
   const imported = await ours("restore", "--storage-location", locationOf(bench, "ours"), ...what, ...service);
   await expectRows(cql);
   const jarImport = await jarPhases(bench, what);
-  rows.push({ name: "restore, IMPORT", ours: imported, jar: jarImport, cp: copied });
+  rows.push({ name: "restore, IMPORT", ours: imported, others: { [esopJar]: jarImport, [plainCopy]: copied } });
 
   await cql.execute("TRUNCATE bench.blobs");
   await node.close();
@@ -211,7 +173,7 @@ async function restores(bench: Bench, cql: CqlSession, node: CassandraNode): Pro
     ...["restore", `--storage-location=${locationOf(bench, "jar")}`, ...what, "--restoration-strategy-type=IN_PLACE"],
     ...[`--data-dir=${dataDirectory}`, `--dd=${join(dataDirectory, "..")}`, `--cd=${sandbox.configDirectory}`],
   );
-  rows.push({ name: "restore, IN_PLACE", ours: inPlace, jar: jarInPlace, cp: copied });
+  rows.push({ name: "restore, IN_PLACE", ours: inPlace, others: { [esopJar]: jarInPlace, [plainCopy]: copied } });
 }
 
 /** Esop wants a command for each phase; their times and processor times add up. */
@@ -246,7 +208,7 @@ async function listing({ directory, rows }: Bench): Promise<void> {
     const list = await ours("list", "--storage-location", location);
     // Esop's listing grows with the square: the larger one would take a quarter of an hour.
     const listWithJar = files > 5000 ? undefined : await jar("list", `--storage-location=${location}`);
-    rows.push({ name: `list, 30 backups x ${files} files`, ours: list, jar: listWithJar });
+    rows.push({ name: `list, 30 backups x ${files} files`, ours: list, others: { [esopJar]: listWithJar } });
   }
   const small = await writeSyntheticBackups(join(directory, "list-small"), 3, 80);
   rows.push({ name: "list, 3 backups x 80 files", ours: await ours("list", "--storage-location", small) });

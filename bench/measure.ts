@@ -16,13 +16,20 @@ const tickMs = 10;
 
 export interface MeasureOptions {
   readonly cwd?: string;
+  /** Beside the variables of this process. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** Throws with what the program said when it does not end with 0. Linux only. */
 export async function measure(command: readonly string[], options: MeasureOptions = {}): Promise<Measurement> {
   const [program = "", ...parameters] = command;
   const started = performance.now();
-  const child = spawn(program, parameters, { ...options, stdio: ["ignore", "pipe", "pipe"] });
+  const { cwd, environment } = options;
+  const child = spawn(program, parameters, {
+    cwd,
+    env: { ...process.env, ...environment },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let [stdout, stderr] = ["", ""];
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     stdout += text;

@@ -4,9 +4,8 @@ import type { Measurement } from "./measure.ts";
 export interface Row {
   readonly name: string;
   readonly ours: Measurement;
-  readonly jar?: Measurement | undefined;
-  /** `cp -a` of the same bytes, and `sync`. */
-  readonly cp?: Measurement;
+  /** The same by other programs, by their names. */
+  readonly others?: Readonly<Record<string, Measurement | undefined>>;
   /** What Cassandra's own call takes of it. */
   readonly snapshotMs?: number;
 }
@@ -16,9 +15,9 @@ const seconds = (ms: number) => `${(ms / 1000).toFixed(2)} s`;
 /** The table as text: a line for each case and program, and what the others take for one second of ours. */
 export function report(rows: readonly Row[]): string {
   const lines = [["", "", "wall", "cpu", "peak memory", "times ours"]];
-  for (const { name, ours, jar, cp, snapshotMs } of rows) {
+  for (const { name, ours, others = {}, snapshotMs } of rows) {
     lines.push([name, "esop", seconds(ours.wallMs), seconds(ours.cpuMs), formatBytes(ours.peakBytes), ""]);
-    for (const [who, other] of [["Esop 3.0.1", jar] as const, ["cp -a, sync", cp] as const]) {
+    for (const [who, other] of Object.entries(others)) {
       if (other === undefined) continue;
       const ratio = `${(other.wallMs / ours.wallMs).toFixed(2)}`;
       lines.push(["", who, seconds(other.wallMs), seconds(other.cpuMs), formatBytes(other.peakBytes), ratio]);

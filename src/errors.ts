@@ -42,6 +42,8 @@ export interface AppErrorOptions {
   /** What the operator can do, as one clause: lower case, no full stop. */
   readonly hint?: string;
   readonly cause?: unknown;
+  /** As the store names them: what the credentials lack, where it says that they are not allowed to do this. */
+  readonly permissions?: readonly string[];
   /** Overrides the table where the thrower knows better (a permanent storage failure, say). */
   readonly retryable?: boolean;
 }
@@ -51,12 +53,14 @@ export class AppError extends Error {
   override readonly name = "AppError";
   readonly code: ErrorCode;
   readonly hint: string | undefined;
+  readonly permissions: readonly string[];
   readonly retryable: boolean;
 
   constructor(code: ErrorCode, message: string, options: AppErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.hint = options.hint;
+    this.permissions = options.permissions ?? [];
     this.retryable = options.retryable ?? errorTable[code].retryable;
   }
 }

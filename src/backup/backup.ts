@@ -133,7 +133,7 @@ export async function backup(request: BackupRequest, dependencies: BackupDepende
     const hashes = await sendMissing(plan, run);
     const refreshed = await renewOld(plan, hashes, run);
     if (!request.skipRefreshing) await run.sealing?.renew();
-    await repository.writeManifest(name, newManifest(plan, hashes, name, facts), signal);
+    await repository.writeManifest(name, newManifest(plan, hashes, name, facts, run.sealing?.kmsKeyId), signal);
     if (request.uploadClusterTopology) await repository.writeTopology(name, await topologyOf(run, takenMs), signal);
     return { sent: plan.send, kept: plan.keep, refreshed, tables: tables.length };
   });

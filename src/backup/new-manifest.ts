@@ -4,13 +4,14 @@ import type { BackupPlan, PlannedTable } from "./plan.ts";
 
 /**
  * The manifest of a plan that has been carried out. `hashes` are those learned while files were sent, by object key;
- * all others are the plan's.
+ * all others are the plan's. Where files are encrypted with a KMS key, it is named beside each.
  */
 export function newManifest(
   plan: BackupPlan,
   hashes: ReadonlyMap<string, string | null>,
   name: BackupName,
   facts: Pick<NodeFacts, "tokens" | "schemaVersion">,
+  kmsKeyId?: string,
 ): Manifest {
   const keyspaces = Map.groupBy(plan.tables, ({ table }) => table.keyspace);
   return {
@@ -19,7 +20,7 @@ export function newManifest(
       // Made of entries, since "constructor" and "__proto__" are good names of keyspaces and tables.
       keyspaces: Object.fromEntries(
         [...keyspaces].map(([keyspace, planned]) => {
-          const tables = planned.map((each) => [each.table.table, manifestTable(each, hashes)] as const);
+          const tables = planned.map((each) => [each.table.table, manifestTable(each, hashes, kmsKeyId)] as const);
           return [keyspace, { tables: Object.fromEntries(tables) }] as const;
         }),
       ),
@@ -30,12 +31,18 @@ export function newManifest(
   };
 }
 
-function manifestTable({ table, files }: PlannedTable, hashes: ReadonlyMap<string, string | null>): ManifestTable {
+function manifestTable(
+  { table, files }: PlannedTable,
+  hashes: ReadonlyMap<string, string | null>,
+  kmsKeyId: string | undefined,
+): ManifestTable {
+  const key = kmsKeyId === undefined ? {} : { kmsKeyId };
   const sstables = new Map<string, ManifestEntry[]>();
   for (const { baseName, objectKey, storedBytes, hash } of files) {
     const entries = sstables.get(baseName) ?? [];
     sstables.set(baseName, entries);
-    entries.push({ objectKey, type: "FILE", size: storedBytes, hash: hashes.get(objectKey) ?? hash ?? null });
+    const known = hashes.get(objectKey) ?? hash ?? null;
+    entries.push({ objectKey, type: "FILE", size: storedBytes, hash: known, ...key });
   }
   const schema = table.schema === undefined ? {} : { schemaContent: table.schema };
   return { sstables: Object.fromEntries(sstables), id: table.tableId, ...schema };

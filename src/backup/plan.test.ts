@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { LocalFile } from "../cassandra/cassandra.ts";
-import { objectKey, parseObjectKey } from "../repository/repository.ts";
+import { manifestEntries, objectKey, parseObjectKey } from "../repository/repository.ts";
 import { createHasher, type HashAlgorithm } from "../transfer/transfer.ts";
 import type { KnownObject } from "./known-hashes.ts";
 import type { LocalTable } from "./local-files.ts";
@@ -287,7 +287,10 @@ describe("the manifest of a plan", () => {
     const stored = { [plainKey("Data.db")]: "12345" };
     const known = { [plainKey("Data.db")]: { hash: sha("12345"), trusted: true } };
     const { made } = await plan({ local: { "Data.db": "12345", "TOC.txt": "1" }, stored, known });
-    const manifest = newManifest(made, new Map([[plainKey("TOC.txt"), sha("1")]]), name, facts);
+    const hashes = new Map([[plainKey("TOC.txt"), sha("1")]]);
+    const manifest = newManifest(made, hashes, name, facts);
+    const withKey = [...manifestEntries(newManifest(made, hashes, name, facts, "a-key"))];
+    expect(withKey).toEqual([...manifestEntries(manifest)].map((entry) => ({ ...entry, kmsKeyId: "a-key" })));
     expect(manifest).toEqual({
       snapshot: {
         name: "snap-v-1",

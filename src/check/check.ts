@@ -3,12 +3,10 @@
  * can run does, whatever the others found; nothing is changed, and what is written to look is deleted again.
  */
 import { type CassandraNode, connectNode, type NodeFacts } from "../cassandra/cassandra.ts";
-import type { Clock } from "../clock.ts";
 import type { Keys } from "../encryption/encryption.ts";
 import { silentLogger } from "../log.ts";
 import { NodeRepository } from "../repository/repository.ts";
 import { type CheckRequest, completeLocation, type LocationNode } from "../request/request.ts";
-import type { Storage } from "../storage/storage.ts";
 import {
   checkImportPlace,
   checkRoom,
@@ -18,19 +16,15 @@ import {
   readDataDirectories,
 } from "./directories.ts";
 import { checkEncryption } from "./encryption.ts";
-import { type Finding, find, type Passed } from "./finding.ts";
+import { Checks, type ChecksDependencies, type Finding, type Passed } from "./finding.ts";
 import { checkNodeClock, checkRights, checkState, checkVersion } from "./node.ts";
-import { checkBucket, checkStoreClock, describeProbe, type Probe, probeStore } from "./store.ts";
+import { checkStoreClock, describeProbe, probeStore, type StoreDependencies, withBucket } from "./store.ts";
 
-export type { Finding } from "./finding.ts";
+export { areCredentialsRefused, type Finding } from "./finding.ts";
+export { validateStorage } from "./validate.ts";
 
-export interface CheckDependencies {
-  readonly clock: Clock;
-  readonly signal: AbortSignal;
+export interface CheckDependencies extends ChecksDependencies, StoreDependencies {
   readonly keys: Keys;
-  openStorage(): Promise<Storage>;
-  /** Called with each finding as soon as it is there. */
-  onFinding(finding: Finding): void;
 }
 
 /** A call that lasts longer than this would not let a backup live either. */
@@ -42,34 +36,6 @@ export async function check(request: CheckRequest, dependencies: CheckDependenci
   const facts = request.skipNode ? undefined : await checkNode(request, dependencies, checks);
   await checkStore(request, facts, dependencies, checks);
   return checks.findings;
-}
-
-/** Collects and tells what is found. */
-class Checks {
-  readonly findings: Finding[] = [];
-  readonly #dependencies: CheckDependencies;
-
-  constructor(dependencies: CheckDependencies) {
-    this.#dependencies = dependencies;
-  }
-
-  /** Gives what `look` found for the checks that build on it; undefined if it failed. */
-  async run<T>(name: string, look: () => Promise<T>, tell: (result: T) => Passed | undefined): Promise<T | undefined> {
-    let result: T | undefined;
-    const finding = await find(name, this.#dependencies.signal, async () => {
-      const found = await look();
-      result = found;
-      return tell(found);
-    });
-    if (finding === undefined) return result;
-    this.findings.push(finding);
-    this.#dependencies.onFinding(finding);
-    return result;
-  }
-
-  async pass(name: string, look: () => Promise<Passed | undefined>): Promise<void> {
-    await this.run(name, look, (passed) => passed);
-  }
 }
 
 async function checkNode(
@@ -126,7 +92,7 @@ async function checkPlace(data: DataDirectories, given: string | undefined, chec
 async function checkStore(
   request: CheckRequest,
   facts: NodeFacts | undefined,
-  { openStorage, keys, clock, signal }: CheckDependencies,
+  dependencies: CheckDependencies,
   checks: Checks,
 ): Promise<void> {
   let node: LocationNode | undefined = request.storageLocation.node;
@@ -134,29 +100,18 @@ async function checkStore(
     node ??= facts === undefined ? undefined : completeLocation(request.storageLocation, facts).node;
     return describeLocation(node, facts);
   });
-  let storage: Storage | undefined;
-  try {
-    const bucket = await checks.run(
-      "bucket",
-      async () => {
-        storage = await openStorage();
-        return { storage, passed: await checkBucket(storage, signal) };
-      },
-      ({ passed }) => passed,
-    );
-    if (bucket === undefined) return;
-    const probe: Probe | undefined = await checks.run(
+  await withBucket(dependencies, checks, async (storage) => {
+    const { clock, signal } = dependencies;
+    const moment = await checks.run(
       "store",
-      () => probeStore(bucket.storage, node, clock, signal),
-      () => describeProbe(bucket.storage),
+      () => probeStore(storage, { node, clock, signal }),
+      () => describeProbe(storage),
     );
-    if (probe !== undefined) await checks.pass("store's clock", async () => checkStoreClock(probe));
+    if (moment !== undefined) await checks.pass("store's clock", async () => checkStoreClock(moment));
     if (node === undefined) return;
-    const repository = new NodeRepository(bucket.storage, node, silentLogger);
-    await checks.pass("encryption", () => checkEncryption(repository, keys, signal));
-  } finally {
-    await storage?.close();
-  }
+    const repository = new NodeRepository(storage, node, silentLogger);
+    await checks.pass("encryption", () => checkEncryption(repository, dependencies.keys, signal));
+  });
 }
 
 const hostIdPattern = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;

@@ -21,7 +21,7 @@ const keys = async () => (await toArray(storage.list(""))).map(({ key }) => key)
 describe("the probe of a store", () => {
   it("passes on a store that keeps its word, and leaves what was there", async () => {
     await storage.put("c/dc1/n/manifests/other.json", bytesSource(Buffer.from("{}")));
-    await expect(probeStore(storage, node, clock, signal)).resolves.toHaveProperty("modifiedMs");
+    await expect(probeStore(storage, { node, clock, signal })).resolves.toHaveProperty("modifiedMs");
     expect(await keys()).toEqual(["c/dc1/n/manifests/other.json"]);
   });
 
@@ -40,7 +40,7 @@ describe("the probe of a store", () => {
     ["refuses to renew it", () => ({ refresh: () => Promise.reject(new AppError("unauthorized", "no")) }), /^no$/],
   ])("deletes its object where the store %s", async (_, broken, says) => {
     const unsound: Storage = { ...bound(storage), ...broken(storage) };
-    await expect(probeStore(unsound, node, clock, signal)).rejects.toThrow(says);
+    await expect(probeStore(unsound, { node, clock, signal })).rejects.toThrow(says);
     expect(await keys()).toEqual([]);
   });
 });

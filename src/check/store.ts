@@ -1,92 +1,91 @@
-import { randomUUID } from "node:crypto";
 import type { Clock } from "../clock.ts";
 import { AppError } from "../errors.ts";
-import type { LocationNode } from "../request/request.ts";
-import type { RewindableSource, Storage } from "../storage/storage.ts";
-import type { Passed } from "./finding.ts";
+import type { Storage } from "../storage/storage.ts";
+import type { Checks, Passed } from "./finding.ts";
 import { compareClocks } from "./node.ts";
+import { bytesSource, ProbeObjects, type ProbeOptions } from "./probe-objects.ts";
 
-export async function checkBucket(storage: Storage, signal: AbortSignal): Promise<Passed> {
+export interface StoreDependencies {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  openStorage(): Promise<Storage>;
+}
+
+/** Opens the store, and does the work with it unless the bucket is missing or cannot be reached at all. */
+export async function withBucket(
+  { openStorage, signal }: StoreDependencies,
+  checks: Checks,
+  work: (storage: Storage) => Promise<void>,
+): Promise<void> {
+  let storage: Storage | undefined;
+  try {
+    await checks.pass("bucket", async () => {
+      storage = await openStorage();
+      return checkBucket(storage, signal);
+    });
+    // Who may not look for the bucket may still be allowed all the rest.
+    const { verdict, permissions } = checks.findings.at(-1) ?? {};
+    if (storage !== undefined && (verdict !== "fail" || permissions !== undefined)) await work(storage);
+  } finally {
+    await storage?.close();
+  }
+}
+
+async function checkBucket(storage: Storage, signal: AbortSignal): Promise<Passed> {
   if (await storage.bucketExists({ signal })) return { says: `${storage.description} is there` };
   throw new AppError("not-found", `there is no ${storage.description}`, {
     hint: "check --storage-location, or let the first backup make it with --create-missing-bucket",
   });
 }
 
-const content = Buffer.from("written by esop check, and of no use after it\n");
+export const smallContent = Buffer.from("written by esop to look at the store, and of no use after it\n");
 
-const source: RewindableSource = {
-  sizeBytes: content.length,
-  async *open(range) {
-    yield range === undefined ? content : content.subarray(range.start, range.end);
-  },
-};
-
-/** What the store said of the probe, and when: the store's clock and ours. */
-export interface Probe {
+/** What the store said of a put, and when: the store's clock and ours. */
+export interface Moment {
   readonly modifiedMs: number;
   readonly beforeMs: number;
   readonly afterMs: number;
 }
 
-/**
- * Does to one small object all that backups, restores and removals do to theirs. It lies beside the node's data and
- * manifests, under a name that no tool takes for either, and is deleted however this ends. Throws the store's errors,
- * and `storage` if the store does not keep its word.
- */
-export async function probeStore(
-  storage: Storage,
-  node: LocationNode | undefined,
-  clock: Clock,
-  signal: AbortSignal,
-): Promise<Probe> {
-  const prefix = node === undefined ? "" : `${node.cluster}/${node.datacenter}/${node.node}/`;
-  const key = `${prefix}.esop-check-${randomUUID()}`;
-  let deleted = false;
-  try {
-    const beforeMs = clock.now();
-    const { modifiedMs } = await storage.put(key, source, { signal });
-    const afterMs = clock.now();
-    await requireListed(storage, key, signal);
-    await requireContent(storage, key, signal);
-    await storage.refresh(key, { signal });
-    await remove(storage, key, signal);
-    deleted = true;
-    return { modifiedMs, beforeMs, afterMs };
-  } finally {
-    // After an abort as well, so without the signal; the failure to report is the one that came first.
-    if (!deleted) await storage.delete([key]).catch(() => undefined);
+export async function putSmall(objects: ProbeObjects): Promise<Moment> {
+  const beforeMs = objects.clock.now();
+  const { modifiedMs } = await objects.put("small", bytesSource(smallContent));
+  return { modifiedMs, beforeMs, afterMs: objects.clock.now() };
+}
+
+export async function requireListed(objects: ProbeObjects): Promise<void> {
+  if ((await objects.list()).has("small")) return;
+  throw objects.brokenWord("does not list an object that it has just stored");
+}
+
+/** Throws if any of these is still there for one of the ways to ask. */
+export async function requireGone(objects: ProbeObjects, names: readonly string[]): Promise<void> {
+  const { storage, signal } = objects;
+  for (const name of names) {
+    if ((await storage.stat(objects.key(name), { signal })) === undefined) continue;
+    throw objects.brokenWord("still has an object that it has just deleted");
   }
+}
+
+/**
+ * Does to one small object all that backups, restores and removals do to theirs; it is deleted however this ends.
+ * Throws the store's errors, and `storage` if the store does not keep its word.
+ */
+export async function probeStore(storage: Storage, options: ProbeOptions): Promise<Moment> {
+  await using objects = new ProbeObjects(storage, options);
+  const moment = await putSmall(objects);
+  await requireListed(objects);
+  await objects.requireBytes("small", smallContent);
+  await storage.refresh(objects.key("small"), { signal: options.signal });
+  await objects.deleteAll();
+  await requireGone(objects, ["small"]);
+  return moment;
 }
 
 export function describeProbe(storage: Storage): Passed {
   return { says: `${storage.description}: wrote, listed, read, renewed and deleted an object` };
 }
 
-export function checkStoreClock({ modifiedMs, beforeMs, afterMs }: Probe): Passed {
+export function checkStoreClock({ modifiedMs, beforeMs, afterMs }: Moment): Passed {
   return compareClocks("the store", modifiedMs, { beforeMs, afterMs });
-}
-
-async function requireListed(storage: Storage, key: string, signal: AbortSignal): Promise<void> {
-  for await (const info of storage.list(key, { signal })) if (info.key === key) return;
-  throw brokenWord(storage, "does not list an object that it has just stored");
-}
-
-async function requireContent(storage: Storage, key: string, signal: AbortSignal): Promise<void> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of await storage.get(key, { signal })) chunks.push(chunk);
-  if (!Buffer.concat(chunks).equals(content)) throw brokenWord(storage, "gives back other bytes than it was given");
-}
-
-async function remove(storage: Storage, key: string, signal: AbortSignal): Promise<void> {
-  const { failed } = await storage.delete([key], { signal });
-  const [first] = failed;
-  if (first !== undefined) throw first.error;
-  if ((await storage.stat(key, { signal })) !== undefined) {
-    throw brokenWord(storage, "still has an object that it has just deleted");
-  }
-}
-
-function brokenWord(storage: Storage, what: string): AppError {
-  return new AppError("storage", `${storage.description} ${what}`, { retryable: false });
 }

@@ -75,6 +75,11 @@ describe("flags", () => {
     expect(read("backup", "--sl", "a", "--storage-location", "b")).toEqual({ storageLocation: ["a", "b"] });
   });
 
+  it("may leave out their name where a command is for one thing", () => {
+    expect(read("validate-storage", "s3://b", "--json")).toEqual({ storageLocation: ["s3://b"], json: ["true"] });
+    expect(read("validate-storage", "--sl", "s3://a", "s3://b")).toEqual({ storageLocation: ["s3://a", "s3://b"] });
+  });
+
   it("may hold what looks like an option when it is written with =", () => {
     expect(read("backup", "--proxy-password=-x=y")).toEqual({ proxyPassword: ["-x=y"] });
     expect(read("backup", "--duration=")).toEqual({ duration: [""] });
@@ -98,6 +103,7 @@ describe("flags", () => {
     [["--sl", "s3://b", "backup"], "--sl stands before the command", "esop backup --storage-location"],
     [["--debgu", "backup"], "unknown option --debgu", "did you mean --debug"],
     [["backup", "now"], "unexpected argument 'now'", "needs quotes"],
+    [["validate-storage", "s3://a", "s3://b"], "unexpected argument 's3://b'", "needs quotes"],
     [["backup", "--", "--json"], "unexpected argument '--json'", "needs quotes"],
     [["help", "backup", "list"], "unexpected argument 'list'", "needs quotes"],
     [["bakcup"], "unknown command 'bakcup'", "did you mean backup"],

@@ -7,6 +7,7 @@ import {
   generalOptions,
   isVerbName,
   nearest,
+  type Option,
   type OptionTable,
   type Source,
   type VerbName,
@@ -71,11 +72,25 @@ function readVersion(rest: readonly string[]): CommandLine {
 }
 
 function readVerb(verb: VerbName, rest: readonly string[]): CommandLine {
-  const { asked, positionals, source } = readOptions(rest, verbs[verb].options);
-  const [word] = positionals;
+  const { options, positional } = verbs[verb];
+  const { asked, positionals, source } = readOptions(rest, options);
+  const [word, ...surplus] = positionals;
   if (asked === helpKey || word === "help") return { kind: "help", verb };
   if (asked === versionKey) return { kind: "version", source };
-  return word === undefined ? { kind: "verb", verb, source } : refuseArgument(word);
+  if (word === undefined) return { kind: "verb", verb, source };
+  if (positional === undefined) return refuseArgument(word);
+  if (surplus[0] !== undefined) return refuseArgument(surplus[0]);
+  return { kind: "verb", verb, source: withArgument(source, positional, { word, option: options[positional] }) };
+}
+
+/** The word counts as the option's value; given both ways, it is given twice. */
+function withArgument(
+  source: Source,
+  key: string,
+  { word, option }: { readonly word: string; readonly option: Option<unknown> | undefined },
+): Source {
+  const texts = source.get(key)?.texts ?? [];
+  return new Map([...source, [key, { texts: [...texts, word], origin: option?.placeholder ?? "the argument" }]]);
 }
 
 function refuseArgument(word: string): never {

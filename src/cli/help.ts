@@ -10,6 +10,7 @@ import {
   type VerbName,
   verbs,
 } from "../request/request.ts";
+import { wrap, wrapWords } from "./wrap.ts";
 
 const width = 96;
 const textColumn = 36;
@@ -94,9 +95,13 @@ const credentialRows = [
 
 export function verbHelp(name: VerbName, colors: boolean): string {
   const title = titlePainter(colors);
-  const { summary, description, examples, options } = verbs[name];
+  const { summary, description, examples, options, positional } = verbs[name];
   const required = Object.values(options).filter((option) => option.required);
-  const usage = [...required.map((option) => `${dashed(option.flag)} ${option.placeholder}`), "[OPTION...]"].join(" ");
+  const bare = positional === undefined ? undefined : options[positional];
+  const words = required.map((option) =>
+    option === bare ? option.placeholder : `${dashed(option.flag)} ${option.placeholder}`,
+  );
+  const usage = [...words, "[OPTION...]"].join(" ");
   return `${[
     `esop ${name}: ${summary}`,
     "",
@@ -121,7 +126,7 @@ function titlePainter(colors: boolean): (text: string) => string {
 function commandRows(): string[] {
   const rows = Object.entries(verbs).map(([name, { summary }]) => [name, summary] as const);
   const all = [...rows, ["help", "explain a command: esop help COMMAND"], ["version", "print the version"]] as const;
-  return all.map(([name, summary]) => `  ${name.padEnd(16)}${summary}`);
+  return all.map(([name, summary]) => `  ${name.padEnd(18)}${summary}`);
 }
 
 function groupRows(options: OptionTable, title: (text: string) => string): string[] {
@@ -166,24 +171,6 @@ function row(left: string, right: string): string {
   const indent = " ".repeat(textColumn);
   if (left.length > textColumn - 2) return [left, ...lines.map((line) => indent + line)].join("\n");
   return lines.map((line, index) => (index === 0 ? left.padEnd(textColumn) : indent) + line).join("\n");
-}
-
-function wrap(text: string, columns: number): string[] {
-  return wrapWords(text.split(" "), columns);
-}
-
-function wrapWords(words: readonly string[], columns: number): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of words) {
-    if (line !== "" && line.length + 1 + word.length > columns) {
-      lines.push(line);
-      line = word;
-    } else {
-      line = line === "" ? word : `${line} ${word}`;
-    }
-  }
-  return [...lines, line];
 }
 
 /** An example that is too long for a line goes on below, as a shell takes it; options keep their values. */

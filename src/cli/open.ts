@@ -7,11 +7,12 @@ import type { CommandContext } from "./command.ts";
 /** A node's own part of a bucket is cluster/datacenter/node/. */
 const nodeDepth = 3;
 
-/** The store that a request names. */
+/** The store that a request names. `tidy: false` leaves alone what earlier runs have not finished. */
 export function openRequestedStorage(
   request: StorageOptions,
   { clock, log, environment }: CommandContext,
   readOnly: boolean,
+  { tidy = true }: { readonly tidy?: boolean } = {},
 ): Promise<Storage> {
   const { protocol, root, bucket } = request.storageLocation;
   const location = { protocol, bucket, ...(root === undefined ? {} : { root }) };
@@ -22,7 +23,7 @@ export function openRequestedStorage(
     readOnly,
     retry: retryPolicy(request),
     settings: storeSettings(request, environment),
-    ownDepth: nodeDepth,
+    ...(tidy ? { ownDepth: nodeDepth } : {}),
   });
 }
 

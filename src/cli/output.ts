@@ -29,6 +29,8 @@ export interface JsonLine {
 
 export interface Output {
   readonly settings: OutputSettings;
+  /** Width of the terminal that reads the results, now; undefined where none does. */
+  readonly columns: number | undefined;
   /** A result: the object with `--json`, else the text (nothing when the text is undefined). */
   result(line: JsonLine, text: string | (() => string | undefined) | undefined): void;
   /** Something worth knowing; not with --quiet. */
@@ -105,6 +107,9 @@ export function createOutput(parts: OutputParts, settings: OutputSettings): Prog
   };
   return {
     settings,
+    get columns() {
+      return stdout.isTerminal ? stdout.columns : undefined;
+    },
     result: (line, text) => {
       if (settings.json) {
         print(JSON.stringify(line));

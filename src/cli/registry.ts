@@ -7,6 +7,7 @@ export const registry: Registry = {
   list: async () => (await import("./commands/list.ts")).listCommand,
   "remove-backup": async () => (await import("./commands/remove-backup.ts")).removeBackupCommand,
   check: async () => (await import("./commands/check.ts")).checkCommand,
+  "validate-storage": async () => (await import("./commands/validate-storage.ts")).validateStorageCommand,
   "rotate-key": async () => (await import("./commands/rotate-key.ts")).rotateKeyCommand,
   demo: async () => (await import("./commands/demo.ts")).demoCommand,
 };

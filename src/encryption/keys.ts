@@ -15,6 +15,8 @@ export interface BackupSealing {
   /** The repository had no data key yet. */
   readonly isNew: boolean;
   readonly sealing: Sealing;
+  /** Of a KMS, where its key encrypts: manifests name it. */
+  readonly kmsKeyId?: string | undefined;
   /** Decrypts what this sealing has stored. */
   readonly unseal: Unseal;
   /** Has in the repository what opens the objects; to be called before the first of them is stored. */
@@ -42,6 +44,7 @@ export interface Keys {
 export interface KmsKeys {
   /** How this run encrypts, where it was asked to. */
   readonly sealing: Sealing | undefined;
+  readonly keyId: string | undefined;
   /** Is also given objects without a mark, which another tool may have encrypted. */
   readonly unseal: Unseal;
   close(): Promise<void>;
@@ -75,7 +78,8 @@ class OpenKeys implements Keys {
     const { kms, clock, random } = this.#options;
     if (kms?.sealing !== undefined) {
       const nothing = () => Promise.resolve();
-      return { isNew: false, sealing: kms.sealing, unseal: kms.unseal, commit: nothing, renew: nothing };
+      const { sealing, keyId, unseal } = kms;
+      return { isNew: false, sealing, kmsKeyId: keyId, unseal, commit: nothing, renew: nothing };
     }
     const secret = await this.#readSecret("a backup with --encrypt");
     const folder = new KeyFolder(place, signal);

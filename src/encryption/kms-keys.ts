@@ -18,6 +18,7 @@ export interface KmsKeysOptions extends KmsClientOptions {
 export function openKmsKeys({ keyId, randomBytes, signal, ...options }: KmsKeysOptions): KmsKeys {
   const kms = kmsClient(options);
   return {
+    keyId,
     sealing: keyId === undefined ? undefined : kmsSealing({ keyId, kms, random: randomBytes }),
     unseal: async (stored, objectKey) => {
       const isEncrypted = kindOf(markIn(objectKey)) === "kms" || isKmsEncrypted(stored.metadata ?? {});

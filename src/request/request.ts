@@ -10,6 +10,7 @@ import { type ListRequest, listVerb } from "./list-request.ts";
 import { type RemoveRequest, removeVerb } from "./remove-request.ts";
 import { type RestoreRequest, restoreVerb } from "./restore-request.ts";
 import { type RotateKeyRequest, rotateVerb } from "./rotate-request.ts";
+import { type ValidateStorageRequest, validateStorageVerb } from "./validate-storage-request.ts";
 import type { Verb } from "./verb.ts";
 
 export type { BackupRequest, HashAlgorithm } from "./backup-request.ts";
@@ -64,6 +65,7 @@ export {
   type StorageLocation,
   speaksS3,
 } from "./storage-location.ts";
+export type { ValidateStorageRequest } from "./validate-storage-request.ts";
 export type { Example, Verb } from "./verb.ts";
 
 /** The request of each verb, by the name of its command. */
@@ -73,6 +75,7 @@ export interface Requests {
   readonly list: ListRequest;
   readonly "remove-backup": RemoveRequest;
   readonly check: CheckRequest;
+  readonly "validate-storage": ValidateStorageRequest;
   readonly "rotate-key": RotateKeyRequest;
   readonly demo: DemoRequest;
 }
@@ -85,6 +88,7 @@ export const verbs: { readonly [Name in VerbName]: Verb<Requests[Name]> } = {
   list: listVerb,
   "remove-backup": removeVerb,
   check: checkVerb,
+  "validate-storage": validateStorageVerb,
   "rotate-key": rotateVerb,
   demo: demoVerb,
 };

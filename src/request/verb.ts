@@ -10,6 +10,8 @@ export interface Verb<Request> {
   readonly description: readonly string[];
   readonly examples: readonly Example[];
   readonly options: OptionTable;
+  /** Key of the option whose value may also stand behind the command by itself. */
+  readonly positional?: string | undefined;
   /** The first source that gives an option wins. Throws `usage`. */
   parse(sources: readonly Source[], context: RequestContext): Request;
 }
@@ -25,6 +27,7 @@ export interface VerbParts<Table extends OptionTable, Request> {
   readonly description: readonly string[];
   readonly examples: readonly Example[];
   readonly options: Table;
+  readonly positional?: keyof Table & string;
   /** Checks what no single option can see, and gives the values their shape. */
   build(values: Values<Table>, context: RequestContext): Request;
 }

@@ -15,9 +15,13 @@ const kinds: Readonly<Record<string, RefusalKind>> = {
   ConditionNotMet: "taken",
   ContainerAlreadyExists: "taken",
   TargetConditionNotMet: "taken",
-  AccountIsDisabled: "denied",
-  InvalidAuthenticationInfo: "denied",
-  NoAuthenticationInformation: "denied",
+  AccountIsDisabled: "unidentified",
+  AuthenticationFailed: "unidentified",
+  AuthorizationFailure: "unidentified",
+  AuthorizationSourceIPMismatch: "unidentified",
+  KeyBasedAuthenticationNotPermitted: "unidentified",
+  InvalidAuthenticationInfo: "unidentified",
+  NoAuthenticationInformation: "unidentified",
   Crc64Mismatch: "spoiled",
   Md5Mismatch: "spoiled",
   AccountBeingCreated: "passing",
@@ -56,7 +60,7 @@ function hintOf(kind: RefusalKind, { code }: Refusal, role: string): string | un
     return "another program has left blocks of this name: they are gone after a week, or when the name is put and deleted";
   }
   if (kind === "archived") return "the blob has been archived: bring it back to another tier first";
-  if (kind !== "denied") return undefined;
+  if (kind !== "denied" && kind !== "unidentified") return undefined;
   switch (code) {
     case "AuthenticationFailed":
     case "InvalidAuthenticationInfo":

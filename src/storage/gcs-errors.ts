@@ -24,10 +24,9 @@ export function gcsRefusal(refusal: Refusal, doing: Doing): AppError {
 const credentialsHint =
   "set GOOGLE_APPLICATION_CREDENTIALS to a file of credentials, or give the machine a service account";
 
-function hintFor({ status, code }: Refusal, kind: RefusalKind, { permission }: Doing): string | undefined {
-  if (kind === "denied") {
-    return status === 401 ? credentialsHint : `the credentials need ${permission}, which Storage Object User has`;
-  }
+function hintFor({ code }: Refusal, kind: RefusalKind, { permission }: Doing): string | undefined {
+  if (kind === "unidentified") return credentialsHint;
+  if (kind === "denied") return `the credentials need ${permission}, which Storage Object User has`;
   return /^(objectUnderActiveHold|retentionPolicyNotMet)$/.test(code)
     ? "a hold or the bucket's retention policy keeps the object: backups here cannot be removed or replaced before"
     : undefined;

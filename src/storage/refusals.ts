@@ -5,7 +5,7 @@ import { AppError, isAppError } from "../errors.ts";
 export interface Doing {
   /** Continues the sentence "cannot …". */
   readonly what: string;
-  /** The permissions it needs: "s3:PutObject". */
+  /** The permissions it needs: "s3:PutObject", "s3:GetObject and s3:ListBucket". */
   readonly permission: string;
 }
 
@@ -23,7 +23,10 @@ export interface Refusal {
 export type RefusalKind =
   | "absent"
   | "taken"
+  /** The credentials do not allow this. */
   | "denied"
+  /** It is the credentials themselves that are refused. */
+  | "unidentified"
   | "elsewhere"
   | "spoiled"
   | "passing"
@@ -58,7 +61,8 @@ export function isBehindEnd(error: unknown): boolean {
 export function kindOfStatus(status: number): RefusalKind {
   if (status === 404) return "absent";
   if (status === 412) return "taken";
-  if (status === 401 || status === 403) return "denied";
+  if (status === 401) return "unidentified";
+  if (status === 403) return "denied";
   if (status === 301 || status === 307) return "elsewhere";
   if (status === 405 || status === 501) return "cannot";
   if (status === 429 || status === 503) return "throttled";
@@ -66,7 +70,7 @@ export function kindOfStatus(status: number): RefusalKind {
   return "final";
 }
 
-export function refused(refusal: Refusal, kind: RefusalKind, { what }: Doing, hint?: string): AppError {
+export function refused(refusal: Refusal, kind: RefusalKind, { what, permission }: Doing, hint?: string): AppError {
   const said = refusal.code === "" ? `status ${refusal.status}` : refusal.code;
   const detail = refusal.message === "" || refusal.message === refusal.code ? "" : `: ${lowered(refusal.message)}`;
   const message = `cannot ${what}: the store answered ${said}${detail}`;
@@ -77,6 +81,8 @@ export function refused(refusal: Refusal, kind: RefusalKind, { what }: Doing, hi
     case "taken":
       return new AppError("already-exists", message, options);
     case "denied":
+      return new AppError("unauthorized", message, { ...options, permissions: permission.split(" and ") });
+    case "unidentified":
       return new AppError("unauthorized", message, options);
     case "elsewhere":
       return new AppError("usage", message, options);

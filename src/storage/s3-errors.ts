@@ -13,13 +13,13 @@ const kinds: Readonly<Record<string, RefusalKind>> = {
   AccountProblem: "denied",
   AllAccessDisabled: "denied",
   AuthorizationHeaderMalformed: "elsewhere",
-  ExpiredToken: "denied",
+  ExpiredToken: "unidentified",
   Forbidden: "denied",
-  InvalidAccessKeyId: "denied",
-  InvalidToken: "denied",
-  RequestTimeTooSkewed: "denied",
-  SignatureDoesNotMatch: "denied",
-  TokenRefreshRequired: "denied",
+  InvalidAccessKeyId: "unidentified",
+  InvalidToken: "unidentified",
+  RequestTimeTooSkewed: "unidentified",
+  SignatureDoesNotMatch: "unidentified",
+  TokenRefreshRequired: "unidentified",
   IllegalLocationConstraintException: "elsewhere",
   PermanentRedirect: "elsewhere",
   BadDigest: "spoiled",
@@ -52,14 +52,16 @@ function isBlankRefusal({ status, code }: Pick<Refusal, "status" | "code">): boo
 
 export function refusalError(refusal: Refusal, doing: Doing): AppError {
   const known = Object.hasOwn(kinds, refusal.code) ? kinds[refusal.code] : undefined;
-  const kind = known ?? (isBlankRefusal(refusal) ? "denied" : kindOfStatus(refusal.status));
+  const kind = known ?? (isBlankRefusal(refusal) ? "unidentified" : kindOfStatus(refusal.status));
   return refused(refusal, kind, doing, hintFor(refusal, kind, doing));
 }
 
 function hintFor(refusal: Refusal, kind: RefusalKind, { permission }: Doing): string | undefined {
   switch (kind) {
     case "denied":
-      return deniedHint(refusal, permission);
+      return `the credentials need the permission ${permission}`;
+    case "unidentified":
+      return identityHint(refusal);
     case "elsewhere":
       return regionHint(refusal);
     case "archived":
@@ -69,7 +71,7 @@ function hintFor(refusal: Refusal, kind: RefusalKind, { permission }: Doing): st
   }
 }
 
-function deniedHint({ code, status }: Refusal, permission: string): string {
+function identityHint({ code, status }: Refusal): string {
   if (isBlankRefusal({ status, code })) {
     return "the credentials may have expired, or the region may be wrong: check both (--region, AWS_REGION)";
   }
@@ -84,7 +86,7 @@ function deniedHint({ code, status }: Refusal, permission: string): string {
     case "RequestTimeTooSkewed":
       return "set this machine's clock";
     default:
-      return status === 401 ? "check the credentials" : `the credentials need the permission ${permission}`;
+      return "check the credentials";
   }
 }
 

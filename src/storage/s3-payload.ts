@@ -153,12 +153,17 @@ async function hashedPayload(from: SourcePart): Promise<Payload> {
   };
 }
 
-/** Chunks of exactly `size` bytes, but for the last. */
+/** Chunks of exactly `size` bytes, but for the last; copied only where two of the stream's make one. */
 async function* regrouped(stream: ByteStream, size: number): AsyncGenerator<Uint8Array, void> {
   let group: Buffer | undefined;
   let filled = 0;
   for await (const chunk of stream) {
     for (let at = 0; at < chunk.length; ) {
+      if (group === undefined && chunk.length - at >= size) {
+        yield chunk.subarray(at, at + size);
+        at += size;
+        continue;
+      }
       group ??= Buffer.allocUnsafeSlow(size);
       const piece = chunk.subarray(at, at + size - filled);
       group.set(piece, filled);

@@ -1,6 +1,8 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { md, pki } from "node-forge";
+import forge from "node-forge";
+
+const { md, pki } = forge;
 
 export interface Certificates {
   /** PEM of the authority that signed the server's certificate. */
@@ -9,8 +11,8 @@ export interface Certificates {
   readonly keyFile: string;
 }
 
-/** An authority that nobody knows, and a certificate of it for 127.0.0.1, as files of the directory. */
-export async function makeCertificates(directory: string): Promise<Certificates> {
+/** An authority that nobody knows, and a certificate of it for 127.0.0.1 and these hosts, as files of the directory. */
+export async function makeCertificates(directory: string, hosts: readonly string[] = []): Promise<Certificates> {
   const authorityKeys = pki.rsa.generateKeyPair(2048);
   const keys = pki.rsa.generateKeyPair(2048);
   const authority = certificate("01", "an unknown authority", authorityKeys.publicKey);
@@ -19,7 +21,9 @@ export async function makeCertificates(directory: string): Promise<Certificates>
   authority.sign(authorityKeys.privateKey, md.sha256.create());
   const server = certificate("02", "127.0.0.1", keys.publicKey);
   server.setIssuer(authority.subject.attributes);
-  server.setExtensions([{ name: "subjectAltName", altNames: [{ type: 7, ip: "127.0.0.1" }] }]);
+  server.setExtensions([
+    { name: "subjectAltName", altNames: [{ type: 7, ip: "127.0.0.1" }, ...hosts.map((value) => ({ type: 2, value }))] },
+  ]);
   server.sign(authorityKeys.privateKey, md.sha256.create());
   const files = {
     authorityFile: join(directory, "authority.pem"),
@@ -34,7 +38,11 @@ export async function makeCertificates(directory: string): Promise<Certificates>
   return files;
 }
 
-function certificate(serialNumber: string, commonName: string, publicKey: pki.rsa.PublicKey): pki.Certificate {
+function certificate(
+  serialNumber: string,
+  commonName: string,
+  publicKey: forge.pki.rsa.PublicKey,
+): forge.pki.Certificate {
   const made = pki.createCertificate();
   made.serialNumber = serialNumber;
   made.publicKey = publicKey;

@@ -56,16 +56,29 @@ const recipes: Readonly<Record<StoreName, Recipe>> = {
 export interface StartOptions {
   /** The store speaks HTTPS. */
   readonly tls?: Certificates;
+  /** Where its directory is made; among the temporary ones when left out. */
+  readonly parent?: string;
+  /** Takes requests that were meant for AWS there, with the bucket in the host's name (versitygw only). */
+  readonly awsRegion?: string;
+  /** Gets a line for each request (versitygw only). */
+  readonly accessLog?: string;
 }
 
 /** Starts the store, building its program first where it is missing. Stop it by disposing of it. */
-export async function startStore(name: StoreName, { tls }: StartOptions = {}): Promise<ObjectStore | Unavailable> {
+export async function startStore(
+  name: StoreName,
+  { tls, parent, awsRegion, accessLog }: StartOptions = {},
+): Promise<ObjectStore | Unavailable> {
   const { origin, command, environment } = recipes[name];
   const program = await findTool(origin);
   if (typeof program !== "string") return program;
+  const aws =
+    awsRegion === undefined ? [] : ["--region", awsRegion, "--virtual-domain", `s3.${awsRegion}.amazonaws.com`];
+  const logged = accessLog === undefined ? [] : ["--access-log", accessLog];
   const server = await startServer({
-    command: (port, directory) => [program, ...command(port, directory, tls)],
+    command: (port, directory) => [program, ...aws, ...logged, ...command(port, directory, tls)],
     environment,
+    parent,
     scheme: tls === undefined ? "http" : "https",
   });
   return {

@@ -21,13 +21,20 @@ export interface ServerRecipe {
   readonly environment?: Readonly<Record<string, string>>;
   /** HTTP when left out. */
   readonly scheme?: "http" | "https";
+  /** Where its directory is made; among the temporary ones when left out. */
+  readonly parent?: string | undefined;
 }
 
 const readyDeadlineMs = 20_000;
 
 /** Starts it and waits until it answers. Stop it by disposing of it. */
-export async function startServer({ command, environment, scheme = "http" }: ServerRecipe): Promise<ServerProcess> {
-  const directory = await temporaryDirectory();
+export async function startServer({
+  command,
+  environment,
+  scheme = "http",
+  parent,
+}: ServerRecipe): Promise<ServerProcess> {
+  const directory = await temporaryDirectory(parent);
   const port = await freePort();
   const endpoint = `${scheme}://127.0.0.1:${port}`;
   const [program = "", ...parameters] = command(port, directory.path);

@@ -6,8 +6,8 @@ export interface TemporaryDirectory extends AsyncDisposable {
   readonly path: string;
 }
 
-/** An empty directory of its own, gone at the end of the block: `await using directory = await temporaryDirectory()`. */
-export async function temporaryDirectory(): Promise<TemporaryDirectory> {
-  const path = await mkdtemp(join(tmpdir(), "esop-test-"));
+/** An empty directory of its own below `parent`, gone at the end of the block: `await using directory = await temporaryDirectory()`. */
+export async function temporaryDirectory(parent = tmpdir()): Promise<TemporaryDirectory> {
+  const path = await mkdtemp(join(parent, "esop-test-"));
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
 }

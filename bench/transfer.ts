@@ -44,11 +44,11 @@ async function fetchAll(storage: Storage, directory: string, sent: readonly Sent
   const ahead = new ReadAhead(connections);
   await forEachConcurrently(
     sent.toSorted((a, b) => b.sizeBytes - a.sizeBytes),
-    connections,
+    2 * connections,
     async ({ name, sizeBytes, hash }, signal) => {
       const expected = { sizeBytes, hash, algorithm } as const;
-      const ranged = { storedBytes: sizeBytes, ahead };
-      await ahead.object(() => download(storage, `bench/${name}`, join(directory, name), { expected, ranged, signal }));
+      const how = { expected, ahead, storedBytes: sizeBytes, signal };
+      await download(storage, `bench/${name}`, join(directory, name), how);
     },
   );
   await syncDirectory(directory);

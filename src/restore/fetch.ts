@@ -123,20 +123,20 @@ export async function fetchFiles(
   try {
     await forEachConcurrently(
       largestFirst,
-      connections,
+      // As many again may wait for the disk.
+      2 * connections,
       async ({ entry, path }, signal) => {
         const checked = verify ? entry : { ...entry, hash: null };
-        const moved = await ahead.object(() =>
-          fetchFile(repository, checked, path, {
-            unseal: { unseal, objectKey: entry.objectKey },
-            rateLimit,
-            log,
-            signal,
-            onBytes: (moved) => progress.add(moved),
-            ...(entry.size === undefined ? {} : { ranged: { storedBytes: entry.size, ahead } }),
-            ...(owner === undefined ? {} : { owner }),
-          }),
-        );
+        const moved = await fetchFile(repository, checked, path, {
+          unseal: { unseal, objectKey: entry.objectKey },
+          rateLimit,
+          log,
+          signal,
+          onBytes: (moved) => progress.add(moved),
+          ahead,
+          storedBytes: entry.size,
+          ...(owner === undefined ? {} : { owner }),
+        });
         bytes += moved;
         progress.fileDone();
       },

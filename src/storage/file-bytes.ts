@@ -106,3 +106,13 @@ export async function writeFully(handle: FileHandle, chunk: Uint8Array): Promise
     done += bytesWritten;
   }
 }
+
+/** Writes all of the chunks, in one call where the system lets us. */
+export async function writeAllFully(handle: FileHandle, chunks: readonly Uint8Array[]): Promise<void> {
+  const { bytesWritten } = await handle.writev([...chunks]);
+  let skipped = bytesWritten;
+  for (const chunk of chunks) {
+    if (skipped < chunk.length) await writeFully(handle, chunk.subarray(skipped));
+    skipped = Math.max(0, skipped - chunk.length);
+  }
+}

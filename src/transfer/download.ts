@@ -3,14 +3,8 @@ import { type FileHandle, open, rename, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { abortable } from "../concurrency/concurrency.ts";
 import { AppError, fileError, throwIfAborted } from "../errors.ts";
-import {
-  type ByteRange,
-  type GetOptions,
-  type ObjectStream,
-  objectStream,
-  type Storage,
-  writeFully,
-} from "../storage/storage.ts";
+import { type ByteRange, type GetOptions, type ObjectStream, objectStream, type Storage } from "../storage/storage.ts";
+import { BatchWriter } from "./batch-writer.ts";
 import { createHasher, type HashAlgorithm } from "./hash.ts";
 import { type PaceOptions, paced } from "./paced.ts";
 import { type ReadAhead, readInRanges } from "./read-ahead.ts";
@@ -28,8 +22,10 @@ export interface DownloadOptions extends PaceOptions {
   };
   /** Decrypts on the way where the object is encrypted; the object key is what stands in manifests. */
   readonly unseal?: { readonly unseal: Unseal; readonly objectKey: string } | undefined;
+  /** The connections of the run, which bound what is received at once; without them each download has its own. */
+  readonly ahead?: ReadAhead | undefined;
   /** Of the stored object, so that a large one can be read by several connections; else it is read as a whole. */
-  readonly ranged?: { readonly storedBytes: number; readonly ahead: ReadAhead } | undefined;
+  readonly storedBytes?: number | undefined;
   /** Given to the file before anyone sees it; the process's own when left out. */
   readonly owner?: { readonly uid: number; readonly gid: number };
 }
@@ -57,14 +53,16 @@ export async function download(
   const doing = `write ${targetPath}`;
   const handle = await converted(doing, () => open(partPath, "wx"));
   try {
-    const result = await receive(storage, key, handle, doing, options);
+    const received = () => receive(storage, key, handle, doing, options);
+    // What follows is the disk's, and the connection somebody else's.
+    const result = await (options.ahead?.object(received, options.signal) ?? received());
     await converted(doing, async () => {
       if (options.owner !== undefined) await handle.chown(options.owner.uid, options.owner.gid);
       // Owner and mode are no data: only the full sync carries them.
       await (options.owner === undefined ? handle.datasync() : handle.sync());
       await handle.close();
     });
-    throwIfAborted(options.signal);
+    // What is whole and proved stays, even where the run has come to its end.
     await converted(doing, () => rename(partPath, targetPath));
     return result;
   } catch (error) {
@@ -88,12 +86,19 @@ async function receive(
   const stored = await openObject(storage, key, options);
   const { unseal } = options;
   const stream = unseal === undefined ? stored : await unseal.unseal(stored, unseal.objectKey);
-  for await (const chunk of abortable(stream, signal)) {
-    sizeBytes += chunk.length;
-    // More than announced: why fill the disk with it.
-    if (sizeBytes > limitBytes) break;
-    hasher.update(chunk);
-    await converted(doing, () => writeFully(handle, chunk));
+  const writer = new BatchWriter(handle);
+  try {
+    for await (const chunk of abortable(stream, signal)) {
+      sizeBytes += chunk.length;
+      // More than announced: why fill the disk with it.
+      if (sizeBytes > limitBytes) break;
+      hasher.update(chunk);
+      await converted(doing, () => writer.write(chunk));
+      options.onBytes?.(chunk.length);
+    }
+    await converted(doing, () => writer.end());
+  } finally {
+    await writer.leave();
   }
   if (sizeBytes !== (expected.sizeBytes ?? sizeBytes)) {
     const found = sizeBytes > limitBytes ? "more" : String(sizeBytes);
@@ -108,18 +113,18 @@ async function receive(
 
 /** The object's bytes at the run's pace. */
 async function openObject(storage: Storage, key: string, options: DownloadOptions): Promise<ObjectStream> {
-  const { ranged, signal } = options;
+  const { ahead, storedBytes = 0, signal, rateLimit } = options;
+  // Progress is told of the file's bytes, not of the object's.
+  const pace = { ...(signal === undefined ? {} : { signal }), ...(rateLimit === undefined ? {} : { rateLimit }) };
   const get = async (how: GetOptions) => {
     const stream = await storage.get(key, how);
-    return objectStream(paced(stream, options), stream.metadata);
+    return objectStream(paced(stream, pace), stream.metadata);
   };
-  const several = storage.capabilities.parallelRanges && (ranged?.storedBytes ?? 0) > (ranged?.ahead.rangeBytes ?? 0);
-  if (ranged === undefined || !several) {
-    return get(signal === undefined ? { transient: true } : { transient: true, signal });
-  }
+  const inRanges = storage.capabilities.parallelRanges && ahead !== undefined && storedBytes > ahead.rangeBytes;
+  if (!inRanges) return get(signal === undefined ? {} : { signal });
   const open = (range: ByteRange, stop: AbortSignal) =>
     get({ range, signal: signal === undefined ? stop : AbortSignal.any([signal, stop]) });
-  return readInRanges({ name: `'${key}'`, sizeBytes: ranged.storedBytes, open }, ranged.ahead);
+  return readInRanges({ name: `'${key}'`, sizeBytes: storedBytes, open }, ahead);
 }
 
 function corrupt(key: string, storage: Storage, how: string): AppError {

@@ -123,3 +123,31 @@ describe("readInRanges", () => {
     expect(await collect(await readInRanges(short, ahead))).toHaveLength(2500);
   });
 });
+
+test("objects wait for a connection, first come, first served; who gives up leaves the queue", async () => {
+  const ahead = new ReadAhead(2);
+  const order: string[] = [];
+  const gates = new Map<string, () => void>();
+  const start = (name: string, signal?: AbortSignal) =>
+    ahead.object(() => {
+      order.push(name);
+      return new Promise<void>((resolve) => gates.set(name, resolve));
+    }, signal);
+  const stop = new AbortController();
+  const runs = [start("a"), start("b")];
+  const given = expect(start("given up", stop.signal)).rejects.toMatchObject({ code: "cancelled" });
+  runs.push(start("c"), start("d"));
+  await turn();
+  expect(order).toEqual(["a", "b"]);
+  stop.abort();
+  await given;
+  gates.get("b")?.();
+  await turn();
+  expect(order).toEqual(["a", "b", "c"]);
+  gates.get("a")?.();
+  await turn();
+  for (const name of ["c", "d"]) gates.get(name)?.();
+  await Promise.all(runs);
+  expect(order).toEqual(["a", "b", "c", "d"]);
+  expect(spared(ahead)).toBe(2);
+});

@@ -116,7 +116,7 @@ const storeOptions = {
   useProxy: toggle("use-proxy", {
     json: "proxySettings.useProxy",
     group: "proxy",
-    help: "reach the store through a proxy (S3)",
+    help: "reach the store through a proxy",
   }),
   proxyHost: optional("proxy-host", named(text, "HOST"), {
     json: "proxySettings.proxyHost",

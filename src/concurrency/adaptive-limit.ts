@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import { isAppError } from "../errors.ts";
-import { orAborted } from "./abortable.ts";
+import { Queue } from "./queue.ts";
 
 /** So long does it take to see whether one more call is welcome. */
 const settleMs = 1000;
@@ -17,7 +17,7 @@ export class AdaptiveLimit {
   #asked = 0;
   #running = 0;
   #changedMs = 0;
-  readonly #waiting: (() => void)[] = [];
+  readonly #queue = new Queue();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -30,7 +30,7 @@ export class AdaptiveLimit {
 
   /** Does the work when its turn comes; first come, first served. */
   async run<T>(work: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    if (this.#running < this.#limit && this.#waiting.length === 0) this.#running += 1;
+    if (this.#running < this.#limit && this.#queue.isEmpty) this.#running += 1;
     else await this.#turn(signal);
     try {
       const result = await work();
@@ -62,26 +62,14 @@ export class AdaptiveLimit {
   }
 
   async #turn(signal: AbortSignal | undefined): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#waiting.push(resolve);
-    try {
-      await orAborted(promise, signal);
-    } catch (error) {
-      const at = this.#waiting.indexOf(resolve);
-      // Gone from the queue, its turn has come, and goes to the next.
-      if (at >= 0) this.#waiting.splice(at, 1);
-      else this.#running -= 1;
+    const unused = () => {
+      this.#running -= 1;
       this.#admit();
-      throw error;
-    }
+    };
+    await this.#queue.wait(signal, unused);
   }
 
   #admit(): void {
-    while (this.#running < this.#limit) {
-      const next = this.#waiting.shift();
-      if (next === undefined) return;
-      this.#running += 1;
-      next();
-    }
+    while (this.#running < this.#limit && this.#queue.call()) this.#running += 1;
   }
 }

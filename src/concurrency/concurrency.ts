@@ -5,4 +5,5 @@ export { abortable, orAborted } from "./abortable.ts";
 export { AdaptiveLimit } from "./adaptive-limit.ts";
 export { withDeadline } from "./deadline.ts";
 export { forEachConcurrently } from "./pool.ts";
+export { Queue } from "./queue.ts";
 export { type RateLimit, rateLimit, unlimited } from "./rate-limit.ts";

@@ -10,9 +10,9 @@ import { blobSettings, metadataOf, settingHeaders } from "./azure-headers.ts";
 import { checkBlobKey } from "./azure-options.ts";
 import { AzureWire } from "./azure-wire.ts";
 import { type HttpTimeouts, usualTimeouts } from "./http-exchange.ts";
-import { canBeginKey, checkBucketName, checkFolderPrefix, checkRange, rangeHeader } from "./keys.ts";
-import { nothing, objectStream } from "./object-stream.ts";
-import { type Doing, isBehindEnd } from "./refusals.ts";
+import { httpGet } from "./http-get.ts";
+import { canBeginKey, checkBucketName, checkFolderPrefix } from "./keys.ts";
+import type { Doing } from "./refusals.ts";
 import type { RetryPolicy } from "./retry.ts";
 import type {
   CallOptions,
@@ -123,26 +123,13 @@ class AzureStorage implements Storage {
 
   async get(key: string, options: GetOptions = {}): Promise<ObjectStream> {
     checkBlobKey(key);
-    const { range, signal } = options;
-    checkRange(range);
     const doing = this.#doing("read", key, reading);
-    if (range !== undefined && range.start === range.end) {
-      // There is no way to ask for nothing; whether the object is there must be told all the same.
-      if ((await this.stat(key, options)) !== undefined) return nothing();
-      throw new AppError("not-found", `cannot ${doing.what}: it is not there`);
-    }
-    const headers = range === undefined ? {} : { range: rangeHeader(range) };
-    try {
-      const response = await this.#context.wire.send({ method: "GET", key, headers, signal, doing });
-      if (range === undefined || response.status === 206) {
-        return objectStream(response.stream, metadataOf(response.headers));
-      }
-      response.discard();
-      throw new AppError("protocol", `cannot ${doing.what}: the store does not know ranges`);
-    } catch (error) {
-      if (range !== undefined && isBehindEnd(error)) return nothing();
-      throw error;
-    }
+    return httpGet(options, {
+      what: doing.what,
+      stat: () => this.stat(key, options),
+      send: (headers) => this.#context.wire.send({ method: "GET", key, headers, signal: options.signal, doing }),
+      metadataOf,
+    });
   }
 
   async put(key: string, source: RewindableSource, options: PutOptions = {}): Promise<ObjectInfo> {

@@ -12,9 +12,9 @@ import { renewDate } from "./gcs-refresh.ts";
 import { upload } from "./gcs-upload.ts";
 import { GcsWire } from "./gcs-wire.ts";
 import { type HttpTimeouts, usualTimeouts } from "./http-exchange.ts";
-import { canBeginKey, checkBucketName, checkFolderPrefix, checkKey, checkRange, rangeHeader } from "./keys.ts";
-import { nothing, objectStream } from "./object-stream.ts";
-import { type Doing, refusalBehind } from "./refusals.ts";
+import { httpGet } from "./http-get.ts";
+import { canBeginKey, checkBucketName, checkFolderPrefix, checkKey } from "./keys.ts";
+import type { Doing } from "./refusals.ts";
 import type { RetryPolicy } from "./retry.ts";
 import type {
   CallOptions,
@@ -122,27 +122,15 @@ class GcsStorage implements Storage {
 
   async get(key: string, options: GetOptions = {}): Promise<ObjectStream> {
     checkKey(key);
-    const { range, signal } = options;
-    checkRange(range);
     const { bucket, wire } = this.#context;
     const doing = this.#doing("read", key, "storage.objects.get");
-    if (range !== undefined && range.start === range.end) {
-      // There is no way to ask for nothing; whether the object is there must be told all the same.
-      if ((await this.stat(key, options)) !== undefined) return nothing();
-      throw new AppError("not-found", `cannot ${doing.what}: it is not there`);
-    }
-    const headers = range === undefined ? {} : { range: rangeHeader(range) };
-    try {
-      const response = await wire.send({ method: "GET", path: plainPath(bucket, key), headers, signal, doing });
-      if (range === undefined || response.status === 206) {
-        return objectStream(response.stream, metadataOf(response.headers));
-      }
-      response.discard();
-      throw new AppError("protocol", `cannot ${doing.what}: the store does not know ranges`);
-    } catch (error) {
-      if (range !== undefined && isAppError(error) && refusalBehind(error)?.status === 416) return nothing();
-      throw error;
-    }
+    const request = { method: "GET", path: plainPath(bucket, key), signal: options.signal, doing } as const;
+    return httpGet(options, {
+      what: doing.what,
+      stat: () => this.stat(key, options),
+      send: (headers) => wire.send({ ...request, headers }),
+      metadataOf,
+    });
   }
 
   async put(key: string, source: RewindableSource, options: PutOptions = {}): Promise<ObjectInfo> {

@@ -3,9 +3,9 @@ import type { Clock } from "../clock.ts";
 import { AppError, isAppError, throwIfAborted } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { type HttpTimeouts, usualTimeouts } from "./http-exchange.ts";
-import { canBeginKey, checkBucketName, checkFolderPrefix, checkKey, checkRange, rangeHeader } from "./keys.ts";
-import { nothing, objectStream } from "./object-stream.ts";
-import { type Doing, isBehindEnd } from "./refusals.ts";
+import { httpGet } from "./http-get.ts";
+import { canBeginKey, checkBucketName, checkFolderPrefix, checkKey } from "./keys.ts";
+import type { Doing } from "./refusals.ts";
 import type { RetryPolicy } from "./retry.ts";
 import { bucketExists, createBucket, deleteObjects, listFolders, listObjects, wholeSeconds } from "./s3-bucket.ts";
 import { connectS3, type S3Connection } from "./s3-client.ts";
@@ -135,27 +135,16 @@ class S3Storage implements Storage {
 
   async get(key: string, options: GetOptions = {}): Promise<ObjectStream> {
     checkKey(key);
-    const { range, signal } = options;
-    checkRange(range);
+    const { wire, settings } = this.#context;
     const doing = this.#doing("read", key, "s3:GetObject");
-    if (range !== undefined && range.start === range.end) {
-      // There is no way to ask for nothing; whether the object is there must be told all the same.
-      if ((await this.stat(key, options)) !== undefined) return nothing();
-      throw new AppError("not-found", `cannot ${doing.what}: it is not there`);
-    }
-    const asked = range === undefined ? {} : { range: rangeHeader(range) };
-    try {
-      const headers = { ...wireHeaders(this.#context.settings.customerKey), ...asked };
-      const response = await this.#context.wire.send({ method: "GET", key, headers, signal, doing });
-      if (range === undefined || response.status === 206) {
-        return objectStream(response.stream, metadataOf(response.headers));
-      }
-      response.discard();
-      throw new AppError("protocol", `cannot ${doing.what}: the store does not know ranges`);
-    } catch (error) {
-      if (range !== undefined && isBehindEnd(error)) return nothing();
-      throw error;
-    }
+    const customerKey = wireHeaders(settings.customerKey);
+    return httpGet(options, {
+      what: doing.what,
+      stat: () => this.stat(key, options),
+      send: (asked) =>
+        wire.send({ method: "GET", key, headers: { ...customerKey, ...asked }, signal: options.signal, doing }),
+      metadataOf,
+    });
   }
 
   async put(key: string, source: RewindableSource, options: PutOptions = {}): Promise<ObjectInfo> {

@@ -2,7 +2,7 @@
  * Large objects, read range by range, so that the connections that a run can spare fetch what comes next. Bytes come
  * in order, as one hash of them wants it; what has been fetched ahead waits in memory.
  */
-import { orAborted } from "../concurrency/concurrency.ts";
+import { Queue } from "../concurrency/concurrency.ts";
 import { AppError } from "../errors.ts";
 import { type ByteRange, type ByteStream, type ObjectStream, objectStream } from "../storage/storage.ts";
 
@@ -20,7 +20,7 @@ export class ReadAhead {
   readonly rangeBytes: number;
   #objects = 0;
   #ahead = 0;
-  readonly #waiting: (() => void)[] = [];
+  readonly #queue = new Queue();
 
   constructor(connections: number, rangeBytes = aheadBytes) {
     this.#connections = connections;
@@ -30,7 +30,7 @@ export class ReadAhead {
   /** Does the work when a connection is free for an object, first come, first served. */
   async object<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     if (this.#objects < this.#connections) this.#objects += 1;
-    else await this.#turn(signal);
+    else await this.#queue.wait(signal, () => this.#leave());
     try {
       return await work();
     } finally {
@@ -42,24 +42,8 @@ export class ReadAhead {
     return this.#ahead < maxAhead && this.#objects + this.#ahead < this.#connections;
   }
 
-  async #turn(signal: AbortSignal | undefined): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#waiting.push(resolve);
-    try {
-      await orAborted(promise, signal);
-    } catch (error) {
-      const at = this.#waiting.indexOf(resolve);
-      // Gone from the queue, its turn has come, and goes to the next.
-      if (at < 0) this.#leave();
-      else this.#waiting.splice(at, 1);
-      throw error;
-    }
-  }
-
   #leave(): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#objects -= 1;
-    else next();
+    if (!this.#queue.call()) this.#objects -= 1;
   }
 
   take(): void {

@@ -1,0 +1,36 @@
+/** Reading an object over HTTP, in whole or a range of it, as all stores do that speak it. */
+import type { IncomingHttpHeaders } from "node:http";
+import { AppError } from "../errors.ts";
+import type { HttpResponse } from "./http-exchange.ts";
+import { checkRange, rangeHeader } from "./keys.ts";
+import { nothing, objectStream } from "./object-stream.ts";
+import { isBehindEnd } from "./refusals.ts";
+import type { GetOptions, ObjectInfo, ObjectStream } from "./storage.ts";
+
+export interface HttpGet {
+  /** Continues the sentence "cannot …". */
+  readonly what: string;
+  stat(): Promise<ObjectInfo | undefined>;
+  send(headers: Readonly<Record<string, string>>): Promise<HttpResponse>;
+  metadataOf(headers: IncomingHttpHeaders): ObjectStream["metadata"];
+}
+
+export async function httpGet({ range }: GetOptions, { what, stat, send, metadataOf }: HttpGet): Promise<ObjectStream> {
+  checkRange(range);
+  if (range !== undefined && range.start === range.end) {
+    // There is no way to ask for nothing; whether the object is there must be told all the same.
+    if ((await stat()) !== undefined) return nothing();
+    throw new AppError("not-found", `cannot ${what}: it is not there`);
+  }
+  try {
+    const response = await send(range === undefined ? {} : { range: rangeHeader(range) });
+    if (range === undefined || response.status === 206) {
+      return objectStream(response.stream, metadataOf(response.headers));
+    }
+    response.discard();
+    throw new AppError("protocol", `cannot ${what}: the store does not know ranges`);
+  } catch (error) {
+    if (range !== undefined && isBehindEnd(error)) return nothing();
+    throw error;
+  }
+}

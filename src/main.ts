@@ -111,6 +111,11 @@ async function runProgram(): Promise<void> {
     import("./cli/registry.ts"),
     import("./cli/output.ts"),
   ]);
+  // What libraries warn of is for their developers.
+  process.removeAllListeners("warning");
+  if (earlySettings(argv, process.env).debug) {
+    process.on("warning", ({ name, message }) => process.stderr.write(`esop: ${name}: ${message}\n`));
+  }
   const { signal, status: signalled } = cancelOnSignals();
   const io = createIo(signal);
   const fail = (thrown: unknown) => {

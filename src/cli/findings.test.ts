@@ -29,7 +29,7 @@ describe("findings", () => {
     ]);
   });
 
-  const failing = (...findings: readonly Finding[]) => expect(() => throwIfFailed(findings, "steps"));
+  const failing = (...findings: readonly Finding[]) => expect(() => throwIfFailed(findings, "step"));
   const get = { ...refused, check: "get", permissions: ["s3:GetObject", "s3:ListBucket"] };
 
   it("end with the first failure, and name every permission once", () => {
@@ -37,7 +37,7 @@ describe("findings", () => {
     failing(passed, { ...refused, code: "storage" }, get).toThrow(
       expect.objectContaining({
         code: "storage",
-        message: "list and 1 more of 3 steps failed",
+        message: "2 of 3 steps failed: list, get",
         hint: "the credentials need the permissions s3:ListBucket and s3:GetObject",
       }),
     );

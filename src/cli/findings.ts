@@ -1,6 +1,6 @@
 import { areCredentialsRefused, type Finding } from "../check/check.ts";
 import { AppError } from "../errors.ts";
-import { formatDuration } from "../units.ts";
+import { formatCount, formatDuration } from "../units.ts";
 import { wrap } from "./wrap.ts";
 
 const verdictWidth = 6;
@@ -29,11 +29,11 @@ export function throwIfFailed(findings: readonly Finding[], noun: string): void 
   const failed = findings.filter(({ verdict }) => verdict === "fail");
   const [first] = failed;
   if (first?.code === undefined) return;
-  const others = failed.length === 1 ? "" : ` and ${failed.length - 1} more`;
+  const names = failed.map(({ check }) => check).join(", ");
   const hint = failed.find(areCredentialsRefused)?.hint ?? permissionsHint(failed);
   throw new AppError(
     first.code,
-    `${first.check}${others} of ${findings.length} ${noun} failed`,
+    `${failed.length} of ${formatCount(findings.length, noun)} failed: ${names}`,
     hint === undefined ? {} : { hint },
   );
 }

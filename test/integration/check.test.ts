@@ -56,7 +56,7 @@ describe("check", () => {
     expect(run.stdout).toMatch(
       /^FAIL {2}bucket {12}there is no directory .*\/none\n {6}hint: .*--create-missing-bucket$/m,
     );
-    expect(run.stderr).toBe("esop: bucket of 11 checks failed\n");
+    expect(run.stderr).toBe("esop: 1 of 11 checks failed: bucket\n");
     await expect(stat(bucket.replace(/bucket$/, "none"))).rejects.toThrow("ENOENT");
   });
 

@@ -17,6 +17,6 @@ export const checkCommand: Command<CheckRequest> = {
       openStorage: () => openRequestedStorage(request, context, false),
       onFinding: (finding) => output.result({ type: "check", ...finding }, describe(finding)),
     }).finally(() => keys.close());
-    throwIfFailed(findings, "checks");
+    throwIfFailed(findings, "check");
   },
 };

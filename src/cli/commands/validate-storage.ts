@@ -16,7 +16,7 @@ export const validateStorageCommand: Command<ValidateStorageRequest> = {
       openStorage: () => openRequestedStorage(request, context, false, { tidy: false }),
       onFinding: (finding) => output.result({ type: "step", ...finding }, describe(finding)),
     });
-    throwIfFailed(findings, "steps");
+    throwIfFailed(findings, "step");
     const tookMs = Math.round(clock.monotonic() - beganMs);
     output.result(
       { type: "validate-storage", steps: findings.length, tookMs },

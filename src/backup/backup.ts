@@ -16,7 +16,7 @@ import { AppError, isAppError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { holdExclusively } from "../operation/operation.ts";
 import type { Progress } from "../progress.ts";
-import { backupName, dataPrefix, NodeRepository, type TopologyFile } from "../repository/repository.ts";
+import { backupName, dataPrefix, EarlierBackups, NodeRepository, type TopologyFile } from "../repository/repository.ts";
 import {
   type BackupRequest,
   completeLocation,
@@ -66,6 +66,7 @@ interface Run extends BackupDependencies {
   readonly dataDirectories: readonly string[];
   readonly expected: ExpectedTables;
   readonly repository: NodeRepository;
+  readonly earlier: EarlierBackups;
   readonly record: HashRecord;
   /** Undefined for a backup in the clear. */
   readonly sealing: BackupSealing | undefined;
@@ -80,28 +81,34 @@ async function prepare(request: BackupRequest, dependencies: BackupDependencies)
   const dataDirectories = await checkDataDirectories(request.dataDirs, facts);
   const path = completeLocation(request.storageLocation, facts).node;
   const repository = new NodeRepository(storage, path, log);
+  const earlier = new EarlierBackups(repository);
   const exists = request.skipBucketVerification || (await storage.bucketExists({ signal }));
   if (!exists && !request.createMissingBucket) {
     throw new AppError("not-found", `there is no ${storage.description}`, {
       hint: "check --storage-location, or give --create-missing-bucket to have it made",
     });
   }
-  if (exists && path.node !== facts.hostId) await refuseForeignPlace(repository, facts, signal);
-  const sealing = await chooseSealing({ request, repository, exists, keys, log, signal });
+  if (exists && path.node !== facts.hostId) await refuseForeignPlace(repository, earlier, facts, signal);
+  const sealing = await chooseSealing({ request, repository, earlier, exists, keys, log, signal });
   const record = await HashRecord.load(join(request.cacheDir, "hashes", `${facts.hostId}.json`), log);
-  return { ...dependencies, request, facts, dataDirectories, expected, repository, record, sealing };
+  return { ...dependencies, request, facts, dataDirectories, expected, repository, earlier, record, sealing };
 }
 
 /**
  * A place that is not named after the node's host ID may be another node's by mistake, and the removal of either's
  * backups would then take the other's for its own. Tokens tell two nodes apart.
  */
-async function refuseForeignPlace(repository: NodeRepository, facts: NodeFacts, signal: AbortSignal): Promise<void> {
-  const [newest] = await repository.listBackups(signal);
+async function refuseForeignPlace(
+  { description }: NodeRepository,
+  earlier: EarlierBackups,
+  facts: NodeFacts,
+  signal: AbortSignal,
+): Promise<void> {
+  const [newest] = await earlier.list(signal);
   if (newest === undefined) return;
-  const { tokens } = await repository.readManifest(newest.name, signal);
+  const { tokens } = (await earlier.read(newest.name, signal)).manifest;
   if (tokens.toSorted().join() === facts.tokens.toSorted().join()) return;
-  throw new AppError("usage", `${repository.description} holds backups of a node with other tokens`, {
+  throw new AppError("usage", `${description} holds backups of a node with other tokens`, {
     hint: `give each node a place of its own: let the location end with this node's host ID, ${facts.hostId}`,
   });
 }
@@ -166,7 +173,7 @@ function checkComplete(tables: readonly LocalTable[], expected: ExpectedTables):
 }
 
 async function makePlan(tables: readonly LocalTable[], run: Run): Promise<BackupPlan> {
-  const { request, repository, record, sealing, log, signal } = run;
+  const { request, repository, earlier, record, sealing, log, signal } = run;
   const ids = new Set(tables.map(({ keyspace, table, tableId }) => `${keyspace}/${table}-${tableId}`));
   const stored = new Map<string, { sizeBytes: number; modifiedMs: number }>();
   for (const prefix of listedPrefixes(request.entities)) {
@@ -179,7 +186,7 @@ async function makePlan(tables: readonly LocalTable[], run: Run): Promise<Backup
     algorithm: request.hashAlgorithm,
     sealing: sealing?.sealing,
     stored: (key) => stored.get(key),
-    known: (keys) => knownObjects(repository, keys, log, signal),
+    known: (keys) => knownObjects(earlier, keys, log, signal),
     hashLocal: async (file, algorithm) => {
       const remembered = algorithm === "SHA-256" ? record.get(file) : undefined;
       if (remembered !== undefined) return remembered;

@@ -4,6 +4,7 @@ import { ManualClock } from "../../test/harness/manual-clock.ts";
 import { requestOf } from "../../test/harness/request-of.ts";
 import { sampleKey, sampleManifest, sampleName } from "../../test/harness/sample-manifest.ts";
 import { quietLog, SampleNode } from "../../test/harness/sample-node.ts";
+import { EarlierBackups } from "../repository/repository.ts";
 import { memoryStorage } from "../storage/testing.ts";
 import { chooseSealing } from "./choose-sealing.ts";
 
@@ -21,7 +22,8 @@ function choose(flags: Readonly<Record<string, string>> = {}, exists = true) {
   const request = requestOf("backup", { "storage-location": node.location, ...flags });
   const keys = openTestKeys({ kind: "passphrase", passphrase: "correct horse battery" });
   const log = { ...quietLog, warn: (text: string) => warnings.push(text) };
-  return chooseSealing({ request, repository: node.repository, exists, keys, log, signal });
+  const { repository } = node;
+  return chooseSealing({ request, repository, earlier: new EarlierBackups(repository), exists, keys, log, signal });
 }
 
 async function backUpEncrypted(tag: string, createdMs: number): Promise<string> {

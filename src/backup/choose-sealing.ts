@@ -1,12 +1,13 @@
 import type { BackupSealing, Keys } from "../encryption/encryption.ts";
 import { AppError } from "../errors.ts";
 import type { Logger } from "../log.ts";
-import { type NodeRepository, newestIfEncrypted } from "../repository/repository.ts";
+import { type EarlierBackups, type NodeRepository, newestIfEncrypted } from "../repository/repository.ts";
 import type { BackupRequest } from "../request/request.ts";
 
 interface Choice {
   readonly request: BackupRequest;
   readonly repository: NodeRepository;
+  readonly earlier: EarlierBackups;
   /** Whether the bucket is there. */
   readonly exists: boolean;
   readonly keys: Keys;
@@ -19,8 +20,8 @@ interface Choice {
  * is encrypted, a backup must be told in so many words not to be (`usage`).
  */
 export async function chooseSealing(choice: Choice): Promise<BackupSealing | undefined> {
-  const { request, repository, exists, keys, log, signal } = choice;
-  const newestEncrypted = async () => (exists ? await newestIfEncrypted(repository, signal) : undefined);
+  const { request, repository, earlier, exists, keys, log, signal } = choice;
+  const newestEncrypted = async () => (exists ? await newestIfEncrypted(earlier, signal) : undefined);
   if (request.encrypt === true || request.kmsKeyId !== undefined) {
     const sealing = await keys.forBackup(repository.keyPlace, signal);
     const orphan = sealing.isNew ? await newestEncrypted() : undefined;

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { ManualClock } from "../../test/harness/manual-clock.ts";
 import { sampleKey, sampleManifest, sampleName } from "../../test/harness/sample-manifest.ts";
 import { quietLog, SampleNode } from "../../test/harness/sample-node.ts";
+import { EarlierBackups } from "../repository/repository.ts";
 import type { Storage } from "../storage/storage.ts";
 import { faultyStorage, memoryStorage } from "../storage/testing.ts";
 import { knownObjects } from "./known-hashes.ts";
@@ -28,7 +29,7 @@ async function manifest(createdMs: number, hashes: Hashes, ours = true): Promise
 }
 
 const known = (...numbers: readonly number[]) =>
-  knownObjects(node.repository, new Set(numbers.map((number) => sampleKey(number))), quietLog);
+  knownObjects(new EarlierBackups(node.repository), new Set(numbers.map((number) => sampleKey(number))), quietLog);
 
 describe("what is known of stored objects", () => {
   it("is what the newest manifest of ours says, and only of what is asked for", async () => {
@@ -86,7 +87,12 @@ describe("what is known of stored objects", () => {
     const failing = faultyStorage(storage, [{ method: "get", times: 2, fault: { kind: "before" } }]);
     node = new SampleNode(failing, "dc1", node.repository.path.node);
     expect((await known(1)).size).toBe(0);
-    const aborted = knownObjects(node.repository, new Set([sampleKey(1)]), quietLog, AbortSignal.abort());
+    const aborted = knownObjects(
+      new EarlierBackups(node.repository),
+      new Set([sampleKey(1)]),
+      quietLog,
+      AbortSignal.abort(),
+    );
     await expect(aborted).rejects.toMatchObject({ code: "cancelled" });
   });
 });

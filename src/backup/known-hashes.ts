@@ -1,5 +1,5 @@
 import type { Logger } from "../log.ts";
-import { manifestEntries, type NodeRepository, type StoredManifest } from "../repository/repository.ts";
+import { type EarlierBackups, manifestEntries, type StoredManifest } from "../repository/repository.ts";
 
 /** What the node's earlier manifests say of one stored object. */
 export interface KnownObject {
@@ -17,17 +17,17 @@ export interface KnownObject {
  * its objects are hashed again.
  */
 export async function knownObjects(
-  repository: NodeRepository,
+  earlier: EarlierBackups,
   wanted: ReadonlySet<string>,
   log: Logger,
   signal?: AbortSignal,
 ): Promise<ReadonlyMap<string, KnownObject>> {
   const known = new Map<string, KnownObject>();
   let missing = wanted.size;
-  for (const { name } of missing === 0 ? [] : await repository.listBackups(signal)) {
+  for (const { name } of missing === 0 ? [] : await earlier.list(signal)) {
     let stored: StoredManifest;
     try {
-      stored = await repository.readStoredManifest(name, signal);
+      stored = await earlier.read(name, signal);
     } catch (error) {
       signal?.throwIfAborted();
       log.warn(`passed over an earlier backup: ${error instanceof Error ? error.message : String(error)}`);
@@ -42,5 +42,6 @@ export async function knownObjects(
     }
     if (missing === 0) break;
   }
+  earlier.forget();
   return known;
 }

@@ -1,5 +1,5 @@
 import type { Keys } from "../encryption/encryption.ts";
-import { type NodeRepository, newestIfEncrypted } from "../repository/repository.ts";
+import { EarlierBackups, type NodeRepository, newestIfEncrypted } from "../repository/repository.ts";
 import { formatCount } from "../units.ts";
 import type { Passed } from "./finding.ts";
 
@@ -17,7 +17,7 @@ export async function checkEncryption(
     if (marks.length === 0) return { says: "the key can be read; the first backup with --encrypt makes a data key" };
     return { says: `the key opens ${formatCount(marks.length, "data key")}; backups are encrypted with ${marks[0]}` };
   }
-  const newest = await newestIfEncrypted(repository, signal);
+  const newest = await newestIfEncrypted(new EarlierBackups(repository), signal);
   if (newest === undefined) return undefined;
   return {
     says: `the newest backup, ${newest.text}, is encrypted, and no key is given`,

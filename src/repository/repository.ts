@@ -22,6 +22,7 @@ import {
 import { type Manifest, parseManifest } from "./manifest.ts";
 import type { TopologyFile } from "./topology.ts";
 
+export { EarlierBackups } from "./earlier-backups.ts";
 export { findNewestBackup, findOneBackup, matchBackups } from "./find-backup.ts";
 export {
   type BackupName,

@@ -237,9 +237,9 @@ async function rotate(world: World): Promise<void> {
   await world.ok(...world.restoreCommand("first"), ...world.passphrase);
   await tables.expectRows(1);
   const checked = await world.esop("check", "--skip-node", ...world.passphrase);
-  expect(checked.stdout).toMatch(/"check":"encryption","verdict":"ok"/);
+  expect(checked.stdout).toMatch(/"check":"encryption",.*"verdict":"ok"/);
   expect((await world.esop("check", "--skip-node", ...world.key)).status).toBe(7);
-  expect((await world.esop("check", "--skip-node")).stdout).toMatch(/"check":"encryption","verdict":"warn"/);
+  expect((await world.esop("check", "--skip-node")).stdout).toMatch(/"check":"encryption",.*"verdict":"warn"/);
 }
 
 /** Everything is sent again, and what the former data key opens can be removed. */

@@ -26,11 +26,13 @@ export interface FilePart {
   readonly start: number;
   readonly end: number;
   readonly name: string;
+  /** The file must end where the part does. */
+  readonly endsFile?: boolean;
 }
 
 /**
  * Gives the part chunk after chunk, from where the last one ended; undefined after the last. Fails with `corrupt` where
- * the file ends before the part. With `transient`, all chunks share one buffer.
+ * the file ends before the part, or is to end with it and does not. With `transient`, all chunks share one buffer.
  */
 export function chunkReader(
   handle: FileHandle,
@@ -42,11 +44,14 @@ export function chunkReader(
   return async () => {
     if (position >= part.end) return undefined;
     const length = Math.min(chunkBytes, part.end - position);
-    const buffer = shared ?? Buffer.allocUnsafeSlow(length);
+    // One more byte shows a file that goes on, without a call of its own.
+    const probed = part.endsFile === true && position + length === part.end ? length + 1 : length;
+    const buffer = shared ?? Buffer.allocUnsafeSlow(options.transient === true ? length + 1 : probed);
     if (options.transient === true) shared = buffer;
-    const { bytesRead } = await handle.read(buffer, 0, length, position);
-    if (bytesRead === 0) {
-      throw new AppError("corrupt", `${part.name} became shorter while it was read`, {
+    const { bytesRead } = await handle.read(buffer, 0, probed, position);
+    if (bytesRead === 0 || bytesRead > length) {
+      const became = bytesRead === 0 ? "shorter" : "longer";
+      throw new AppError("corrupt", `${part.name} became ${became} while it was read`, {
         hint: "something else writes to it",
       });
     }
@@ -104,15 +109,5 @@ export async function writeFully(handle: FileHandle, chunk: Uint8Array): Promise
   for (let done = 0; done < chunk.length; ) {
     const { bytesWritten } = await handle.write(chunk, done, chunk.length - done);
     done += bytesWritten;
-  }
-}
-
-/** Writes all of the chunks, in one call where the system lets us. */
-export async function writeAllFully(handle: FileHandle, chunks: readonly Uint8Array[]): Promise<void> {
-  const { bytesWritten } = await handle.writev([...chunks]);
-  let skipped = bytesWritten;
-  for (const chunk of chunks) {
-    if (skipped < chunk.length) await writeFully(handle, chunk.subarray(skipped));
-    skipped = Math.max(0, skipped - chunk.length);
   }
 }

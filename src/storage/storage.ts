@@ -16,7 +16,7 @@
  */
 
 export { type HttpAgents, makeAgents } from "./agents.ts";
-export { chunkReader, writeAllFully } from "./file-bytes.ts";
+export { chunkReader } from "./file-bytes.ts";
 export { checkBucketName, checkKey } from "./keys.ts";
 export { objectStream } from "./object-stream.ts";
 export { type BucketLocation, type OpenOptions, openStorage, type StoreProtocol } from "./open.ts";

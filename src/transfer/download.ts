@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { type FileHandle, open, rename, unlink } from "node:fs/promises";
+import { rename } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { abortable } from "../concurrency/concurrency.ts";
 import { AppError, fileError, throwIfAborted } from "../errors.ts";
 import { type ByteRange, type GetOptions, type ObjectStream, objectStream, type Storage } from "../storage/storage.ts";
-import { BatchWriter } from "./batch-writer.ts";
 import { createHasher, type HashAlgorithm } from "./hash.ts";
 import { type PaceOptions, paced } from "./paced.ts";
+import { PartFile } from "./part-file.ts";
 import { type ReadAhead, readInRanges } from "./read-ahead.ts";
 import type { Unseal } from "./sealing.ts";
 
@@ -51,23 +51,17 @@ export async function download(
   throwIfAborted(options.signal);
   const partPath = join(dirname(targetPath), `.${basename(targetPath).slice(0, 60)}.${randomUUID()}${partSuffix}`);
   const doing = `write ${targetPath}`;
-  const handle = await converted(doing, () => open(partPath, "wx"));
+  const file = await converted(doing, () => PartFile.create(partPath));
   try {
-    const received = () => receive(storage, key, handle, doing, options);
+    const received = () => receive(storage, key, file, doing, options);
     // What follows is the disk's, and the connection somebody else's.
     const result = await (options.ahead?.object(received, options.signal) ?? received());
-    await converted(doing, async () => {
-      if (options.owner !== undefined) await handle.chown(options.owner.uid, options.owner.gid);
-      // Owner and mode are no data: only the full sync carries them.
-      await (options.owner === undefined ? handle.datasync() : handle.sync());
-      await handle.close();
-    });
+    await converted(doing, () => file.finish(options.owner));
     // What is whole and proved stays, even where the run has come to its end.
     await converted(doing, () => rename(partPath, targetPath));
     return result;
   } catch (error) {
-    await handle.close().catch(() => undefined);
-    await unlink(partPath).catch(() => undefined);
+    await file.discard();
     throw error;
   }
 }
@@ -75,7 +69,7 @@ export async function download(
 async function receive(
   storage: Storage,
   key: string,
-  handle: FileHandle,
+  file: PartFile,
   doing: string,
   options: DownloadOptions,
 ): Promise<Download> {
@@ -86,20 +80,15 @@ async function receive(
   const stored = await openObject(storage, key, options);
   const { unseal } = options;
   const stream = unseal === undefined ? stored : await unseal.unseal(stored, unseal.objectKey);
-  const writer = new BatchWriter(handle);
-  try {
-    for await (const chunk of abortable(stream, signal)) {
-      sizeBytes += chunk.length;
-      // More than announced: why fill the disk with it.
-      if (sizeBytes > limitBytes) break;
-      hasher.update(chunk);
-      await converted(doing, () => writer.write(chunk));
-      options.onBytes?.(chunk.length);
-    }
-    await converted(doing, () => writer.end());
-  } finally {
-    await writer.leave();
+  for await (const chunk of abortable(stream, signal)) {
+    sizeBytes += chunk.length;
+    // More than announced: why fill the disk with it.
+    if (sizeBytes > limitBytes) break;
+    hasher.update(chunk);
+    await converted(doing, () => file.write(chunk));
+    options.onBytes?.(chunk.length);
   }
+  await converted(doing, () => file.flush());
   if (sizeBytes !== (expected.sizeBytes ?? sizeBytes)) {
     const found = sizeBytes > limitBytes ? "more" : String(sizeBytes);
     throw corrupt(key, storage, `${expected.sizeBytes} bytes were expected and ${found} found`);

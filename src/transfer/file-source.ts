@@ -29,10 +29,12 @@ async function* readFile(
 ): AsyncGenerator<Uint8Array, void> {
   try {
     await using handle = await open(path, "r");
-    const part = { start: range?.start ?? 0, end: Math.min(range?.end ?? sizeBytes, sizeBytes), name: path };
+    const end = Math.min(range?.end ?? sizeBytes, sizeBytes);
+    const part = { start: range?.start ?? 0, end, name: path, endsFile: end === sizeBytes };
     const next = chunkReader(handle, part, options);
     for (let chunk = await next(); chunk !== undefined; chunk = await next()) yield chunk;
-    if (part.end === sizeBytes && (await handle.stat()).size !== sizeBytes) {
+    // Of nothing there was nothing to read.
+    if (sizeBytes === 0 && (await handle.stat()).size !== sizeBytes) {
       throw new AppError("corrupt", `${path} became longer while it was read`, { hint: "something else writes to it" });
     }
   } catch (error) {

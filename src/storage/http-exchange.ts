@@ -58,8 +58,9 @@ export interface HttpResponse {
   discard(): void;
 }
 
-/** Servers that do not know the question do not answer it. */
+/** Servers that do not know the question do not answer it, and are not asked again. */
 const askDeadlineMs = 1000;
+const silentServers = new WeakSet<HttpAgents>();
 const maxErrorBytes = 64 * 1024;
 
 /** Throws refusals as the terms have them, `timeout`, and the connection's errors as they come. */
@@ -67,7 +68,7 @@ export function exchange(request: HttpRequest, terms: HttpTerms): Promise<HttpRe
   return new Exchange(request, terms).response();
 }
 
-function start({ method, url, path, headers, asksFirst }: HttpRequest, agents: HttpAgents): ClientRequest {
+function start({ method, url, path, headers }: HttpRequest, agents: HttpAgents, asks: boolean): ClientRequest {
   const secure = url.protocol === "https:";
   const options = {
     agent: secure ? agents.https : agents.http,
@@ -75,7 +76,7 @@ function start({ method, url, path, headers, asksFirst }: HttpRequest, agents: H
     port: url.port === "" ? (secure ? 443 : 80) : Number(url.port),
     method,
     path,
-    headers: { ...headers, ...(asksFirst === true ? { expect: "100-continue" } : {}) },
+    headers: { ...headers, ...(asks ? { expect: "100-continue" } : {}) },
   };
   return secure ? httpsRequest(options) : httpRequest(options);
 }
@@ -84,6 +85,8 @@ function start({ method, url, path, headers, asksFirst }: HttpRequest, agents: H
 class Exchange {
   readonly #request: HttpRequest;
   readonly #terms: HttpTerms;
+  /** Whether this request asks first. */
+  readonly #asks: boolean;
   readonly #sent: ClientRequest;
   readonly #connected = Promise.withResolvers<void>();
   readonly #closed = Promise.withResolvers<void>();
@@ -95,7 +98,8 @@ class Exchange {
     const { connectMs } = terms.timeouts;
     this.#request = request;
     this.#terms = terms;
-    this.#sent = start(request, terms.agents);
+    this.#asks = request.asksFirst === true && !silentServers.has(terms.agents);
+    this.#sent = start(request, terms.agents, this.#asks);
     this.#watch = new StallWatch(connectMs, () => this.#stalled("accept a connection", connectMs));
     this.#sent.once("socket", (socket) => {
       if (!socket.connecting) this.#onConnected();
@@ -173,9 +177,9 @@ class Exchange {
 
   async #sendBody(): Promise<void> {
     const sent = this.#sent;
-    const { frames, asksFirst } = this.#request;
+    const { frames } = this.#request;
     if (frames !== undefined) {
-      if (asksFirst === true) await this.#askFirst();
+      if (this.#asks) await this.#askFirst();
       for await (const frame of frames) {
         // Answered before its end: the body is not wanted. Failed: the error waits with the answer.
         if (this.#answer !== undefined || sent.destroyed) return;
@@ -195,7 +199,10 @@ class Exchange {
     const sent = this.#sent;
     const asked = new AbortController();
     await Promise.race([this.#connected.promise, this.#closed.promise]);
-    const deadline = setTimeout(() => asked.abort(), askDeadlineMs);
+    const deadline = setTimeout(() => {
+      silentServers.add(this.#terms.agents);
+      asked.abort();
+    }, askDeadlineMs);
     try {
       await Promise.race([once(sent, "continue", asked), once(sent, "response", asked), this.#closed.promise]);
     } catch {

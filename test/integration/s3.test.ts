@@ -1,15 +1,20 @@
-/** The main job with a store that speaks S3. */
-import { afterAll, describe, it } from "vitest";
+/** The main job with each of the stores that speak S3. */
+import { describe, it } from "vitest";
+import { startCeph } from "../harness/ceph.ts";
 import { backUpDestroyRestoreRemove } from "../harness/main-job.ts";
-import { type ObjectStore, startStore } from "../harness/object-stores.ts";
+import { startStore } from "../harness/object-stores.ts";
 
-const store = await startStore("versitygw");
+const stores = [
+  { name: "versitygw", protocol: "s3", start: () => startStore("versitygw") },
+  { name: "MinIO", protocol: "minio", start: () => startStore("minio") },
+  { name: "Ceph", protocol: "ceph", start: startCeph },
+] as const;
 
-describe.skipIf("reason" in store)(`a store of S3${"reason" in store ? `: ${store.reason}` : ""}`, () => {
-  const server = store as ObjectStore;
-  afterAll(() => server[Symbol.asyncDispose]());
-
-  it("takes backups of a real node, gives every row back, and gets rid of them", async () => {
+describe.each(stores)("a store of S3, $name", ({ protocol, start }) => {
+  it("takes backups of a real node, gives every row back, and gets rid of them", async (context) => {
+    const started = await start();
+    if ("reason" in started) return context.skip(started.reason);
+    await using server = started;
     // Esop's own names.
     const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY: AWS_SECRET_KEY } = server.credentials;
     const environment = {
@@ -18,6 +23,6 @@ describe.skipIf("reason" in store)(`a store of S3${"reason" in store ? `: ${stor
       AWS_ENDPOINT: server.endpoint,
       AWS_ENABLE_PATH_STYLE_ACCESS: "true",
     };
-    await backUpDestroyRestoreRemove({ protocol: "s3", environment });
+    await backUpDestroyRestoreRemove({ protocol, environment });
   });
 });

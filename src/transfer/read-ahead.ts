@@ -8,11 +8,11 @@ import { type ByteRange, type ByteStream, type ObjectStream, objectStream } from
 
 const mebibyte = 1024 * 1024;
 /** What is fetched ahead at once; each range costs the store a request. */
-const aheadBytes = 8 * mebibyte;
+const aheadBytes = 4 * mebibyte;
 /** So much longer is a range that nobody can help with: no time is lost between one and the next. */
 const aloneFactor = 8;
 /** Bounds the memory: ranges of all objects of a run that are fetched ahead, or wait to be read. */
-const maxAhead = 12;
+const maxAhead = 8;
 
 /** Connections of a run: one for each object under way, what is left over for ranges of large ones. */
 export class ReadAhead {

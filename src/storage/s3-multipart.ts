@@ -24,7 +24,7 @@ const mebibyte = 1024 * 1024;
 /** What a store takes at most: with parts of 5 GiB, objects of 48.8 TiB. */
 export const maxParts = 10_000;
 /** A part that fails is sent again as a whole; more parts cost requests. */
-export const minPartBytes = 32 * mebibyte;
+const minPartBytes = 32 * mebibyte;
 /** Parts of what can only be read in order are held in memory, one for each sender. */
 const heldPartBytes = 8 * mebibyte;
 const maxPartBytes = 5 * 1024 * mebibyte;

@@ -21,7 +21,7 @@ export interface Payload {
 }
 
 /** Up to here a body is held in memory, proved before it is sent, and sent in one piece. */
-export const maxHeldBytes = 256 * 1024;
+const maxHeldBytes = 256 * 1024;
 /** One frame of a body that is not held; the chunks of the source are not cut where they fit. */
 const trailerFrameBytes = 1024 * 1024;
 const signedFrameBytes = 128 * 1024;

@@ -24,7 +24,10 @@ export interface DownloadOptions extends PaceOptions {
   readonly unseal?: { readonly unseal: Unseal; readonly objectKey: string } | undefined;
   /** The connections of the run, which bound what is received at once; without them each download has its own. */
   readonly ahead?: ReadAhead | undefined;
-  /** Of the stored object, so that a large one can be read by several connections; else it is read as a whole. */
+  /**
+   * Of the stored object, so that a large one can be read by several connections; else it is read as a whole. It may say
+   * too little, as the file's size does of an encrypted object: the last range has no end.
+   */
   readonly storedBytes?: number | undefined;
   /** Given to the file before anyone sees it; the process's own when left out. */
   readonly owner?: { readonly uid: number; readonly gid: number };

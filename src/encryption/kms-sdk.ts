@@ -4,7 +4,8 @@ import { NodeHttpHandler } from "@smithy/node-http-handler";
 import type { Clock } from "../clock.ts";
 import { withDeadline } from "../concurrency/concurrency.ts";
 import { AppError, throwIfAborted } from "../errors.ts";
-import { endpointUrl, esopCredentials, type HttpAgents, makeAgents } from "../storage/storage.ts";
+import { type HttpAgents, makeAgents } from "../http/http.ts";
+import { endpointUrl, esopCredentials } from "../storage/storage.ts";
 import type { KmsClient, KmsClientOptions } from "./kms-client.ts";
 import { type KmsDoing, kmsError } from "./kms-errors.ts";
 

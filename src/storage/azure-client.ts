@@ -11,7 +11,7 @@ import {
 import type { Clock } from "../clock.ts";
 import { orAborted, withDeadline } from "../concurrency/concurrency.ts";
 import { AppError } from "../errors.ts";
-import { type HttpAgents, makeAgents } from "./agents.ts";
+import { type HttpAgents, makeAgents } from "../http/http.ts";
 import { type AzureAccount, findAccount } from "./azure-options.ts";
 import { keySignature } from "./azure-sign.ts";
 import type { Authorize } from "./azure-wire.ts";

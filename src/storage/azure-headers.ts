@@ -1,5 +1,5 @@
+import type { ResponseHeaders } from "../http/http.ts";
 /** What goes beside the bytes of a blob. */
-import type { IncomingHttpHeaders } from "node:http";
 import { type AccessTier, accessTier, checkTags } from "./azure-options.ts";
 import { prefixedHeaders } from "./object-stream.ts";
 import type { PutOptions } from "./storage.ts";
@@ -40,7 +40,7 @@ export function settingHeaders({ tier, tags, metadata = {} }: BlobSettings): Rec
 }
 
 /** As it was given to the put. */
-export function metadataOf(headers: IncomingHttpHeaders): Record<string, string> {
+export function metadataOf(headers: ResponseHeaders): Record<string, string> {
   const stored = Object.entries(prefixedHeaders(headers, metadataPrefix));
   return Object.fromEntries(stored.map(([name, value]) => [givenName(name), value]));
 }

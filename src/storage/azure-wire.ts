@@ -1,10 +1,10 @@
 /** The requests that carry objects, sent without the SDK's pipeline: a proof of who asks, and a socket. */
 import type { Clock } from "../clock.ts";
 import { throwIfAborted } from "../errors.ts";
-import type { HttpAgents } from "./agents.ts";
+import type { HttpAgents } from "../http/http.ts";
+import { exchange, type HttpResponse, type HttpTerms, type HttpTimeouts } from "../http/http.ts";
 import { azureError, azureRefusal } from "./azure-errors.ts";
 import type { KeySignable } from "./azure-sign.ts";
-import { exchange, type HttpResponse, type HttpTerms, type HttpTimeouts } from "./http-exchange.ts";
 import { type Doing, xmlText } from "./refusals.ts";
 import { encodePath, sortedQuery } from "./url-text.ts";
 
@@ -36,6 +36,8 @@ export interface AzureWireRequest {
   /** In lower case. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: AzureBody;
+  /** See {@link HttpRequest}. */
+  readonly transient?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly doing: Doing;
 }
@@ -59,6 +61,7 @@ export class AzureWire {
     query = {},
     headers: asked = {},
     body,
+    transient,
     signal,
     doing,
   }: AzureWireRequest): Promise<HttpResponse> {
@@ -83,6 +86,7 @@ export class AzureWire {
       headers: { ...headers, ...proof.headers },
       frames: body?.frames,
       asksFirst: body !== undefined && body.sizeBytes >= askFirstBytes,
+      transient,
       signal,
     };
     const terms: HttpTerms = {

@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts";
 import { AppError, isAppError, throwIfAborted } from "../errors.ts";
+import { type HttpTimeouts, usualTimeouts } from "../http/http.ts";
 import type { Logger } from "../log.ts";
 import { blockBytesOf, hashedBody, putInBlocks } from "./azure-blocks.ts";
 import { type AzureConnection, connectAzure } from "./azure-client.ts";
@@ -9,7 +10,6 @@ import { reading, writing } from "./azure-errors.ts";
 import { blobSettings, metadataOf, settingHeaders } from "./azure-headers.ts";
 import { checkBlobKey } from "./azure-options.ts";
 import { AzureWire } from "./azure-wire.ts";
-import { type HttpTimeouts, usualTimeouts } from "./http-exchange.ts";
 import { httpGet } from "./http-get.ts";
 import { canBeginKey, checkBucketName, checkFolderPrefix } from "./keys.ts";
 import type { Doing } from "./refusals.ts";
@@ -127,7 +127,7 @@ class AzureStorage implements Storage {
     return httpGet(options, {
       what: doing.what,
       stat: () => this.stat(key, options),
-      send: (headers) => this.#context.wire.send({ method: "GET", key, headers, signal: options.signal, doing }),
+      send: (how) => this.#context.wire.send({ method: "GET", key, ...how, doing }),
       metadataOf,
     });
   }

@@ -3,7 +3,7 @@ import { type AuthClient, GoogleAuth } from "google-auth-library";
 import type { Clock } from "../clock.ts";
 import { orAborted, withDeadline } from "../concurrency/concurrency.ts";
 import { AppError, isAppError } from "../errors.ts";
-import type { HttpAgents } from "./agents.ts";
+import type { HttpAgents } from "../http/http.ts";
 import { noCredentials, tokenError } from "./gcs-errors.ts";
 import { type GcsOptions, isPrivate } from "./gcs-options.ts";
 import type { Doing } from "./refusals.ts";

@@ -1,5 +1,5 @@
+import type { ResponseHeaders } from "../http/http.ts";
 /** One object, as the JSON interface shows it and as it is asked for. */
-import type { IncomingHttpHeaders } from "node:http";
 import { textOf } from "./gcs-errors.ts";
 import type { GcsOptions } from "./gcs-options.ts";
 import type { Fields } from "./gcs-wire.ts";
@@ -31,7 +31,7 @@ export function objectPath(bucket: string, key: string): string {
 }
 
 /** What was put beside an object, from the headers of the XML interface. */
-export function metadataOf(headers: IncomingHttpHeaders): Record<string, string> {
+export function metadataOf(headers: ResponseHeaders): Record<string, string> {
   return prefixedHeaders(headers, "x-goog-meta-");
 }
 

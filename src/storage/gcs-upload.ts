@@ -6,6 +6,7 @@
 import { randomUUID } from "node:crypto";
 import { crc32c } from "@node-rs/crc32";
 import { AppError, isAppError } from "../errors.ts";
+import type { HttpResponse } from "../http/http.ts";
 import { formatBytes } from "../units.ts";
 import type { ChunkBuffers } from "./chunk-buffers.ts";
 import type { GcsContext } from "./gcs-context.ts";
@@ -13,7 +14,6 @@ import { textOf } from "./gcs-errors.ts";
 import { bucketPath, createdWith, infoOf, objectFields, objectPath } from "./gcs-object.ts";
 import { type Fields, type GcsRequest, jsonBody } from "./gcs-wire.ts";
 import { HeldParts } from "./held-parts.ts";
-import type { HttpResponse } from "./http-exchange.ts";
 import { type Doing, refusalBehind } from "./refusals.ts";
 import { Attempts, final } from "./retry.ts";
 import type { ObjectInfo, PutOptions, RewindableSource } from "./storage.ts";
@@ -253,7 +253,7 @@ class Session {
     response.discard();
     if (isOver(response.status)) return { kind: "lost" };
     // "bytes=0-262143"; left out where the store has nothing yet.
-    const last = /^bytes=0-(\d+)$/.exec(response.headers.range ?? "")?.[1];
+    const last = /^bytes=0-(\d+)$/.exec(response.headers["range"] ?? "")?.[1];
     return { kind: "unfinished", nextByte: last === undefined ? 0 : Number(last) + 1 };
   }
 }

@@ -5,10 +5,10 @@
 import type { Clock } from "../clock.ts";
 import { withDeadline } from "../concurrency/concurrency.ts";
 import { AppError, isAppError, throwIfAborted } from "../errors.ts";
-import type { HttpAgents } from "./agents.ts";
+import type { HttpAgents } from "../http/http.ts";
+import { exchange, type HttpRequest, type HttpResponse, type HttpTimeouts } from "../http/http.ts";
 import type { AuthorizationHeaders, GcsCredentials } from "./gcs-credentials.ts";
 import { fieldsOf, gcsError, gcsRefusal, parseGcsRefusal } from "./gcs-errors.ts";
-import { exchange, type HttpRequest, type HttpResponse, type HttpTimeouts } from "./http-exchange.ts";
 import { type Doing, refusalBehind } from "./refusals.ts";
 
 export interface GcsWireOptions {
@@ -29,6 +29,8 @@ export interface GcsRequest {
   /** Held, so that it can be sent again. */
   readonly body?: readonly Uint8Array[];
   readonly accepts?: (status: number) => boolean;
+  /** See {@link HttpRequest}. */
+  readonly transient?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly doing: Doing;
 }
@@ -86,7 +88,7 @@ export class GcsWire {
 
   async #sendAs(request: GcsRequest, authorization: AuthorizationHeaders): Promise<HttpResponse> {
     const { url, agents, timeouts } = this.#options;
-    const { method, query = {}, headers, body, accepts, doing, signal } = request;
+    const { method, query = {}, headers, body, accepts, doing, transient, signal } = request;
     const search = new URLSearchParams(query).toString();
     const path = `${url.pathname.replace(/\/$/, "")}${request.path}`;
     const sizeBytes = body?.reduce((sum, { length }) => sum + length, 0) ?? 0;
@@ -100,6 +102,7 @@ export class GcsWire {
           path: search === "" ? path : `${path}?${search}`,
           headers: { ...authorization, ...headers, ...length },
           frames: body === undefined ? undefined : framesOf(body),
+          transient,
           signal,
         },
         {

@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import { AppError, isAppError, throwIfAborted } from "../errors.ts";
+import { type HttpAgents, type HttpTimeouts, makeAgents, usualTimeouts } from "../http/http.ts";
 import type { Logger } from "../log.ts";
-import { type HttpAgents, makeAgents } from "./agents.ts";
 import { ChunkBuffers } from "./chunk-buffers.ts";
 import { bucketExists, createBucket, deleteObjects, listFolders, listObjects } from "./gcs-bucket.ts";
 import type { GcsContext } from "./gcs-context.ts";
@@ -11,7 +11,6 @@ import { type GcsOptions, type GcsPlace, gcsPlace } from "./gcs-options.ts";
 import { renewDate } from "./gcs-refresh.ts";
 import { upload } from "./gcs-upload.ts";
 import { GcsWire } from "./gcs-wire.ts";
-import { type HttpTimeouts, usualTimeouts } from "./http-exchange.ts";
 import { httpGet } from "./http-get.ts";
 import { canBeginKey, checkBucketName, checkFolderPrefix, checkKey } from "./keys.ts";
 import type { Doing } from "./refusals.ts";
@@ -128,7 +127,7 @@ class GcsStorage implements Storage {
     return httpGet(options, {
       what: doing.what,
       stat: () => this.stat(key, options),
-      send: (headers) => wire.send({ ...request, headers }),
+      send: (how) => wire.send({ ...request, ...how }),
       metadataOf,
     });
   }

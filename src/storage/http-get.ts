@@ -1,21 +1,29 @@
 /** Reading an object over HTTP, in whole or a range of it, as all stores do that speak it. */
-import type { IncomingHttpHeaders } from "node:http";
 import { AppError } from "../errors.ts";
-import type { HttpResponse } from "./http-exchange.ts";
+import type { HttpResponse, ResponseHeaders } from "../http/http.ts";
 import { checkRange, rangeHeader } from "./keys.ts";
 import { nothing, objectStream } from "./object-stream.ts";
 import { isBehindEnd } from "./refusals.ts";
 import type { GetOptions, ObjectInfo, ObjectStream } from "./storage.ts";
 
+export interface GetRequest {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly transient: boolean | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
 export interface HttpGet {
   /** Continues the sentence "cannot …". */
   readonly what: string;
   stat(): Promise<ObjectInfo | undefined>;
-  send(headers: Readonly<Record<string, string>>): Promise<HttpResponse>;
-  metadataOf(headers: IncomingHttpHeaders): ObjectStream["metadata"];
+  send(how: GetRequest): Promise<HttpResponse>;
+  metadataOf(headers: ResponseHeaders): ObjectStream["metadata"];
 }
 
-export async function httpGet({ range }: GetOptions, { what, stat, send, metadataOf }: HttpGet): Promise<ObjectStream> {
+export async function httpGet(
+  { range, transient, signal }: GetOptions,
+  { what, stat, send, metadataOf }: HttpGet,
+): Promise<ObjectStream> {
   checkRange(range);
   if (range !== undefined && range.start === range.end) {
     // There is no way to ask for nothing; whether the object is there must be told all the same.
@@ -23,7 +31,8 @@ export async function httpGet({ range }: GetOptions, { what, stat, send, metadat
     throw new AppError("not-found", `cannot ${what}: it is not there`);
   }
   try {
-    const response = await send(range === undefined ? {} : { range: rangeHeader(range) });
+    const headers = range === undefined ? {} : { range: rangeHeader(range) };
+    const response = await send({ headers, transient, signal });
     if (range === undefined || response.status === 206) {
       return objectStream(response.stream, metadataOf(response.headers));
     }

@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from "node:http";
+import type { ResponseHeaders } from "../http/http.ts";
 import type { ByteStream, ObjectStream } from "./storage.ts";
 
 /** The bytes, with what was put beside them. */
@@ -10,7 +10,7 @@ export function objectStream(stream: ByteStream, metadata: ObjectStream["metadat
 export async function* nothing(): AsyncGenerator<Uint8Array, void> {}
 
 /** The headers of a response whose names begin so, by the rest of their names: where stores put the metadata. */
-export function prefixedHeaders(headers: IncomingHttpHeaders, prefix: string): Record<string, string> {
+export function prefixedHeaders(headers: ResponseHeaders, prefix: string): Record<string, string> {
   const found: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers)) {
     if (name.startsWith(prefix) && typeof value === "string") found[name.slice(prefix.length)] = value;

@@ -1,7 +1,7 @@
 /** What the operator's settings add to requests, in the SDK's words and on the wire. */
 import { createHash } from "node:crypto";
-import type { IncomingHttpHeaders } from "node:http";
 import type { ServerSideEncryption, StorageClass } from "@aws-sdk/client-s3";
+import type { ResponseHeaders } from "../http/http.ts";
 import { prefixedHeaders } from "./object-stream.ts";
 import { readCustomerKey, type S3Options } from "./s3-options.ts";
 import type { PutOptions } from "./storage.ts";
@@ -101,6 +101,6 @@ export function metadataHeaders(metadata: PutOptions["metadata"] = {}): Record<s
   return Object.fromEntries(Object.entries(metadata).map(([name, value]) => [`${metadataPrefix}${name}`, value]));
 }
 
-export function metadataOf(headers: IncomingHttpHeaders): Record<string, string> {
+export function metadataOf(headers: ResponseHeaders): Record<string, string> {
   return prefixedHeaders(headers, metadataPrefix);
 }

@@ -1,8 +1,8 @@
 /** The requests that carry objects, sent without the SDK's pipeline: a signature and a socket, at half the cost. */
 import type { Clock } from "../clock.ts";
 import { AppError, isAppError, throwIfAborted } from "../errors.ts";
-import type { HttpAgents } from "./agents.ts";
-import { exchange, type HttpRequest, type HttpResponse, type HttpTerms, type HttpTimeouts } from "./http-exchange.ts";
+import type { HttpAgents } from "../http/http.ts";
+import { exchange, type HttpRequest, type HttpResponse, type HttpTerms, type HttpTimeouts } from "../http/http.ts";
 import { type Doing, refusalBehind } from "./refusals.ts";
 import { parseRefusal, refusalError, s3Error } from "./s3-errors.ts";
 import { type Payload, signedChunksHash } from "./s3-payload.ts";
@@ -27,6 +27,8 @@ export interface WireRequest {
   /** In lower case. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly payload?: Payload;
+  /** See {@link HttpRequest}. */
+  readonly transient?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly doing: Doing;
 }
@@ -67,7 +69,7 @@ export class Wire {
   }
 
   #signed(
-    { method, key, query = {}, headers = {}, payload, signal }: WireRequest,
+    { method, key, query = {}, headers = {}, payload, transient, signal }: WireRequest,
     identity: SigningIdentity,
   ): HttpRequest {
     const { url, clock } = this.#options;
@@ -91,6 +93,7 @@ export class Wire {
       headers: signed.headers,
       frames: payload?.frames(signed.signChunk),
       asksFirst: payload !== undefined && payload.wireBytes >= askFirstBytes,
+      transient,
       signal,
     };
   }

@@ -1,8 +1,8 @@
 import { HeadObjectCommand } from "@aws-sdk/client-s3";
 import type { Clock } from "../clock.ts";
 import { AppError, isAppError, throwIfAborted } from "../errors.ts";
+import { type HttpTimeouts, usualTimeouts } from "../http/http.ts";
 import type { Logger } from "../log.ts";
-import { type HttpTimeouts, usualTimeouts } from "./http-exchange.ts";
 import { httpGet } from "./http-get.ts";
 import { canBeginKey, checkBucketName, checkFolderPrefix, checkKey } from "./keys.ts";
 import type { Doing } from "./refusals.ts";
@@ -141,8 +141,8 @@ class S3Storage implements Storage {
     return httpGet(options, {
       what: doing.what,
       stat: () => this.stat(key, options),
-      send: (asked) =>
-        wire.send({ method: "GET", key, headers: { ...customerKey, ...asked }, signal: options.signal, doing }),
+      send: ({ headers, ...how }) =>
+        wire.send({ method: "GET", key, headers: { ...customerKey, ...headers }, ...how, doing }),
       metadataOf,
     });
   }
@@ -178,7 +178,7 @@ class S3Storage implements Storage {
     };
     const response = await wire.send({ method: "PUT", key, headers: asked, payload, signal, doing });
     response.discard();
-    const date = Date.parse(response.headers.date ?? "");
+    const date = Date.parse(response.headers["date"] ?? "");
     return Number.isNaN(date) ? clock.now() : date;
   }
 

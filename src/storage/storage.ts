@@ -15,7 +15,6 @@
  * Other folders enter here; tests find the stores made for them in testing.ts.
  */
 
-export { type HttpAgents, makeAgents } from "./agents.ts";
 export { chunkReader } from "./file-bytes.ts";
 export { checkBucketName, checkKey } from "./keys.ts";
 export { objectStream } from "./object-stream.ts";
@@ -24,7 +23,7 @@ export { lowered, type Refusal } from "./refusals.ts";
 export { Attempts, defaultRetryPolicy, type RetryPolicy } from "./retry.ts";
 export { refusalOf, transportError } from "./s3-errors.ts";
 export { esopCredentials, readCustomerKey, type S3Encryption, type S3Options } from "./s3-options.ts";
-export { endpointUrl, type StoreOptions, type StoreProxy } from "./store-options.ts";
+export { endpointUrl, type StoreOptions } from "./store-options.ts";
 export { syncDirectory } from "./sync-directory.ts";
 
 /**

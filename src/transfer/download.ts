@@ -87,11 +87,12 @@ async function receive(
     sizeBytes += chunk.length;
     // More than announced: why fill the disk with it.
     if (sizeBytes > limitBytes) break;
+    // The disk works while the hash is taken.
+    const written = converted(doing, () => file.write(chunk));
     hasher.update(chunk);
-    await converted(doing, () => file.write(chunk));
+    await written;
     options.onBytes?.(chunk.length);
   }
-  await converted(doing, () => file.flush());
   if (sizeBytes !== (expected.sizeBytes ?? sizeBytes)) {
     const found = sizeBytes > limitBytes ? "more" : String(sizeBytes);
     throw corrupt(key, storage, `${expected.sizeBytes} bytes were expected and ${found} found`);
@@ -109,7 +110,7 @@ async function openObject(storage: Storage, key: string, options: DownloadOption
   // Progress is told of the file's bytes, not of the object's.
   const pace = { ...(signal === undefined ? {} : { signal }), ...(rateLimit === undefined ? {} : { rateLimit }) };
   const get = async (how: GetOptions) => {
-    const stream = await storage.get(key, how);
+    const stream = await storage.get(key, { ...how, transient: true });
     return objectStream(paced(stream, pace), stream.metadata);
   };
   const inRanges = storage.capabilities.parallelRanges && ahead !== undefined && storedBytes > ahead.rangeBytes;

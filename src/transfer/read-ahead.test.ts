@@ -1,12 +1,19 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { collect, sampleBytes } from "../../test/harness/sample-bytes.ts";
+import { sampleBytes } from "../../test/harness/sample-bytes.ts";
 import { AppError } from "../errors.ts";
-import type { ByteRange, ObjectStream } from "../storage/storage.ts";
+import type { ByteRange, ByteStream, ObjectStream } from "../storage/storage.ts";
 import { type RangedObject, ReadAhead, readInRanges } from "./read-ahead.ts";
 
 const rangeBytes = 1000;
 const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+/** Each chunk is the reader's only until it asks for the next. */
+async function collect(stream: ByteStream): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(Buffer.from(chunk));
+  return Buffer.concat(chunks);
+}
 
 interface Script {
   /** Event loop turns before each range's first byte. */
@@ -47,10 +54,10 @@ function scripted(bytes: Buffer, { delays = [], failing }: Script = {}) {
 }
 
 const spared = (ahead: ReadAhead) => {
-  let count = 0;
-  for (; ahead.hasSpare; count += 1) ahead.take();
-  for (let left = count; left > 0; left -= 1) ahead.giveBack();
-  return count;
+  const blocks: Buffer[] = [];
+  while (ahead.hasSpare) blocks.push(ahead.take());
+  for (const block of blocks) ahead.giveBack(block);
+  return blocks.length;
 };
 
 describe("readInRanges", () => {
@@ -111,6 +118,7 @@ describe("readInRanges", () => {
     const { object } = scripted(sampleBytes(9000));
     const ahead = new ReadAhead(4, rangeBytes);
     for await (const _ of await readInRanges(object, ahead)) break;
+    for (let turns = 0; turns < 20; turns += 1) await turn();
     expect(spared(ahead)).toBe(4);
   });
 
@@ -121,6 +129,15 @@ describe("readInRanges", () => {
     await expect(readInRanges(long, ahead).then(collect)).rejects.toMatchObject({ code: "corrupt" });
     const short = { ...object, sizeBytes: 2450 };
     expect(await collect(await readInRanges(short, ahead))).toHaveLength(2500);
+  });
+
+  test.each([1, 4])("the last range gives all there is, however much, to %i connections", async (connections) => {
+    const bytes = sampleBytes(7000);
+    const { object } = scripted(bytes);
+    const ahead = new ReadAhead(connections, 300);
+    const stream = await readInRanges({ ...object, sizeBytes: 2450 }, ahead);
+    expect((await collect(stream)).equals(bytes)).toBe(true);
+    expect(spared(ahead)).toBe(connections);
   });
 });
 

@@ -1,6 +1,6 @@
 /**
  * Large objects, read range by range, so that the connections that a run can spare fetch what comes next. Bytes come
- * in order, as one hash of them wants it; what has been fetched ahead waits in memory.
+ * in order, as one hash of them wants it; what has been fetched ahead waits in memory, which is used again and again.
  */
 import { Queue } from "../concurrency/concurrency.ts";
 import { AppError } from "../errors.ts";
@@ -20,6 +20,7 @@ export class ReadAhead {
   readonly rangeBytes: number;
   #objects = 0;
   #ahead = 0;
+  readonly #freeBlocks: Buffer[] = [];
   readonly #queue = new Queue();
 
   constructor(connections: number, rangeBytes = aheadBytes) {
@@ -46,12 +47,16 @@ export class ReadAhead {
     if (!this.#queue.call()) this.#objects -= 1;
   }
 
-  take(): void {
+  /** Memory for one range. */
+  take(): Buffer {
     this.#ahead += 1;
+    return this.#freeBlocks.pop() ?? Buffer.allocUnsafeSlow(this.rangeBytes);
   }
 
-  giveBack(): void {
+  /** Nobody reads or fills the block any more. */
+  giveBack(block: Buffer): void {
     this.#ahead -= 1;
+    this.#freeBlocks.push(block);
   }
 }
 
@@ -73,8 +78,8 @@ export async function readInRanges(object: RangedObject, ahead: ReadAhead): Prom
 interface Piece {
   readonly sizeBytes: number;
   readonly stream: ByteStream;
-  /** It counts as fetched ahead until it has been read. */
-  readonly isAhead: boolean;
+  /** Of what is fetched ahead: it has been read, or is not wanted. */
+  readonly release?: () => void;
 }
 
 class RangedReading {
@@ -90,12 +95,13 @@ class RangedReading {
     this.#ahead = ahead;
   }
 
+  /** The stream's chunks are the reader's until it asks for the next. */
   async begin(): Promise<Piece & Pick<ObjectStream, "metadata">> {
     const { hasSpare, rangeBytes } = this.#ahead;
     const range = this.#nextRange(hasSpare ? rangeBytes : aloneFactor * rangeBytes);
     const stream = await this.#open(range);
     const { metadata } = stream;
-    return { sizeBytes: this.#sizeOf(range), stream, isAhead: false, ...(metadata === undefined ? {} : { metadata }) };
+    return { sizeBytes: this.#sizeOf(range), stream, ...(metadata === undefined ? {} : { metadata }) };
   }
 
   async *bytes(first: Piece): AsyncGenerator<Uint8Array, void> {
@@ -103,20 +109,16 @@ class RangedReading {
     try {
       while (piece !== undefined) {
         yield* this.#read(piece);
-        this.#release(piece);
+        piece.release?.();
         // From here on it is nobody's: shifting cannot fail, asking for more can.
         piece = this.#pieces.shift();
         if (piece === undefined && this.#askedBytes < this.#object.sizeBytes) piece = await this.begin();
       }
     } finally {
       this.#stop.abort();
-      this.#release(piece);
-      for (const left of this.#pieces) this.#release(left);
+      piece?.release?.();
+      for (const left of this.#pieces) left.release?.();
     }
-  }
-
-  #release(piece: Piece | undefined): void {
-    if (piece?.isAhead === true) this.#ahead.giveBack();
   }
 
   async *#read({ sizeBytes, stream }: Piece): AsyncGenerator<Uint8Array, void> {
@@ -134,19 +136,26 @@ class RangedReading {
 
   #fetchAhead(): void {
     while (this.#askedBytes < this.#object.sizeBytes && this.#ahead.hasSpare) {
-      this.#ahead.take();
+      const block = this.#ahead.take();
       const range = this.#nextRange(this.#ahead.rangeBytes);
-      const fetched = this.#fetch(range);
-      // Its failure is thrown when the reader gets there; it may never.
-      fetched.catch(() => undefined);
-      this.#pieces.push({ sizeBytes: this.#sizeOf(range), stream: held(fetched), isAhead: true });
+      const fetched = this.#fetch(range, block);
+      // Its failure is thrown when the reader gets there; it may never. Until it has failed, it may fill the block.
+      const settled = fetched.catch(() => undefined);
+      const release = () => void settled.then(() => this.#ahead.giveBack(block));
+      this.#pieces.push({ sizeBytes: this.#sizeOf(range), stream: held(fetched), release });
     }
   }
 
-  async #fetch(range: ByteRange): Promise<readonly Uint8Array[]> {
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of await this.#open(range)) chunks.push(chunk);
-    return chunks;
+  /** Resolves when all is in memory, or as much as the block holds: the last range has no end. */
+  async #fetch(range: ByteRange, block: Buffer): Promise<ByteStream> {
+    const chunks = (await this.#open(range))[Symbol.asyncIterator]();
+    let bytes = 0;
+    for (let step = await chunks.next(); step.done !== true; step = await chunks.next()) {
+      if (step.value.length > block.length - bytes) return overfull(block.subarray(0, bytes), step.value, chunks);
+      block.set(step.value, bytes);
+      bytes += step.value.length;
+    }
+    return full(block.subarray(0, bytes));
   }
 
   #open(range: ByteRange): Promise<ObjectStream> {
@@ -165,6 +174,20 @@ class RangedReading {
   }
 }
 
-async function* held(fetched: Promise<readonly Uint8Array[]>): AsyncGenerator<Uint8Array, void> {
+async function* held(fetched: Promise<ByteStream>): AsyncGenerator<Uint8Array, void> {
   yield* await fetched;
+}
+
+async function* full(block: Uint8Array): AsyncGenerator<Uint8Array, void> {
+  yield block;
+}
+
+async function* overfull(
+  block: Uint8Array,
+  next: Uint8Array,
+  others: AsyncIterator<Uint8Array>,
+): AsyncGenerator<Uint8Array, void> {
+  yield block;
+  yield next;
+  yield* { [Symbol.asyncIterator]: () => others };
 }

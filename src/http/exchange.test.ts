@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { listening } from "../../test/harness/listening.ts";
 import { AppError } from "../errors.ts";
 import { makeAgents } from "./agents.ts";
-import { exchange, usualTimeouts } from "./http-exchange.ts";
+import { exchange, usualTimeouts } from "./exchange.ts";
 
 test("a server that does not say whether it wants a body gets it all the same, and is asked once only", async () => {
   const asked: (string | undefined)[] = [];

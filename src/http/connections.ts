@@ -1,0 +1,152 @@
+import type { Agent as HttpsAgent } from "node:https";
+import { connect as connectPlain, isIP, Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+import { abortError, throwIfAborted } from "../errors.ts";
+import type { HttpProxy } from "./agents.ts";
+import { Connection } from "./connection.ts";
+import { ChunkPool } from "./incoming-body.ts";
+
+export interface ConnectionMeans {
+  /** Knows the way through the proxy. */
+  readonly https: HttpsAgent;
+  readonly trust: { readonly ca?: string[] };
+  readonly proxy: HttpProxy | undefined;
+}
+
+/** Servers close what has been idle for some time, and a request that crosses that is lost: we do so first. */
+const maxIdleMs = 4000;
+
+/** What stands in the first line of a request, and what the proxy that takes it wants to see. */
+export interface RequestTarget {
+  readonly text: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+interface Idle {
+  readonly connection: Connection;
+  readonly sinceMs: number;
+}
+
+/** Connections that are kept for the next request to the same server. */
+export class Connections {
+  /** For bodies that come over them. */
+  readonly chunks = new ChunkPool();
+  readonly #means: ConnectionMeans;
+  readonly #idle = new Map<string, Idle[]>();
+  readonly #open = new Set<Connection>();
+
+  constructor(means: ConnectionMeans) {
+    this.#means = means;
+  }
+
+  /** The one that was used last, so that those which are not needed grow old; undefined where there is none. */
+  takeIdle(url: URL): Connection | undefined {
+    const kept = this.#idle.get(url.origin) ?? [];
+    for (let last = kept.pop(); last !== undefined; last = kept.pop()) {
+      if (!last.connection.isClosed && performance.now() - last.sinceMs < maxIdleMs) return last.connection;
+      this.drop(last.connection);
+    }
+    return undefined;
+  }
+
+  /** A new one, its handshakes done. Rejects with the system's or TLS's errors, or the signal's reason. */
+  async open(url: URL, signal: AbortSignal): Promise<Connection> {
+    throwIfAborted(signal);
+    const connection = await (this.#isTunneled(url) ? this.#tunnel(url, signal) : this.#direct(url, signal));
+    this.#open.add(connection);
+    return connection;
+  }
+
+  /** Keeps it for the next request. */
+  keep(url: URL, connection: Connection): void {
+    connection.user = undefined;
+    const kept = this.#idle.get(url.origin) ?? [];
+    kept.push({ connection, sinceMs: performance.now() });
+    this.#idle.set(url.origin, kept);
+  }
+
+  /** Nothing more is asked over it. */
+  drop(connection: Connection): void {
+    this.#open.delete(connection);
+    connection.destroy();
+  }
+
+  close(): void {
+    for (const connection of this.#open) this.drop(connection);
+    this.#idle.clear();
+  }
+
+  targetOf({ url, path }: { readonly url: URL; readonly path: string }): RequestTarget {
+    const { proxy } = this.#means;
+    if (proxy === undefined || this.#isTunneled(url)) return { text: path, headers: {} };
+    const { username, password = "" } = proxy;
+    const login = Buffer.from(`${username}:${password}`).toString("base64");
+    return {
+      text: `${url.origin}${path}`,
+      headers: username === undefined ? {} : { "proxy-authorization": `Basic ${login}` },
+    };
+  }
+
+  #isTunneled({ protocol }: URL): boolean {
+    return this.#means.proxy !== undefined && protocol === "https:";
+  }
+
+  /** To the server, or to the proxy that takes its requests. */
+  #direct(url: URL, signal: AbortSignal): Promise<Connection> {
+    const { proxy, trust } = this.#means;
+    const { host, port, secure } =
+      proxy === undefined ? placeOf(url) : { ...proxy, secure: proxy.protocol === "HTTPS" };
+    return unlessAborted(signal, (resolve, reject) => {
+      const connection = Connection.open((onread) => {
+        const to = { host, port, onread };
+        const socket = secure ? connectTls({ ...to, ...tlsOptions(host), ...trust }) : connectPlain(to);
+        socket.once(secure ? "secureConnect" : "connect", () => resolve(connection));
+        socket.once("error", reject);
+        return socket;
+      });
+      return () => connection.destroy();
+    });
+  }
+
+  #tunnel(url: URL, signal: AbortSignal): Promise<Connection> {
+    const { https, trust } = this.#means;
+    const { host, port } = placeOf(url);
+    return unlessAborted(signal, (resolve, reject) => {
+      const toProxy = https.createConnection({ host, port, ...tlsOptions(host), ...trust }, (error, socket) => {
+        if (socket instanceof Socket && error === null) return resolve(Connection.over(socket));
+        socket?.destroy();
+        reject(error);
+      });
+      return () => toProxy?.destroy();
+    });
+  }
+}
+
+function placeOf({ protocol, hostname, port }: URL) {
+  const secure = protocol === "https:";
+  const host = hostname.replace(/^\[|\]$/g, "");
+  return { host, port: port === "" ? (secure ? 443 : 80) : Number(port), secure };
+}
+
+function tlsOptions(host: string) {
+  return { ALPNProtocols: ["http/1.1"], ...(isIP(host) === 0 ? { servername: host } : {}) };
+}
+
+/** What `work` comes to; when the signal is aborted, its reason, and what `work` has given is called to end it. */
+async function unlessAborted<T>(
+  signal: AbortSignal,
+  work: (resolve: (value: T) => void, reject: (error: unknown) => void) => () => void,
+): Promise<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
+  const cancel = work(resolve, reject);
+  const onAbort = () => {
+    reject(abortError(signal));
+    cancel();
+  };
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await promise;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}

@@ -1,0 +1,315 @@
+/**
+ * One HTTP request and its response, with a bound on every wait: for a connection, while bytes ought to move, and for
+ * the answer. Holds what the body yields at a time and a few chunks of the answer.
+ */
+import { AppError, abortError } from "../errors.ts";
+import { formatDuration } from "../units.ts";
+import type { HttpAgents } from "./agents.ts";
+import type { Connection, ConnectionUser } from "./connection.ts";
+import { IncomingBody } from "./incoming-body.ts";
+import { requestHead } from "./request-head.ts";
+import { type ResponseHandler, type ResponseHead, type ResponseHeaders, ResponseParser } from "./response-parser.ts";
+import { StallWatch } from "./stall-watch.ts";
+
+/** Milliseconds. */
+export interface HttpTimeouts {
+  /** For a connection, its handshakes included. */
+  readonly connectMs: number;
+  /** Without a byte moving, or before the answer begins once all is sent. */
+  readonly idleMs: number;
+}
+
+/** For any server. */
+export const usualTimeouts: HttpTimeouts = { connectMs: 15_000, idleMs: 60_000 };
+
+export interface HttpRequest {
+  readonly method: "DELETE" | "GET" | "POST" | "PUT";
+  /** Of the server, of which the path is not used. */
+  readonly url: URL;
+  /** Encoded, with the query. */
+  readonly path: string;
+  /** In lower case; the body's length among them, where there is one. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The body, piece after piece; a piece is left alone once it has been yielded. */
+  readonly frames?: AsyncIterable<Uint8Array> | undefined;
+  /** The server is asked first whether it wants the body, so that a refusal costs none. */
+  readonly asksFirst?: boolean;
+  /** The reader of the answer is done with each chunk before it asks for the next: memory is used again. */
+  readonly transient?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** How one server's errors and answers are understood. */
+export interface HttpTerms {
+  /** Continues the sentence "cannot …". */
+  readonly what: string;
+  readonly agents: HttpAgents;
+  readonly timeouts: HttpTimeouts;
+  /** 200 to 299 when left out; any other answer becomes a refusal. */
+  readonly accepts?: ((status: number) => boolean) | undefined;
+  refusal(status: number, headers: ResponseHeaders, body: string): AppError;
+  /** Whatever breaks the body of an answer, as ours. */
+  failure(error: unknown): AppError;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  readonly headers: ResponseHeaders;
+  /** The body: read it, or leave it by {@link discard}. */
+  readonly stream: AsyncIterable<Uint8Array>;
+  discard(): void;
+}
+
+/** Servers that do not know the question do not answer it, and are not asked again. */
+const askDeadlineMs = 1000;
+const silentServers = new WeakSet<HttpAgents>();
+const maxErrorBytes = 64 * 1024;
+/** Of an answer that nobody reads: up to here it is less than a new connection costs. */
+const maxDrainedBytes = 64 * 1024;
+
+/** Throws refusals as the terms have them, `timeout`, `protocol`, and the connection's errors as they come. */
+export function exchange(request: HttpRequest, terms: HttpTerms): Promise<HttpResponse> {
+  return new Exchange(request, terms).response();
+}
+
+/** One request under way, and its response until its last byte has come. */
+class Exchange implements ConnectionUser, ResponseHandler {
+  readonly #request: HttpRequest;
+  readonly #terms: HttpTerms;
+  readonly #parser = new ResponseParser(this);
+  readonly #answered = Promise.withResolvers<ResponseHead>();
+  /** Resolved when the server says that it wants the body, or anything else. */
+  readonly #spoken = Promise.withResolvers<void>();
+  readonly #stop = new AbortController();
+  #watch: StallWatch;
+  #connection: Connection | undefined;
+  #head: ResponseHead | undefined;
+  #body: IncomingBody | undefined;
+  #isSent = false;
+  #isOver = false;
+  #failure: unknown;
+
+  constructor(request: HttpRequest, terms: HttpTerms) {
+    this.#request = request;
+    this.#terms = terms;
+    const { connectMs } = terms.timeouts;
+    this.#watch = new StallWatch(connectMs, () => this.#stalled("accept a connection", connectMs));
+    request.signal?.addEventListener("abort", this.#onAbort, { once: true });
+    // It may fail before anybody waits for it.
+    this.#answered.promise.catch(() => undefined);
+  }
+
+  readonly #onAbort = () => {
+    if (this.#request.signal !== undefined) this.#end(abortError(this.#request.signal));
+  };
+
+  async response(): Promise<HttpResponse> {
+    const { accepts = (status: number) => status >= 200 && status <= 299 } = this.#terms;
+    try {
+      await this.#send(await this.#connect());
+      const { status, headers } = await this.#answered.promise;
+      if (!accepts(status)) throw this.#terms.refusal(status, headers, await this.#errorText());
+      if (!this.#isSent) throw new AppError("protocol", `${this.#request.url.host} answered before it was asked`);
+      return { status, headers, stream: this.#stream(), discard: () => this.#discard() };
+    } catch (error) {
+      this.#end(error);
+      throw this.#failure;
+    }
+  }
+
+  async #connect(): Promise<Connection> {
+    const { url } = this.#request;
+    const { connections } = this.#terms.agents;
+    this.#connection = connections.takeIdle(url) ?? (await connections.open(url, this.#stop.signal));
+    this.#watch.stop();
+    const { idleMs } = this.#terms.timeouts;
+    this.#watch = new StallWatch(idleMs, () => this.#stalled("answer", idleMs));
+    // Closed meanwhile: it says so at once.
+    this.#connection.user = this;
+    return this.#connection;
+  }
+
+  async #send(connection: Connection): Promise<void> {
+    const { agents } = this.#terms;
+    const { frames, asksFirst } = this.#request;
+    const asks = frames !== undefined && asksFirst === true && !silentServers.has(agents);
+    const headers = asks ? { ...this.#request.headers, expect: "100-continue" } : this.#request.headers;
+    const head = requestHead({ ...this.#request, headers }, agents.connections.targetOf(this.#request));
+    if (frames === undefined) {
+      connection.send(head);
+      this.#isSent = true;
+    } else {
+      await this.#sendBody(connection, head, frames, asks);
+    }
+    this.#watch.run();
+  }
+
+  async #sendBody(
+    connection: Connection,
+    head: string,
+    frames: AsyncIterable<Uint8Array>,
+    asks: boolean,
+  ): Promise<void> {
+    let unsentHead: string | undefined = head;
+    if (asks) {
+      connection.send(head);
+      unsentHead = undefined;
+      await this.#askFirst();
+    }
+    // What the source takes its time for is no stall.
+    this.#watch.pause();
+    for await (const frame of frames) {
+      // Answered before its end: the body is not wanted. Failed: the error waits with the answer.
+      if (this.#head !== undefined || this.#isOver) return;
+      this.#watch.run();
+      await (unsentHead === undefined ? connection.send(frame) : connection.send(unsentHead, frame));
+      unsentHead = undefined;
+      this.#watch.pause();
+    }
+    if (unsentHead !== undefined) connection.send(unsentHead);
+    this.#isSent = true;
+  }
+
+  /** Waits until the server wants the body, answers without it, or shows that it does not know the question. */
+  async #askFirst(): Promise<void> {
+    const deadline = setTimeout(() => {
+      silentServers.add(this.#terms.agents);
+      this.#spoken.resolve();
+    }, askDeadlineMs);
+    await this.#spoken.promise;
+    clearTimeout(deadline);
+  }
+
+  receive(bytes: Buffer): boolean {
+    this.#watch.run();
+    try {
+      this.#parser.feed(bytes);
+      if (this.#parser.isAtEnd) this.#finish();
+    } catch (error) {
+      this.#end(this.#head === undefined ? this.#notHttp(error) : error);
+    }
+    if (this.#isOver || this.#body?.isFull !== true) return true;
+    // Not the server is waited for now, but our reader.
+    this.#watch.pause();
+    return false;
+  }
+
+  closed(error: Error | undefined): void {
+    if (this.#isOver) return;
+    try {
+      if (error !== undefined) throw error;
+      this.#parser.close();
+      this.#finish();
+    } catch (failure) {
+      this.#end(failure);
+    }
+  }
+
+  onInterim(): void {
+    this.#spoken.resolve();
+  }
+
+  onHead(head: ResponseHead): void {
+    this.#head = head;
+    this.#body = new IncomingBody({
+      sizeBytes: head.bodyBytes,
+      transient: this.#request.transient === true,
+      pool: this.#terms.agents.connections.chunks,
+      onRoom: () => {
+        if (this.#isOver) return;
+        this.#watch.run();
+        this.#connection?.resume();
+      },
+    });
+    this.#spoken.resolve();
+    this.#answered.resolve(head);
+  }
+
+  onBody(bytes: Uint8Array): void {
+    this.#body?.push(bytes);
+  }
+
+  onEnd(): void {
+    this.#body?.end();
+  }
+
+  /** All has come, though it may not all have been read. */
+  #finish(): void {
+    const connection = this.#release();
+    const { connections } = this.#terms.agents;
+    if (connection === undefined) return;
+    if (this.#isSent && this.#parser.keepsConnection) connections.keep(this.#request.url, connection);
+    else connections.drop(connection);
+  }
+
+  async *#stream(): AsyncGenerator<Uint8Array, void> {
+    try {
+      for (let chunk = await this.#body?.next(); chunk !== undefined; chunk = await this.#body?.next()) yield chunk;
+    } catch (error) {
+      throw this.#terms.failure(error);
+    } finally {
+      this.#body?.release();
+      this.#abandon();
+    }
+  }
+
+  /** The rest of the answer is not wanted; a small one comes all the same, and the connection is kept. */
+  #discard(): void {
+    if (this.#head?.bodyBytes === undefined || this.#head.bodyBytes > maxDrainedBytes) this.#abandon();
+  }
+
+  #abandon(): void {
+    this.#end(new Error("the answer was left"));
+  }
+
+  async #errorText(): Promise<string> {
+    const chunks: Uint8Array[] = [];
+    let sizeBytes = 0;
+    for (let chunk = await this.#body?.next(); chunk !== undefined; chunk = await this.#body?.next()) {
+      chunks.push(Buffer.from(chunk));
+      sizeBytes += chunk.length;
+      if (sizeBytes > maxErrorBytes) break;
+    }
+    this.#body?.release();
+    return Buffer.concat(chunks).toString("utf8");
+  }
+
+  #notHttp(cause: unknown): AppError {
+    const how = cause instanceof Error ? cause.message : String(cause);
+    return new AppError(
+      "protocol",
+      `cannot ${this.#terms.what}: what ${this.#request.url.host} answers is no HTTP: ${how}`,
+      {
+        hint: "the other side may speak HTTPS where HTTP is expected: see --insecure-http and --endpoint",
+        cause,
+      },
+    );
+  }
+
+  #stalled(what: string, ms: number): void {
+    const { host } = this.#request.url;
+    this.#end(new AppError("timeout", `cannot ${this.#terms.what}: ${host} did not ${what} for ${formatDuration(ms)}`));
+  }
+
+  /** Whatever waits for the other side fails with this. */
+  #end(failure: unknown): void {
+    if (this.#failure === undefined) this.#failure = failure;
+    if (this.#isOver) return;
+    const connection = this.#release();
+    this.#stop.abort(failure);
+    this.#answered.reject(failure);
+    this.#spoken.resolve();
+    this.#body?.fail(failure);
+    if (connection !== undefined) this.#terms.agents.connections.drop(connection);
+  }
+
+  /** From here on, nothing is waited for. */
+  #release(): Connection | undefined {
+    this.#isOver = true;
+    this.#watch.stop();
+    this.#request.signal?.removeEventListener("abort", this.#onAbort);
+    const connection = this.#connection;
+    this.#connection = undefined;
+    return connection;
+  }
+}

@@ -1,0 +1,209 @@
+/**
+ * The answer to one request, as HTTP/1.1 has it on the wire (RFC 9112):
+ *
+ *   answer  = *( head of 1xx ) head body
+ *   head    = "HTTP/1." digit SP 3digit SP reason CRLF *( name ":" value CRLF ) CRLF
+ *   body    = nothing | bytes of content-length | chunks | bytes until the connection is closed
+ *   chunks  = *( hex-size [ ";" extension ] CRLF bytes CRLF ) "0" CRLF *( trailer CRLF ) CRLF
+ *
+ * Strict where leniency would hide bytes: line ends are CRLF, lengths are digits, no line is folded.
+ */
+
+/** Names in lower case; what comes twice is joined by a comma. */
+export type ResponseHeaders = Readonly<Record<string, string>>;
+
+export interface ResponseHead {
+  readonly status: number;
+  readonly headers: ResponseHeaders;
+  /** Of the body; undefined where only its end will tell. */
+  readonly bodyBytes: number | undefined;
+}
+
+export interface ResponseHandler {
+  /** One of 100 to 199, which is not the answer yet. */
+  onInterim(status: number): void;
+  onHead(head: ResponseHead): void;
+  /** A piece of the body, which is good until this returns. */
+  onBody(bytes: Uint8Array): void;
+  onEnd(): void;
+}
+
+/** What came is no such answer, or not all of it; with the code of the latter, as a socket that is reset has it. */
+export class InvalidResponse extends Error {
+  override readonly name = "InvalidResponse";
+  readonly code: "ECONNRESET" | "HPE_INVALID";
+
+  constructor(message: string, code: InvalidResponse["code"] = "HPE_INVALID") {
+    super(message);
+    this.code = code;
+  }
+}
+
+const maxHeadBytes = 64 * 1024;
+/** Of a size and its extensions, and of each trailer. */
+const maxLineBytes = 8 * 1024;
+const statusLine = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: |$)/;
+const headerLine = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*$/s;
+const controls = /[^\t\x20-\x7e\x80-\xff]/;
+
+type State = "head" | "counted" | "until-close" | "chunk-size" | "chunk" | "chunk-end" | "trailer" | "end";
+
+/** Takes the bytes as they come, cut anywhere. Throws {@link InvalidResponse}, after which it takes no more. */
+export class ResponseParser {
+  readonly #handler: ResponseHandler;
+  #state: State = "head";
+  /** Of a head or line, from former pieces. */
+  #carried = "";
+  /** Of the counted body or chunk. */
+  #leftBytes = 0;
+  #keepsConnection = false;
+
+  constructor(handler: ResponseHandler) {
+    this.#handler = handler;
+  }
+
+  get isAtEnd(): boolean {
+    return this.#state === "end";
+  }
+
+  /** Whether the server takes another request on this connection; known at the end. */
+  get keepsConnection(): boolean {
+    return this.#keepsConnection;
+  }
+
+  feed(bytes: Buffer): void {
+    for (let at = 0; at < bytes.length; ) at = this.#step(bytes, at);
+  }
+
+  /** No more bytes come, ever. */
+  close(): void {
+    if (this.#state === "until-close") this.#end();
+    else if (this.#state !== "end") throw new InvalidResponse("the connection was closed too early", "ECONNRESET");
+  }
+
+  /** Gives where the next step begins, which is behind `at`. */
+  #step(bytes: Buffer, at: number): number {
+    switch (this.#state) {
+      case "head":
+        return this.#takeText(bytes, at, "\r\n\r\n", maxHeadBytes, (text) => this.#onHead(text));
+      case "chunk-size":
+        return this.#takeText(bytes, at, "\r\n", maxLineBytes, (line) => this.#onChunkSize(line));
+      case "chunk-end":
+        return this.#takeText(bytes, at, "\r\n", maxLineBytes, (line) => this.#onChunkEnd(line));
+      case "trailer":
+        return this.#takeText(bytes, at, "\r\n", maxLineBytes, (line) => {
+          if (line === "") this.#end();
+        });
+      case "counted":
+      case "chunk":
+        return this.#takeCounted(bytes, at);
+      case "until-close":
+        this.#handler.onBody(bytes.subarray(at));
+        return bytes.length;
+      case "end":
+        throw new InvalidResponse("more came than the answer");
+    }
+  }
+
+  /** Collects text up to its terminator, which may come in pieces. */
+  #takeText(bytes: Buffer, at: number, terminator: string, maxBytes: number, take: (text: string) => void): number {
+    const carriedLength = this.#carried.length;
+    if (carriedLength === 0) {
+      const found = bytes.indexOf(terminator, at, "latin1");
+      if (found >= 0 && found - at <= maxBytes) {
+        take(bytes.toString("latin1", at, found));
+        return found + terminator.length;
+      }
+    }
+    const text =
+      this.#carried + bytes.toString("latin1", at, Math.min(bytes.length, at + maxBytes + terminator.length));
+    const found = text.indexOf(terminator, Math.max(0, carriedLength - terminator.length));
+    if (found < 0 ? text.length > maxBytes : found > maxBytes) throw new InvalidResponse("its head is too long");
+    if (found < 0) {
+      this.#carried = text;
+      return bytes.length;
+    }
+    this.#carried = "";
+    take(text.slice(0, found));
+    return at + found + terminator.length - carriedLength;
+  }
+
+  #takeCounted(bytes: Buffer, at: number): number {
+    const end = Math.min(bytes.length, at + this.#leftBytes);
+    this.#leftBytes -= end - at;
+    this.#handler.onBody(at === 0 && end === bytes.length ? bytes : bytes.subarray(at, end));
+    if (this.#leftBytes === 0) {
+      if (this.#state === "chunk") this.#state = "chunk-end";
+      else this.#end();
+    }
+    return end;
+  }
+
+  #onHead(text: string): void {
+    const [first = "", ...lines] = text.split("\r\n");
+    const [, minor, digits] = statusLine.exec(first) ?? [];
+    if (digits === undefined) throw new InvalidResponse("it does not begin as an answer in HTTP/1.1 does");
+    const status = Number(digits);
+    if (status === 101) throw new InvalidResponse("it changes to a protocol that nobody asked for");
+    if (status < 200) {
+      this.#handler.onInterim(status);
+      return;
+    }
+    const headers = parseHeaders(lines);
+    const options = (headers["connection"] ?? "").toLowerCase();
+    this.#keepsConnection = minor === "1" ? !/\bclose\b/.test(options) : /\bkeep-alive\b/.test(options);
+    const [state, bodyBytes] = framingOf(status, headers);
+    [this.#state, this.#leftBytes] = [state, bodyBytes ?? 0];
+    this.#handler.onHead({ status, headers, bodyBytes });
+    if (bodyBytes === 0) this.#end();
+  }
+
+  #onChunkSize(line: string): void {
+    const [, digits] = /^([0-9A-Fa-f]{1,12})[ \t]*(?:;|$)/.exec(line) ?? [];
+    if (digits === undefined) throw new InvalidResponse("a chunk of it has no size");
+    this.#leftBytes = Number.parseInt(digits, 16);
+    this.#state = this.#leftBytes === 0 ? "trailer" : "chunk";
+  }
+
+  #onChunkEnd(line: string): void {
+    if (line !== "") throw new InvalidResponse("a chunk of it is longer than its size");
+    this.#state = "chunk-size";
+  }
+
+  #end(): void {
+    this.#state = "end";
+    this.#handler.onEnd();
+  }
+}
+
+function parseHeaders(lines: readonly string[]): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const line of lines) {
+    const [, name, value] = headerLine.exec(line) ?? [];
+    if (name === undefined || value === undefined || controls.test(value)) {
+      throw new InvalidResponse("a header of it is malformed");
+    }
+    const key = name.toLowerCase();
+    const former = headers[key];
+    headers[key] = former === undefined ? value : `${former}, ${value}`;
+  }
+  return headers;
+}
+
+/** How the body is delimited, and its length where the head tells. */
+function framingOf(status: number, headers: ResponseHeaders): readonly [State, number | undefined] {
+  if (status === 204 || status === 304) return ["counted", 0];
+  const { "transfer-encoding": coding, "content-length": length } = headers;
+  if (coding !== undefined) {
+    // Two lengths are what smugglers send.
+    if (length !== undefined) throw new InvalidResponse("it has a length and chunks");
+    if (coding.toLowerCase() !== "chunked") throw new InvalidResponse(`it is encoded as ${coding}`);
+    return ["chunk-size", undefined];
+  }
+  if (length === undefined) return ["until-close", undefined];
+  const [first = "", ...others] = length.split(/[ \t]*,[ \t]*/);
+  if (!/^\d{1,15}$/.test(first) || others.some((other) => other !== first)) {
+    throw new InvalidResponse("its length is malformed");
+  }
+  return ["counted", Number(first)];
+}

@@ -259,7 +259,7 @@ class Exchange implements ConnectionUser, ResponseHandler {
   }
 
   #abandon(): void {
-    this.#end(new Error("the answer was left"));
+    if (!this.#isOver) this.#end(new Error("the answer was left"));
   }
 
   async #errorText(): Promise<string> {

@@ -10,7 +10,7 @@ import { systemClock } from "../src/clock.ts";
 import { forEachConcurrently } from "../src/concurrency/concurrency.ts";
 import { silentLogger } from "../src/log.ts";
 import { openStorage, type Storage } from "../src/storage/storage.ts";
-import { download, fileSource, ReadAhead, syncDirectory, upload } from "../src/transfer/transfer.ts";
+import { download, fileSource, HashThreads, ReadAhead, syncDirectory, upload } from "../src/transfer/transfer.ts";
 
 interface Sent {
   readonly name: string;
@@ -27,12 +27,13 @@ async function sendAll(storage: Storage, directory: string): Promise<readonly Se
     names.map(async (name) => ({ name, sizeBytes: (await stat(join(directory, name))).size })),
   );
   const sent: Sent[] = [];
+  await using threads = new HashThreads(Number(process.env["HT"] ?? "1"));
   await forEachConcurrently(
     files.toSorted((a, b) => b.sizeBytes - a.sizeBytes),
     connections,
     async ({ name, sizeBytes }, signal) => {
       const source = await fileSource(join(directory, name), sizeBytes);
-      const { hash } = await upload(storage, `bench/${name}`, source, { algorithm, signal });
+      const { hash } = await upload(storage, `bench/${name}`, source, { algorithm, threads, signal });
       sent.push({ name, sizeBytes, hash });
     },
   );
@@ -42,12 +43,13 @@ async function sendAll(storage: Storage, directory: string): Promise<readonly Se
 async function fetchAll(storage: Storage, directory: string, sent: readonly Sent[]): Promise<void> {
   await mkdir(directory, { recursive: true });
   const ahead = new ReadAhead(connections);
+  await using threads = new HashThreads(Number(process.env["HT"] ?? "1"));
   await forEachConcurrently(
     sent.toSorted((a, b) => b.sizeBytes - a.sizeBytes),
     2 * connections,
     async ({ name, sizeBytes, hash }, signal) => {
       const expected = { sizeBytes, hash, algorithm } as const;
-      const how = { expected, ahead, storedBytes: sizeBytes, signal };
+      const how = { expected, ahead, storedBytes: sizeBytes, threads, signal };
       await download(storage, `bench/${name}`, join(directory, name), how);
     },
   );

@@ -4,7 +4,7 @@ import { basename, dirname, join } from "node:path";
 import { abortable } from "../concurrency/concurrency.ts";
 import { AppError, fileError, throwIfAborted } from "../errors.ts";
 import { type ByteRange, type GetOptions, type ObjectStream, objectStream, type Storage } from "../storage/storage.ts";
-import { createHasher, type HashAlgorithm } from "./hash.ts";
+import { createHasher, type HashAlgorithm, type HashedBytes, type Hasher } from "./hash.ts";
 import { type PaceOptions, paced } from "./paced.ts";
 import { PartFile } from "./part-file.ts";
 import { type ReadAhead, readInRanges } from "./read-ahead.ts";
@@ -13,7 +13,7 @@ import type { Unseal } from "./sealing.ts";
 /** Files in the making end so; one that no process writes any more is left over from a kill and may be removed. */
 export const partSuffix = ".esop-part";
 
-export interface DownloadOptions extends PaceOptions {
+export interface DownloadOptions extends PaceOptions, Pick<HashedBytes, "threads"> {
   /** What must be in the file in the end; NONE (or no `hash`) leaves the content unproved. */
   readonly expected: {
     readonly sizeBytes?: number | undefined;
@@ -54,9 +54,11 @@ export async function download(
   throwIfAborted(options.signal);
   const partPath = join(dirname(targetPath), `.${basename(targetPath).slice(0, 60)}.${randomUUID()}${partSuffix}`);
   const doing = `write ${targetPath}`;
+  const { expected, threads } = options;
   const file = await converted(doing, () => PartFile.create(partPath));
+  const hasher = createHasher(expected.algorithm, { sizeBytes: expected.sizeBytes, threads });
   try {
-    const received = () => receive(storage, key, file, doing, options);
+    const received = () => receive(storage, key, { file, doing, hasher }, options);
     // What follows is the disk's, and the connection somebody else's.
     const result = await (options.ahead?.object(received, options.signal) ?? received());
     await converted(doing, () => file.finish(options.owner));
@@ -66,22 +68,28 @@ export async function download(
   } catch (error) {
     await file.discard();
     throw error;
+  } finally {
+    hasher.leave();
   }
+}
+
+interface Target {
+  readonly file: PartFile;
+  /** Continues the sentence "cannot …". */
+  readonly doing: string;
+  readonly hasher: Hasher;
 }
 
 async function receive(
   storage: Storage,
   key: string,
-  file: PartFile,
-  doing: string,
+  { file, doing, hasher }: Target,
   options: DownloadOptions,
 ): Promise<Download> {
-  const { expected, signal } = options;
-  const hasher = createHasher(expected.algorithm);
+  const { expected, unseal, signal } = options;
   const limitBytes = expected.sizeBytes ?? Number.MAX_SAFE_INTEGER;
   let sizeBytes = 0;
   const stored = await openObject(storage, key, options);
-  const { unseal } = options;
   const stream = unseal === undefined ? stored : await unseal.unseal(stored, unseal.objectKey);
   for await (const chunk of abortable(stream, signal)) {
     sizeBytes += chunk.length;
@@ -89,15 +97,18 @@ async function receive(
     if (sizeBytes > limitBytes) break;
     // The disk works while the hash is taken.
     const written = converted(doing, () => file.write(chunk));
-    hasher.update(chunk);
-    await written;
+    try {
+      await hasher.update(chunk);
+    } finally {
+      await written;
+    }
     options.onBytes?.(chunk.length);
   }
   if (sizeBytes !== (expected.sizeBytes ?? sizeBytes)) {
     const found = sizeBytes > limitBytes ? "more" : String(sizeBytes);
     throw corrupt(key, storage, `${expected.sizeBytes} bytes were expected and ${found} found`);
   }
-  const hash = hasher.digest();
+  const hash = await hasher.digest();
   if (hash !== undefined && hash !== (expected.hash ?? hash)) {
     throw corrupt(key, storage, `its ${expected.algorithm} is ${hash}, but ${expected.hash} was expected`);
   }

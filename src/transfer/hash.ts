@@ -4,26 +4,56 @@ import { abortable } from "../concurrency/concurrency.ts";
 import { AppError } from "../errors.ts";
 import type { ByteStream } from "../storage/storage.ts";
 import { fileSource } from "./file-source.ts";
+import type { HashThreads } from "./hash-threads.ts";
 
 /** As manifests name them. */
 export type HashAlgorithm = "SHA-256" | "CRC" | "NONE";
 
 export interface Hasher {
-  update(chunk: Uint8Array): void;
+  /** Hashes chunks in the order of the calls. It is done with the chunk when it resolves, or at once where it gives nothing. */
+  update(chunk: Uint8Array): Promise<void> | undefined;
   /** As manifests write it: SHA-256 in lower-case hex, CRC-32 as a decimal number, nothing for NONE. Ask once. */
-  digest(): string | undefined;
+  digest(): Promise<string | undefined>;
+  /** No digest is wanted any more; after one, this does nothing. */
+  leave(): void;
 }
 
-export function createHasher(algorithm: HashAlgorithm): Hasher {
+/** What to hash, and who may help. */
+export interface HashedBytes {
+  readonly sizeBytes?: number | undefined;
+  readonly threads?: HashThreads | undefined;
+}
+
+/** Below, asking another thread and waiting for its answer costs more than it saves. */
+const minThreadedBytes = 4 * 1024 * 1024;
+
+export function createHasher(algorithm: HashAlgorithm, { sizeBytes = 0, threads }: HashedBytes = {}): Hasher {
+  const threaded = algorithm === "SHA-256" && sizeBytes >= minThreadedBytes ? threads?.hasher() : undefined;
+  return threaded ?? localHasher(algorithm);
+}
+
+function localHasher(algorithm: HashAlgorithm): Hasher {
+  const { update, digest } = calculation(algorithm);
+  return {
+    update: (chunk) => {
+      update(chunk);
+      return undefined;
+    },
+    digest: async () => digest(),
+    leave: () => undefined,
+  };
+}
+
+function calculation(algorithm: HashAlgorithm) {
   switch (algorithm) {
     case "SHA-256": {
       const hash = createHash("sha256");
-      return { update: (chunk) => void hash.update(chunk), digest: () => hash.digest("hex") };
+      return { update: (chunk: Uint8Array) => void hash.update(chunk), digest: () => hash.digest("hex") };
     }
     case "CRC": {
       let value = 0;
       return {
-        update: (chunk) => {
+        update: (chunk: Uint8Array) => {
           value = crc32(chunk, value);
         },
         digest: () => String(value),
@@ -54,8 +84,8 @@ export async function hashStream(
   options: { readonly signal?: AbortSignal } = {},
 ): Promise<string> {
   const hasher = createHasher(algorithm);
-  for await (const chunk of abortable(stream, options.signal)) hasher.update(chunk);
-  const hash = hasher.digest();
+  for await (const chunk of abortable(stream, options.signal)) await hasher.update(chunk);
+  const hash = await hasher.digest();
   if (hash === undefined) throw new AppError("internal", `${algorithm} gave no hash`);
   return hash;
 }

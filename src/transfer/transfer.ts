@@ -15,6 +15,7 @@ export {
   hashStream,
   type RealHashAlgorithm,
 } from "./hash.ts";
+export { HashThreads } from "./hash-threads.ts";
 export { ReadAhead } from "./read-ahead.ts";
 export { replaceFile } from "./replace-file.ts";
 export { markIn, type SealedSource, type Sealing, type Unseal } from "./sealing.ts";

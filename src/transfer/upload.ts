@@ -1,10 +1,10 @@
 import type { ByteRange, ReadOptions, RewindableSource, Storage } from "../storage/storage.ts";
 import { fileSource } from "./file-source.ts";
-import { createHasher, type HashAlgorithm, type Hasher } from "./hash.ts";
+import { createHasher, type HashAlgorithm, type HashedBytes, type Hasher } from "./hash.ts";
 import { type PaceOptions, paced } from "./paced.ts";
 import type { SealedSource, Sealing } from "./sealing.ts";
 
-export interface UploadOptions extends PaceOptions {
+export interface UploadOptions extends PaceOptions, Pick<HashedBytes, "threads"> {
   readonly algorithm: HashAlgorithm;
   /** Encrypts on the way; the object key is what stands in manifests. */
   readonly seal?: { readonly sealing: Sealing; readonly objectKey: string } | undefined;
@@ -31,8 +31,12 @@ export async function upload(
     seal === undefined ? { source: hashing } : await seal.sealing.seal(hashing, seal.objectKey, signal);
   // What is sealed anew is other bytes each time.
   const fresh = seal !== undefined;
-  await storage.put(key, stored, { fresh, ...beside, ...(signal === undefined ? {} : { signal }) });
-  return { sizeBytes: source.sizeBytes, hash: await hashing.digest() };
+  try {
+    await storage.put(key, stored, { fresh, ...beside, ...(signal === undefined ? {} : { signal }) });
+    return { sizeBytes: source.sizeBytes, hash: await hashing.digest() };
+  } finally {
+    hashing.leave();
+  }
 }
 
 /**
@@ -53,7 +57,7 @@ class HashingSource implements RewindableSource {
     this.sizeBytes = source.sizeBytes;
     this.#source = source;
     this.#options = options;
-    this.#hasher = createHasher(options.algorithm);
+    this.#hasher = this.#newHasher();
   }
 
   async *open(range?: ByteRange, reading?: ReadOptions): AsyncGenerator<Uint8Array, void> {
@@ -65,8 +69,9 @@ class HashingSource implements RewindableSource {
     for await (const chunk of paced(this.#source.open(range, reading), pace)) {
       const fresh = this.#hashedBytes - position;
       if (hasher === this.#hasher && fresh >= 0 && fresh < chunk.length) {
-        hasher.update(fresh === 0 ? chunk : chunk.subarray(fresh));
+        // Before anything is waited for: parts are read side by side.
         this.#hashedBytes = position + chunk.length;
+        await hasher.update(fresh === 0 ? chunk : chunk.subarray(fresh));
       }
       position += chunk.length;
       yield chunk;
@@ -75,14 +80,28 @@ class HashingSource implements RewindableSource {
 
   async digest(): Promise<string | undefined> {
     if (this.#hashedBytes !== this.sizeBytes && this.#options.algorithm !== "NONE") {
-      this.#hasher = createHasher(this.#options.algorithm);
-      for await (const chunk of this.#source.open(undefined, { transient: true })) this.#hasher.update(chunk);
+      this.#replaceHasher();
+      for await (const chunk of this.#source.open(undefined, { transient: true })) await this.#hasher.update(chunk);
     }
     return this.#hasher.digest();
   }
 
+  leave(): void {
+    this.#hasher.leave();
+  }
+
+  #newHasher(): Hasher {
+    const { algorithm, threads } = this.#options;
+    return createHasher(algorithm, { sizeBytes: this.sizeBytes, threads });
+  }
+
+  #replaceHasher(): void {
+    this.#hasher.leave();
+    this.#hasher = this.#newHasher();
+  }
+
   #startOver(): void {
-    this.#hasher = createHasher(this.#options.algorithm);
+    this.#replaceHasher();
     this.#hashedBytes = 0;
     this.#report(-this.#reportedBytes);
   }

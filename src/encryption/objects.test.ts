@@ -3,9 +3,10 @@ import { createHash, randomBytes } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import vectors from "../../test/fixtures/encryption/vectors.json" with { type: "json" };
-import { bytesSource, collect, sampleBytes } from "../../test/harness/sample-bytes.ts";
-import type { ByteRange, RewindableSource } from "../storage/storage.ts";
-import { plainBytes } from "./encryption.ts";
+import { memoryKms } from "../../test/harness/memory-kms.ts";
+import { bytesSource, collect, restlessSource, sampleBytes } from "../../test/harness/sample-bytes.ts";
+import type { ByteRange, ReadOptions, RewindableSource } from "../storage/storage.ts";
+import { kmsSealing, plainBytes } from "./encryption.ts";
 import { type DataKey, headerBytes, segmentBytes, storedBytesOf, tagBytes } from "./object-format.ts";
 import { aesSealing } from "./seal.ts";
 import { unsealed } from "./unseal.ts";
@@ -70,6 +71,22 @@ describe("an encrypted object", () => {
       }),
       few,
     );
+  });
+
+  it("costs no bandwidth where it is only looked at", async () => {
+    const readings: unknown[] = [];
+    const plain = bytesSource(sampleBytes(100));
+    const open = (range?: ByteRange, reading?: ReadOptions) => {
+      readings.push(reading?.onlyLooking);
+      return plain.open(range);
+    };
+    const kms = kmsSealing({ keyId: "k", kms: memoryKms(), random: randomBytes });
+    for (const sealing of [aesSealing(dataKey, randomBytes), kms]) {
+      const { source } = await sealing.seal({ sizeBytes: 100, open }, objectKey);
+      await collect(source.open(undefined, { onlyLooking: true }));
+      await collect(source.open());
+    }
+    expect(readings).toEqual([true, undefined, true, undefined]);
   });
 
   it("differs each time it is made, the header's beginning left out", async () => {
@@ -142,22 +159,8 @@ describe("an encrypted object", () => {
 });
 
 describe("a file that changes while it is sent", () => {
-  /** The same number of bytes each time; the last is another each time that it is read. */
-  function restless(size: number): RewindableSource {
-    let readings = 0;
-    return {
-      sizeBytes: size,
-      async *open(range?: ByteRange) {
-        const bytes = sampleBytes(size);
-        readings += 1;
-        bytes[size - 1] = readings;
-        yield bytes.subarray(range?.start, range?.end);
-      },
-    };
-  }
-
   it("is refused when a second reading finds it, and gives away nothing of what changed", async () => {
-    const source = await seal(restless(segmentBytes + 10));
+    const source = await seal(restlessSource(segmentBytes + 10));
     const first = await collect(source.open());
     const received: Uint8Array[] = [];
     const again = async () => {

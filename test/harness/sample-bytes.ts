@@ -31,6 +31,20 @@ export function bytesSource(bytes: Uint8Array, chunkBytes = 10_007): RewindableS
   return source;
 }
 
+/** The same number of bytes each time; the last one is another each time that it is read. */
+export function restlessSource(sizeBytes: number): RewindableSource {
+  const bytes = sampleBytes(sizeBytes);
+  let readings = 0;
+  return {
+    sizeBytes,
+    open: (range?: ByteRange) => {
+      readings += 1;
+      bytes[sizeBytes - 1] = readings;
+      return chunked(bytes.subarray(range?.start, range?.end), sizeBytes);
+    },
+  };
+}
+
 async function* chunked(bytes: Uint8Array, chunkBytes: number): AsyncGenerator<Uint8Array, void> {
   for (let at = 0; at < bytes.length; at += chunkBytes) yield Uint8Array.from(bytes.subarray(at, at + chunkBytes));
 }

@@ -2,7 +2,14 @@ import { randomBytes } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { memoryKms } from "../../test/harness/memory-kms.ts";
-import { bytesSource, collect, restlessSource, sampleBytes } from "../../test/harness/sample-bytes.ts";
+import {
+  bytesSource,
+  collect,
+  restlessSource,
+  sampleBytes,
+  transientChunks,
+  transientSource,
+} from "../../test/harness/sample-bytes.ts";
 import { AppError, isAppError } from "../errors.ts";
 import type { ByteStream, ObjectStream, RewindableSource } from "../storage/storage.ts";
 import { isKmsEncrypted, type Kms, kmsSealing, unsealKms } from "./encryption.ts";
@@ -12,23 +19,14 @@ const maxPlainBytes = 68_719_476_704;
 /** Of the file, given out at once. */
 const pieceBytes = 256 * 1024;
 
-/** As a store gives it, in chunks of a length of their own, all in one buffer that is filled again and again. */
+/** As a store gives it, in chunks of a length of their own. */
 function stored(bytes: Uint8Array, metadata: ObjectStream["metadata"] = {}, chunkBytes = 777): ObjectStream {
-  const buffer = Buffer.alloc(chunkBytes);
-  async function* chunks() {
-    for (let at = 0; at < bytes.length; at += chunkBytes) {
-      const piece = bytes.subarray(at, at + chunkBytes);
-      buffer.set(piece);
-      yield buffer.subarray(0, piece.length);
-      buffer.fill(0xee);
-    }
-  }
-  return { metadata, [Symbol.asyncIterator]: chunks };
+  return { metadata, [Symbol.asyncIterator]: () => transientChunks(bytes, chunkBytes) };
 }
 
 async function seal(kms: Kms, plain: Uint8Array, chunkBytes?: number) {
   const sealing = kmsSealing({ keyId, kms, random: randomBytes });
-  const { source, metadata = {}, tags } = await sealing.seal(bytesSource(plain, chunkBytes), "k");
+  const { source, metadata = {}, tags } = await sealing.seal(transientSource(plain, chunkBytes), "k");
   return { source, metadata, tags, body: await collect(source.open()) };
 }
 

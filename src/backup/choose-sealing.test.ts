@@ -55,6 +55,18 @@ describe("whether a backup is encrypted", () => {
     expect(await choose()).toBeUndefined();
   });
 
+  it("must be said after one that Esop for Java has encrypted, under keys without a mark", async () => {
+    const name = sampleName("of Esop", 1000);
+    const entry = { objectKey: sampleKey(1), type: "FILE", size: 17, hash: null, kmsKeyId: "alias/esop" } as const;
+    await node.repository.writeManifest(name, sampleManifest(name, [entry]));
+    await expect(choose()).rejects.toMatchObject({
+      code: "usage",
+      message: `the newest backup, ${name.text}, is encrypted, and this one would not be`,
+      hint: "add --kms-key-id 'alias/esop', or --encrypt=false to store this one in the clear",
+    });
+    expect(await choose({ encrypt: "false" })).toBeUndefined();
+  });
+
   it("is no question where there is no bucket yet", async () => {
     await backUpEncrypted("sealed", 2000);
     expect(await choose({}, false)).toBeUndefined();

@@ -26,13 +26,16 @@ export async function chooseSealing(choice: Choice): Promise<BackupSealing | und
     const sealing = await keys.forBackup(repository.keyPlace, signal);
     const orphan = sealing.isNew ? await newestEncrypted() : undefined;
     if (orphan !== undefined) {
-      log.warn(`the key of the newest backup, ${orphan.text}, is not in the repository any more; beginning a new one`);
+      log.warn(
+        `the key of the newest backup, ${orphan.name.text}, is not in the repository any more; beginning a new one`,
+      );
     }
     return sealing;
   }
   const newest = request.encrypt === undefined ? await newestEncrypted() : undefined;
   if (newest === undefined) return undefined;
-  throw new AppError("usage", `the newest backup, ${newest.text}, is encrypted, and this one would not be`, {
-    hint: "add --encrypt and its key, or --encrypt=false to store this one in the clear",
+  const how = newest.kmsKeyId === undefined ? "--encrypt and its key" : `--kms-key-id '${newest.kmsKeyId}'`;
+  throw new AppError("usage", `the newest backup, ${newest.name.text}, is encrypted, and this one would not be`, {
+    hint: `add ${how}, or --encrypt=false to store this one in the clear`,
   });
 }

@@ -138,6 +138,19 @@ describe("a component that never changes", () => {
   });
 });
 
+it.each(["Data.db", "Statistics.db"])(
+  "what Esop for Java has encrypted is left alone, beside %s in the clear",
+  async (name) => {
+    for (const content of [old, ""]) {
+      const own = contentKey(name, content);
+      const world = { local: { [name]: content }, stored: { [plainKey(name)]: `${content}${"?".repeat(16)}` } };
+      expect(await planOne(world)).toMatchObject({ action: "send", objectKey: own, contentSha256: sha(content) });
+      const again = await planOne({ ...world, stored: { ...world.stored, [own]: content } });
+      expect(again).toMatchObject({ action: "keep", objectKey: own, hash: sha(content) });
+    }
+  },
+);
+
 describe("a component that Cassandra rewrites in place", () => {
   const of = (content: string, known?: KnownObject, more: Partial<World> = {}) =>
     planOne({

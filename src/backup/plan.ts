@@ -1,4 +1,5 @@
 import { isImmutable, type LocalFile, parseComponentName } from "../cassandra/cassandra.ts";
+import { plainBytes } from "../encryption/encryption.ts";
 import { throwIfAborted } from "../errors.ts";
 import { type ComponentPath, hashAlgorithmOf, objectKey } from "../repository/repository.ts";
 import type { HashAlgorithm, Sealing } from "../transfer/transfer.ts";
@@ -67,7 +68,8 @@ interface Candidate {
  * former content. A component that never changes and is stored with another size is damaged: it is sent again.
  *
  * What is encrypted stands under keys with the mark of its data key. So a backup names objects of one mark only, and
- * what was stored in the clear, or under another data key, is neither taken for the same nor overwritten.
+ * what was stored in the clear, or under another data key, is neither taken for the same nor overwritten. Where Esop for
+ * Java has encrypted an object without a mark, the plain one goes under the key of its content.
  */
 export async function planBackup(tables: readonly LocalTable[], inputs: PlanInputs): Promise<BackupPlan> {
   const candidates = tables.map((table) => ({ table, files: [...candidatesOf(table, inputs.sealing)] }));
@@ -114,11 +116,10 @@ async function planFile(
   const { local, key, storedBytes } = candidate;
   const stored = inputs.stored(key);
   if (stored === undefined) return send(candidate, key);
-  if (isImmutable(parseComponentName(local.name)?.component ?? "")) {
-    if (stored.sizeBytes !== storedBytes) return send(candidate, key);
-    return keep(candidate, key, stored.modifiedMs, await manifestHash(local, known?.hash, inputs));
-  }
-  if (stored.sizeBytes === storedBytes && (await holdsContentOf(local, key, known, inputs))) {
+  const immutable = isImmutable(parseComponentName(local.name)?.component ?? "");
+  const whole = stored.sizeBytes === storedBytes;
+  if (immutable && !whole && !isOtherwiseEncrypted(stored, candidate)) return send(candidate, key);
+  if (whole && (immutable || (await holdsContentOf(local, key, known, inputs)))) {
     return keep(candidate, key, stored.modifiedMs, await manifestHash(local, known?.hash, inputs));
   }
   const sha256 = await inputs.hashLocal(local, "SHA-256");
@@ -127,6 +128,11 @@ async function planFile(
   const storedContent = inputs.stored(contentKey);
   if (storedContent?.sizeBytes !== storedBytes) return send(candidate, contentKey, sha256);
   return keep(candidate, contentKey, storedContent.modifiedMs, await manifestHash(local, sha256, inputs), sha256);
+}
+
+/** Esop for Java stores what it encrypts with a KMS key under the keys of plain objects; a listing tells by the size. */
+function isOtherwiseEncrypted(stored: { readonly sizeBytes: number }, { local, path }: Candidate): boolean {
+  return path.mark === undefined && plainBytes("kms", stored.sizeBytes) === local.sizeBytes;
 }
 
 /** Whether the stored object of a rewritable component holds the local file's content. */

@@ -19,8 +19,12 @@ export async function checkEncryption(
   }
   const newest = await newestIfEncrypted(new EarlierBackups(repository), signal);
   if (newest === undefined) return undefined;
+  const named = `the newest backup, ${newest.name.text},`;
+  if (newest.kmsKeyId !== undefined) {
+    return { says: `${named} is encrypted with the KMS key '${newest.kmsKeyId}', which a restore asks for` };
+  }
   return {
-    says: `the newest backup, ${newest.text}, is encrypted, and no key is given`,
+    says: `${named} is encrypted, and no key is given`,
     warning: true,
     hint: "add --encryption-key-file or --encryption-passphrase-file, to see whether it opens",
   };

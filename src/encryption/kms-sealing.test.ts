@@ -2,31 +2,31 @@ import { randomBytes } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { memoryKms } from "../../test/harness/memory-kms.ts";
-import { bytesSource, collect, sampleBytes } from "../../test/harness/sample-bytes.ts";
+import {
+  bytesSource,
+  collect,
+  restlessSource,
+  sampleBytes,
+  transientChunks,
+  transientSource,
+} from "../../test/harness/sample-bytes.ts";
 import { AppError, isAppError } from "../errors.ts";
 import type { ByteStream, ObjectStream, RewindableSource } from "../storage/storage.ts";
 import { isKmsEncrypted, type Kms, kmsSealing, unsealKms } from "./encryption.ts";
 
 const keyId = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd";
 const maxPlainBytes = 68_719_476_704;
+/** Of the file, given out at once. */
+const pieceBytes = 256 * 1024;
 
-/** As a store gives it, in chunks of a length of their own, all in one buffer that is filled again and again. */
+/** As a store gives it, in chunks of a length of their own. */
 function stored(bytes: Uint8Array, metadata: ObjectStream["metadata"] = {}, chunkBytes = 777): ObjectStream {
-  const buffer = Buffer.alloc(chunkBytes);
-  async function* chunks() {
-    for (let at = 0; at < bytes.length; at += chunkBytes) {
-      const piece = bytes.subarray(at, at + chunkBytes);
-      buffer.set(piece);
-      yield buffer.subarray(0, piece.length);
-      buffer.fill(0xee);
-    }
-  }
-  return { metadata, [Symbol.asyncIterator]: chunks };
+  return { metadata, [Symbol.asyncIterator]: () => transientChunks(bytes, chunkBytes) };
 }
 
 async function seal(kms: Kms, plain: Uint8Array, chunkBytes?: number) {
   const sealing = kmsSealing({ keyId, kms, random: randomBytes });
-  const { source, metadata = {}, tags } = await sealing.seal(bytesSource(plain, chunkBytes), "k");
+  const { source, metadata = {}, tags } = await sealing.seal(transientSource(plain, chunkBytes), "k");
   return { source, metadata, tags, body: await collect(source.open()) };
 }
 
@@ -34,7 +34,7 @@ async function seal(kms: Kms, plain: Uint8Array, chunkBytes?: number) {
 async function read(stream: ByteStream): Promise<{ readonly bytes: Buffer; readonly error?: unknown }> {
   const chunks: Uint8Array[] = [];
   try {
-    for await (const chunk of stream) chunks.push(chunk);
+    for await (const chunk of stream) chunks.push(Uint8Array.from(chunk));
     return { bytes: Buffer.concat(chunks) };
   } catch (error) {
     return { bytes: Buffer.concat(chunks), error };
@@ -62,6 +62,7 @@ describe("sealing", () => {
     const plain = sampleBytes(50_000);
     const [one, other] = [await seal(kms, plain, 1000), await seal(kms, plain)];
     expect((await collect(one.source.open())).equals(one.body)).toBe(true);
+    expect((await read(one.source.open(undefined, { transient: true }))).bytes.equals(one.body)).toBe(true);
     expect(one.body.equals(other.body)).toBe(false);
   });
 
@@ -86,6 +87,35 @@ describe("sealing", () => {
     const { bytes, error } = await read(source.open());
     expect(error).toMatchObject({ code: "corrupt" });
     expect(bytes.length).toBeLessThan(1000);
+  });
+
+  test("refuses a file that has changed when it is read again, and gives away nothing of what changed", async () => {
+    const sealing = kmsSealing({ keyId, kms: memoryKms(), random: randomBytes });
+    const { source } = await sealing.seal(restlessSource(3 * pieceBytes + 10), "data/k");
+    const first = await collect(source.open());
+    for (const options of [{}, { transient: true }]) {
+      const { bytes, error } = await read(source.open(undefined, options));
+      expect(error).toMatchObject({ code: "io", message: "the file behind data/k changed while it was sent" });
+      expect(bytes.equals(first.subarray(0, 3 * pieceBytes))).toBe(true);
+    }
+  });
+
+  test("compares with what an attempt gave out that did not come to its end", async () => {
+    const plain = sampleBytes(3 * pieceBytes);
+    const sealing = kmsSealing({ keyId, kms: memoryKms(), random: randomBytes });
+    const { source } = await sealing.seal(bytesSource(plain), "k");
+    let seenBytes = 0;
+    for await (const chunk of source.open()) {
+      seenBytes += chunk.length;
+      if (seenBytes > pieceBytes) break;
+    }
+    // What nobody has seen yet may still change.
+    plain.writeUInt8(plain.readUInt8(2 * pieceBytes) ^ 1, 2 * pieceBytes);
+    expect(await collect(source.open())).toHaveLength(source.sizeBytes);
+    plain.writeUInt8(plain.readUInt8(0) ^ 1, 0);
+    const { bytes, error } = await read(source.open());
+    expect(error).toMatchObject({ code: "io" });
+    expect(bytes).toHaveLength(0);
   });
 
   test("ends with what the KMS or the file fails with", async () => {

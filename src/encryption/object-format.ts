@@ -10,7 +10,7 @@
  * extended, or put under the key of another.
  *
  * No nonce is ever used for two plaintexts: a salt belongs to one call of `seal`, and where that reads a file again,
- * each segment must come out as it did before.
+ * each segment must come out as it did before (changing-file.ts).
  */
 import { hkdfSync } from "node:crypto";
 

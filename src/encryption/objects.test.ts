@@ -3,9 +3,17 @@ import { createHash, randomBytes } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import vectors from "../../test/fixtures/encryption/vectors.json" with { type: "json" };
-import { bytesSource, collect, sampleBytes } from "../../test/harness/sample-bytes.ts";
-import type { ByteRange, RewindableSource } from "../storage/storage.ts";
-import { plainBytes } from "./encryption.ts";
+import { memoryKms } from "../../test/harness/memory-kms.ts";
+import {
+  bytesSource,
+  collect,
+  restlessSource,
+  sampleBytes,
+  transientChunks,
+  transientSource,
+} from "../../test/harness/sample-bytes.ts";
+import type { ByteRange, ReadOptions, RewindableSource } from "../storage/storage.ts";
+import { kmsSealing, plainBytes } from "./encryption.ts";
 import { type DataKey, headerBytes, segmentBytes, storedBytesOf, tagBytes } from "./object-format.ts";
 import { aesSealing } from "./seal.ts";
 import { unsealed } from "./unseal.ts";
@@ -22,7 +30,7 @@ const sealBytes = async (plain: Uint8Array, key = objectKey, under = dataKey) =>
   collect((await seal(bytesSource(plain), key, under)).open());
 
 const open = (stored: Uint8Array, key = objectKey, under = dataKey, chunkBytes?: number) =>
-  collect(unsealed(bytesSource(stored, chunkBytes).open(), key, under));
+  collect(unsealed(transientChunks(stored, chunkBytes), key, under));
 
 /** As one reads who is done with each chunk before the next. */
 async function collectTransient(source: RewindableSource): Promise<Buffer> {
@@ -44,7 +52,7 @@ describe("an encrypted object", () => {
     await fc.assert(
       fc.asyncProperty(sizes, chunks, chunks, async (size, chunkIn, chunkOut) => {
         const plain = sampleBytes(size, size + 1);
-        const source = await seal(bytesSource(plain, chunkIn));
+        const source = await seal(transientSource(plain, chunkIn));
         const stored = await collect(source.open());
         expect(stored.length).toBe(source.sizeBytes);
         expect((await collectTransient(source)).equals(stored)).toBe(true);
@@ -60,7 +68,7 @@ describe("an encrypted object", () => {
     const ranges = fc.array(fc.tuple(fc.nat(1000), fc.nat(1000)), { minLength: 1, maxLength: 4 });
     await fc.assert(
       fc.asyncProperty(sizes, ranges, async (size, cuts) => {
-        const source = await seal(bytesSource(sampleBytes(size)));
+        const source = await seal(transientSource(sampleBytes(size)));
         const whole = await collect(source.open());
         for (const [a, b] of cuts) {
           const [start = 0, end = 0] = [a, b].map((x) => Math.round((x / 900) * whole.length)).sort((x, y) => x - y);
@@ -70,6 +78,22 @@ describe("an encrypted object", () => {
       }),
       few,
     );
+  });
+
+  it("costs no bandwidth where it is only looked at", async () => {
+    const readings: unknown[] = [];
+    const plain = bytesSource(sampleBytes(100));
+    const open = (range?: ByteRange, reading?: ReadOptions) => {
+      readings.push(reading?.onlyLooking);
+      return plain.open(range);
+    };
+    const kms = kmsSealing({ keyId: "k", kms: memoryKms(), random: randomBytes });
+    for (const sealing of [aesSealing(dataKey, randomBytes), kms]) {
+      const { source } = await sealing.seal({ sizeBytes: 100, open }, objectKey);
+      await collect(source.open(undefined, { onlyLooking: true }));
+      await collect(source.open());
+    }
+    expect(readings).toEqual([true, undefined, true, undefined]);
   });
 
   it("differs each time it is made, the header's beginning left out", async () => {
@@ -142,22 +166,8 @@ describe("an encrypted object", () => {
 });
 
 describe("a file that changes while it is sent", () => {
-  /** The same number of bytes each time; the last is another each time that it is read. */
-  function restless(size: number): RewindableSource {
-    let readings = 0;
-    return {
-      sizeBytes: size,
-      async *open(range?: ByteRange) {
-        const bytes = sampleBytes(size);
-        readings += 1;
-        bytes[size - 1] = readings;
-        yield bytes.subarray(range?.start, range?.end);
-      },
-    };
-  }
-
   it("is refused when a second reading finds it, and gives away nothing of what changed", async () => {
-    const source = await seal(restless(segmentBytes + 10));
+    const source = await seal(restlessSource(segmentBytes + 10));
     const first = await collect(source.open());
     const received: Uint8Array[] = [];
     const again = async () => {

@@ -1,7 +1,7 @@
 import { type CipherGCM, createCipheriv } from "node:crypto";
-import { AppError } from "../errors.ts";
 import type { ByteRange, ReadOptions, RewindableSource } from "../storage/storage.ts";
 import type { Sealing } from "../transfer/transfer.ts";
+import { GivenOut, otherSize } from "./changing-file.ts";
 import {
   cipherName,
   type DataKey,
@@ -30,8 +30,6 @@ export function aesSealing(dataKey: DataKey, random: RandomBytes): Sealing {
   };
 }
 
-/** How much of a tag is kept, to tell a segment that comes out differently when it is read again. */
-const rememberedBytes = 8;
 const largestPieceBytes = headerBytes + segmentBytes + tagBytes;
 
 class SealedBytes implements RewindableSource {
@@ -42,8 +40,7 @@ class SealedBytes implements RewindableSource {
   readonly #key: Buffer;
   readonly #objectKey: string;
   readonly #segments: number;
-  /** The beginnings of the tags that were given out; zeros for a segment that was not read yet. */
-  readonly #tags: Buffer;
+  readonly #givenOut: GivenOut;
 
   constructor(plain: RewindableSource, header: Buffer, key: Buffer, objectKey: string) {
     this.sizeBytes = storedBytesOf(plain.sizeBytes);
@@ -53,7 +50,7 @@ class SealedBytes implements RewindableSource {
     this.#key = key;
     this.#objectKey = objectKey;
     this.#segments = segmentCount(plain.sizeBytes);
-    this.#tags = Buffer.alloc(this.#segments * rememberedBytes);
+    this.#givenOut = new GivenOut(objectKey, this.#segments);
   }
 
   async *open(range?: ByteRange, reading?: ReadOptions): AsyncGenerator<Uint8Array, void> {
@@ -61,10 +58,9 @@ class SealedBytes implements RewindableSource {
     const end = Math.min(range?.end ?? this.sizeBytes, this.sizeBytes);
     if (start >= end) return;
     const [first, last] = [segmentAt(start), segmentAt(end - 1)];
-    const shared = reading?.transient === true ? Buffer.allocUnsafeSlow(largestPieceBytes) : undefined;
     const span = { start: first * segmentBytes, end: Math.min(this.#plain.sizeBytes, (last + 1) * segmentBytes) };
     let position = first === 0 ? 0 : headerBytes + first * (segmentBytes + tagBytes);
-    for await (const piece of this.#sealed(first, last, range === undefined ? undefined : span, shared)) {
+    for await (const piece of this.#sealed(first, last, range === undefined ? undefined : span, reading)) {
       const [from, to] = [Math.max(0, start - position), Math.min(piece.length, end - position)];
       position += piece.length;
       if (from < to) yield piece.subarray(from, to);
@@ -73,16 +69,17 @@ class SealedBytes implements RewindableSource {
 
   /**
    * The segments `first` to `last`, the first of all behind the header; without a span, the file is read as a whole.
-   * All are written into the shared buffer, where there is one.
+   * All are written into one buffer, where the consumer is done with each before the next.
    */
   async *#sealed(
     first: number,
     last: number,
     span: ByteRange | undefined,
-    shared: Buffer | undefined,
+    reading: ReadOptions | undefined,
   ): AsyncGenerator<Buffer, void> {
+    const shared = reading?.transient === true ? Buffer.allocUnsafeSlow(largestPieceBytes) : undefined;
     let segment = this.#begin(first, shared);
-    for await (const chunk of this.#plain.open(span, { transient: true })) {
+    for await (const chunk of this.#plain.open(span, { ...reading, transient: true })) {
       for (let at = 0; at < chunk.length; ) {
         if (segment.bytes === segmentBytes) {
           yield this.#finish(segment);
@@ -94,7 +91,7 @@ class SealedBytes implements RewindableSource {
         at += piece.length;
       }
     }
-    if (segment.index !== last) throw this.#otherSize();
+    if (segment.index !== last) throw otherSize(this.#objectKey);
     yield this.#finish(segment);
   }
 
@@ -107,29 +104,13 @@ class SealedBytes implements RewindableSource {
   }
 
   #finish({ index, cipher, out, bodyStart, bytes }: Segment): Buffer {
-    if (bytes !== Math.min(segmentBytes, this.#plain.sizeBytes - index * segmentBytes)) throw this.#otherSize();
+    const wantedBytes = Math.min(segmentBytes, this.#plain.sizeBytes - index * segmentBytes);
+    if (bytes !== wantedBytes) throw otherSize(this.#objectKey);
     cipher.final();
     const tag = cipher.getAuthTag();
-    this.#remember(index, tag.subarray(0, rememberedBytes));
+    this.#givenOut.check(index, tag);
     tag.copy(out, bodyStart + bytes);
     return out.subarray(0, bodyStart + bytes + tagBytes);
-  }
-
-  /** Two plaintexts under one nonce would give away both: what was read again must be what was read before. */
-  #remember(index: number, tag: Buffer): void {
-    const before = this.#tags.subarray(index * rememberedBytes, (index + 1) * rememberedBytes);
-    if (before.some((byte) => byte !== 0) && !before.equals(tag)) {
-      throw new AppError("io", `the file behind ${this.#objectKey} changed while it was sent`, {
-        hint: "something else writes to it; run the backup again",
-      });
-    }
-    before.set(tag);
-  }
-
-  #otherSize(): AppError {
-    return new AppError("corrupt", `the file behind ${this.#objectKey} does not have the size it had`, {
-      hint: "something else writes to it",
-    });
   }
 }
 

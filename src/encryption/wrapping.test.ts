@@ -99,6 +99,7 @@ describe("a wrapped data key", () => {
         { ...scrypt, N: 0 },
         { ...scrypt, r: 16 },
         { ...scrypt, r: 0 },
+        { ...scrypt, r: 1 },
         { ...scrypt, p: 5 },
         { ...scrypt, p: 0 },
         { ...scrypt, p: 1.5 },

@@ -146,8 +146,8 @@ function parseWrapping(value: unknown, id: string): Wrapping {
 
 /** Numbers that scrypt takes, and for which this process has memory and time. */
 function isBearable({ N, r, p }: ScryptCost): boolean {
-  const powerOfTwo = N >= 2 && Number.isInteger(Math.log2(N));
-  return powerOfTwo && r >= 1 && 128 * N * r <= scryptLimits.memoryBytes && p >= 1 && p <= scryptLimits.p;
+  const fits = N >= 2 && Number.isInteger(Math.log2(N)) && N < 2 ** (16 * r);
+  return fits && r >= 1 && 128 * N * r <= scryptLimits.memoryBytes && p >= 1 && p <= scryptLimits.p;
 }
 
 function isCount(value: unknown): value is number {

@@ -10,9 +10,10 @@ import { markIn } from "../transfer/transfer.ts";
  *   <cluster>/<dc>/<node>/keys/<8 hex digits>.json                          a wrapped data key
  *   topology/<tag>-<schema version>-<millis>.json
  *
- * <content> stands only where Cassandra rewrote a component in place: the first 16 hex digits of its SHA-256, so that
- * an object once written never changes. <mark> stands only where the object is encrypted, and says with which key: "aes"
- * or "kms" and 8 hex digits. Object keys in a manifest are relative to the node's prefix.
+ * <content> stands only where Cassandra rewrote a component in place, or where Esop has encrypted the object of the key
+ * without it: the first 16 hex digits of the SHA-256, so that an object once written never changes. <mark> stands only
+ * where the object is encrypted, and says with which key: "aes" or "kms" and 8 hex digits. Object keys in a manifest are
+ * relative to the node's prefix.
  */
 
 /** The node a repository belongs to; each part is one key segment. */

@@ -4,8 +4,17 @@ import type { EarlierBackups } from "./earlier-backups.ts";
 import type { BackupName } from "./layout.ts";
 import { type Manifest, manifestEntries } from "./manifest.ts";
 
+export interface EncryptedBackup {
+  readonly name: BackupName;
+  /** Of a KMS, where its key encrypted the backup. */
+  readonly kmsKeyId: string | undefined;
+}
+
 /** The newest backup whose manifest can be read, if it is encrypted. */
-export async function newestIfEncrypted(earlier: EarlierBackups, signal: AbortSignal): Promise<BackupName | undefined> {
+export async function newestIfEncrypted(
+  earlier: EarlierBackups,
+  signal: AbortSignal,
+): Promise<EncryptedBackup | undefined> {
   for (const { name } of await earlier.list(signal)) {
     let manifest: Manifest;
     try {
@@ -15,7 +24,7 @@ export async function newestIfEncrypted(earlier: EarlierBackups, signal: AbortSi
       continue;
     }
     for (const { objectKey, kmsKeyId } of manifestEntries(manifest)) {
-      if (markIn(objectKey) !== undefined || kmsKeyId !== undefined) return name;
+      if (markIn(objectKey) !== undefined || kmsKeyId !== undefined) return { name, kmsKeyId };
     }
     return undefined;
   }

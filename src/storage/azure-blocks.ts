@@ -36,9 +36,13 @@ export interface HashedBody extends AzureBody {
 export async function hashedBody(part: SourcePart): Promise<HashedBody> {
   const { sizeBytes } = part;
   if (sizeBytes <= heldBlockBytes) return heldBody(await held(part));
+  return { sizeBytes, md5: await md5Of(part), frames: { [Symbol.asyncIterator]: () => exactly(part) } };
+}
+
+async function md5Of(part: SourcePart): Promise<Buffer> {
   const hash = createHash("md5");
-  for await (const chunk of exactly(part, { transient: true })) hash.update(chunk);
-  return { sizeBytes, md5: hash.digest(), frames: { [Symbol.asyncIterator]: () => exactly(part) } };
+  for await (const chunk of exactly(part, { transient: true, onlyLooking: true })) hash.update(chunk);
+  return hash.digest();
 }
 
 function heldBody(bytes: Uint8Array): HashedBody {
@@ -56,6 +60,8 @@ export interface BlocksPut {
   readonly blockBytes: number;
   readonly settings: BlobSettings;
   readonly ifAbsent: boolean;
+  /** No earlier run can have sent these bytes. */
+  readonly fresh: boolean;
   readonly signal: AbortSignal | undefined;
   readonly doing: Doing;
 }
@@ -70,7 +76,7 @@ export async function putInBlocks(
   put: BlocksPut,
 ): Promise<Date | undefined> {
   try {
-    const there = await tried(context, put, put.signal, () => blocksOf(context, put, "uncommitted"));
+    const there = put.fresh ? [] : await tried(context, put, put.signal, () => blocksOf(context, put, "uncommitted"));
     const ids = await sendBlocks(context, slots, put, new Map(there.map(({ name, size }) => [name, size])));
     return await commit(context, put, ids);
   } catch (error) {
@@ -107,14 +113,21 @@ async function sendBlocks(
   const { source, blockBytes } = put;
   const ids: string[] = [];
   const cut = source.sequential === true ? new HeldParts(source, blockBytes) : undefined;
+  const begun = new Set([...there.keys()].map(indexIn));
   const send = async (index: number, signal: AbortSignal) => {
     const range = { start: index * blockBytes, end: Math.min(source.sizeBytes, (index + 1) * blockBytes) };
     const part = { source, range, sizeBytes: range.end - range.start, signal };
+    const isThere = (id: string) => there.get(id) === part.sizeBytes;
+    if (cut === undefined && begun.has(index)) {
+      const id = blockId(index, await md5Of(part));
+      if (isThere(id)) {
+        ids[index] = id;
+        return;
+      }
+    }
     const body = cut === undefined ? await hashedBody(part) : heldBody(await cut.next(signal));
     const id = blockId(index, body.md5);
-    if (there.get(id) !== body.sizeBytes) {
-      await tried(context, put, signal, () => sendBlock(context, put, { id, body, signal }));
-    }
+    if (!isThere(id)) await tried(context, put, signal, () => sendBlock(context, put, { id, body, signal }));
     ids[index] = id;
   };
   try {
@@ -149,6 +162,11 @@ function blockId(index: number, md5: Buffer): string {
   const number = Buffer.alloc(4);
   number.writeUInt32BE(index);
   return Buffer.concat([number, md5]).toString("base64");
+}
+
+/** The reverse, for the index alone; whatever number where the block is none of ours. */
+function indexIn(id: string): number {
+  return Number.parseInt(Buffer.from(id, "base64").toString("hex", 0, 4), 16);
 }
 
 /** Where an answer is lost, naming the same blocks again is no harm; only where the key must be free, the blob is asked. */

@@ -134,14 +134,15 @@ class AzureStorage implements Storage {
 
   async put(key: string, source: RewindableSource, options: PutOptions = {}): Promise<ObjectInfo> {
     checkBlobKey(key);
-    const { signal, ifAbsent = false } = options;
+    const { signal, ifAbsent = false, fresh = false } = options;
     throwIfAborted(signal);
     const doing = this.#doing("write", key, writing);
     const blockBytes = blockBytesOf(source, this.#blockBytes);
     const settings = this.#settings(source.sizeBytes, options);
     const date = await this.#slots.use(async () => {
       if (source.sizeBytes <= blockBytes) return this.#putWhole(key, source, options, doing);
-      return putInBlocks(this.#context, this.#slots, { key, source, blockBytes, settings, ifAbsent, signal, doing });
+      const put = { key, source, blockBytes, settings, ifAbsent, fresh, signal, doing };
+      return putInBlocks(this.#context, this.#slots, put);
     });
     const modifiedMs = date?.getTime() ?? Math.floor(this.#context.clock.now() / 1000) * 1000;
     return { key, sizeBytes: source.sizeBytes, modifiedMs };

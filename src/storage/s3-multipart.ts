@@ -86,8 +86,9 @@ export async function putInParts(context: S3Context, slots: UploadSlots, put: Mu
 }
 
 /** Whether another run could go on with the upload, which keeps the metadata that it began with. */
-function canResume({ unfinished, options }: MultipartPut): boolean {
-  return unfinished !== undefined && options.fresh !== true && options.metadata === undefined;
+function canResume({ unfinished, source, options }: MultipartPut): boolean {
+  const comparable = options.fresh !== true && source.sequential !== true;
+  return unfinished !== undefined && comparable && options.metadata === undefined;
 }
 
 async function takeUp(context: S3Context, put: MultipartPut): Promise<Upload | undefined> {

@@ -144,7 +144,7 @@ function signedPayload(from: SourcePart): Payload {
 
 async function hashedPayload(from: SourcePart): Promise<Payload> {
   const hash = createHash("sha256");
-  for await (const chunk of exactly(from, { transient: true })) hash.update(chunk);
+  for await (const chunk of exactly(from, { transient: true, onlyLooking: true })) hash.update(chunk);
   return {
     headers: { "content-length": String(from.sizeBytes) },
     hash: hash.digest("hex"),

@@ -1,7 +1,7 @@
 /** The bytes of a source that one request sends, exactly as many as it announced. */
 import { abortable } from "../concurrency/concurrency.ts";
 import { AppError, toAppError } from "../errors.ts";
-import type { ByteRange, RewindableSource } from "./storage.ts";
+import type { ByteRange, ReadOptions, RewindableSource } from "./storage.ts";
 
 /** Part of a source, all of it without a range. */
 export interface SourcePart {
@@ -14,7 +14,7 @@ export interface SourcePart {
 /** Fails with `corrupt` before the last of the bytes where they are not as many as announced. */
 export async function* exactly(
   { source, range, sizeBytes, signal }: SourcePart,
-  options?: { readonly transient: boolean },
+  options?: ReadOptions,
 ): AsyncGenerator<Uint8Array, void> {
   let seen = 0;
   try {

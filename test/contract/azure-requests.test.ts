@@ -4,6 +4,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { NodeRepository } from "../../src/repository/repository.ts";
 import { upload } from "../../src/transfer/transfer.ts";
 import { type Azurite, startAzurite } from "../harness/azurite.ts";
+import { countedBudget } from "../harness/counted-budget.ts";
 import { type OpenedAzure, openAzure } from "../harness/opened-azure.ts";
 import { bytesSource, collect, sampleBytes, toArray } from "../harness/sample-bytes.ts";
 import { sampleKey } from "../harness/sample-manifest.ts";
@@ -122,16 +123,34 @@ describe.skipIf("reason" in store)(`requests${"reason" in store ? `: ${store.rea
     bytes[2 * mebibyte] = (bytes[2 * mebibyte] ?? 0) ^ 1;
     proxy.spoil((request) => (isCommit(request) ? { kind: "reset" } : undefined));
     proxy.forget();
-    const source = bytesSource(bytes);
-    await expect(storage.put("c/d/n/k", source)).rejects.toMatchObject({ code: "unreachable", retryable: false });
+    const budget = countedBudget();
+    const options = { algorithm: "SHA-256", rateLimit: budget } as const;
+    const again = upload(storage, "c/d/n/k", bytesSource(bytes), options);
+    await expect(again).rejects.toMatchObject({ code: "unreachable", retryable: false });
     expect(proxy.seen.filter(isBlock)).toHaveLength(3);
-    expect(source.opened).toBe(6);
+    // What is there already costs no bandwidth.
+    expect(budget.takenBytes).toBe(2 * mebibyte + 5);
 
     proxy.spoil(() => undefined);
     proxy.forget();
-    await storage.put("c/d/n/k", bytesSource(bytes));
+    await upload(storage, "c/d/n/k", bytesSource(bytes), options);
+    expect(budget.takenBytes).toBe(2 * mebibyte + 5);
     expect(kinds(azure)).toEqual(["GET blob blocklist", "PUT blob blocklist"]);
     expect((await collect(await storage.get("c/d/n/k"))).equals(bytes)).toBe(true);
+  });
+
+  test("what is sealed anew each time is not compared with what an earlier run has left", async () => {
+    await using azure = await openAzure(server, { blockBytes: mebibyte });
+    const { storage, proxy } = azure;
+    const bytes = sampleBytes(3 * mebibyte);
+    proxy.spoil(({ url }) => (url.includes("comp=blocklist") ? { kind: "reset" } : undefined));
+    await expect(storage.put("c/d/n/k", bytesSource(bytes))).rejects.toMatchObject({ code: "unreachable" });
+    proxy.spoil(() => undefined);
+    proxy.forget();
+    const source = bytesSource(sampleBytes(3 * mebibyte, 2));
+    await storage.put("c/d/n/k", source, { fresh: true });
+    expect(source.opened).toBe(3);
+    expect(kinds(azure)).toEqual([...Array(3).fill("PUT blob block"), "PUT blob blocklist"]);
   });
 
   test("what can only be read in order is read once, and gone on with all the same", async () => {

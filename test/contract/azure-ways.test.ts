@@ -1,7 +1,9 @@
 /** How the Azure driver gets to a server: over TLS and through proxies; and blocks that it does not hold. */
 import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
+import { upload } from "../../src/transfer/transfer.ts";
 import { type Azurite, accountUrl, startAzurite } from "../harness/azurite.ts";
 import { makeCertificates } from "../harness/certificates.ts";
+import { countedBudget } from "../harness/counted-budget.ts";
 import { forwardProxy } from "../harness/forward-proxy.ts";
 import { machineIdentity } from "../harness/machine-identity.ts";
 import { openAzure } from "../harness/opened-azure.ts";
@@ -87,8 +89,10 @@ describe.skipIf("reason" in store || "reason" in secureStore)(
       await using azure = await openAzure(server, { blockBytes });
       const bytes = sampleBytes(blockBytes + 5);
       const source = bytesSource(bytes, 1024 * 1024 + 1);
-      await azure.storage.put("k", source);
+      const budget = countedBudget();
+      await upload(azure.storage, "k", source, { algorithm: "SHA-256", rateLimit: budget });
       expect(source.opened).toBe(3);
+      expect(budget.takenBytes).toBe(bytes.length);
       expect((await collect(await azure.storage.get("k"))).equals(bytes)).toBe(true);
     });
   },

@@ -4,6 +4,7 @@ import { readdir, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { upload } from "../../src/transfer/transfer.ts";
+import { countedBudget } from "../harness/counted-budget.ts";
 import { type ObjectStore, startStore } from "../harness/object-stores.ts";
 import { type OpenedS3, openS3 } from "../harness/opened-s3.ts";
 import { bytesSource, collect, sampleBytes } from "../harness/sample-bytes.ts";
@@ -80,8 +81,10 @@ describe.skipIf("reason" in store)(`an upload in parts${"reason" in store ? `: $
     await expect(storage.put("a/b/k", file)).rejects.toMatchObject({ code: "unreachable", retryable: false });
     expect(await uploadsLeft(s3)).toBe(1);
     await using again = await openS3(server, { ...options, bucket, ownDepth: 2 });
-    const { hash } = await upload(again.storage, "a/b/k", file, { algorithm: "SHA-256" });
+    const budget = countedBudget();
+    const { hash } = await upload(again.storage, "a/b/k", file, { algorithm: "SHA-256", rateLimit: budget });
     expect(sentParts(again.proxy.seen)).toEqual([4, 5]);
+    expect(budget.takenBytes).toBe(bytes.length - 3 * partBytes);
     expect(hash).toBe(createHash("sha256").update(bytes).digest("hex"));
     expect((await collect(await again.storage.get("a/b/k"))).equals(bytes)).toBe(true);
     expect(await uploadsLeft(s3)).toBe(0);
@@ -130,6 +133,18 @@ describe.skipIf("reason" in store)(`an upload in parts${"reason" in store ? `: $
     proxy.spoil(({ url }) => (url.includes("partNumber=2") ? { kind: "reset" } : undefined));
     await expect(storage.put("a/b/k", source(), { fresh: true })).rejects.toMatchObject({ code: "unreachable" });
     expect(await uploadsLeft(s3)).toBe(0);
+  });
+
+  test("of a source that can only be read in order is not gone on with", async () => {
+    await using s3 = await openS3(server, { ...options, ownDepth: 2 });
+    const { storage, proxy, bucket } = s3;
+    proxy.spoil((request) => (isCompletion(request) ? { kind: "reset" } : undefined));
+    await expect(storage.put("a/b/k", source())).rejects.toMatchObject({ code: "unreachable" });
+    const other = sampleBytes(sizeBytes);
+    other[sizeBytes - 1] = (other[sizeBytes - 1] ?? 0) ^ 1;
+    await using again = await openS3(server, { ...options, bucket, ownDepth: 2 });
+    await again.storage.put("a/b/k", { ...bytesSource(other), sequential: true });
+    expect((await collect(await again.storage.get("a/b/k"))).equals(other)).toBe(true);
   });
 
   test("of a source that can only be read in order comes whole, and is tried again part by part", async () => {

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { afterAll, describe, expect, test } from "vitest";
 import { NodeRepository } from "../../src/repository/repository.ts";
 import { upload } from "../../src/transfer/transfer.ts";
+import { countedBudget } from "../harness/counted-budget.ts";
 import { type ObjectStore, startStore } from "../harness/object-stores.ts";
 import { type OpenedS3, openS3 } from "../harness/opened-s3.ts";
 import { bytesSource, collect, sampleBytes, toArray } from "../harness/sample-bytes.ts";
@@ -115,7 +116,9 @@ describe.skipIf("reason" in store)(`requests${"reason" in store ? `: ${store.rea
       await using s3 = await openS3(server, { dialect: { integrity } });
       const { storage, proxy } = s3;
       const bytes = sampleBytes(3 * mebibyte + 11);
-      await storage.put("k", bytesSource(bytes));
+      const budget = countedBudget();
+      await upload(storage, "k", bytesSource(bytes), { algorithm: "SHA-256", rateLimit: budget });
+      expect(budget.takenBytes).toBe(bytes.length);
       expect((await collect(await storage.get("k"))).equals(bytes)).toBe(true);
       expect(proxy.seen.some(({ headers }) => headers["x-amz-trailer"] !== undefined)).toBe(
         integrity === "crc32-trailer",

@@ -1,4 +1,4 @@
-import type { ByteRange, ByteStream, RewindableSource } from "../../src/storage/storage.ts";
+import type { ByteRange, ByteStream, ReadOptions, RewindableSource } from "../../src/storage/storage.ts";
 
 /** Uniform numbers in [0, 1), the same for the same seed (mulberry32). */
 export function seededRandom(seed: number): () => number {
@@ -29,6 +29,40 @@ export function bytesSource(bytes: Uint8Array, chunkBytes = 10_007): RewindableS
     },
   };
   return source;
+}
+
+/** The bytes in chunks that share one buffer, which is filled with something else after each. */
+export async function* transientChunks(bytes: Uint8Array, chunkBytes = 10_007): AsyncGenerator<Uint8Array, void> {
+  const buffer = Buffer.alloc(chunkBytes);
+  for (let at = 0; at < bytes.length; at += chunkBytes) {
+    const piece = bytes.subarray(at, at + chunkBytes);
+    buffer.set(piece);
+    yield buffer.subarray(0, piece.length);
+    buffer.fill(0xee);
+  }
+}
+
+/** As {@link transientChunks}, for consumers that ask for it. */
+export function transientSource(bytes: Uint8Array, chunkBytes?: number): RewindableSource {
+  const open = (range?: ByteRange, reading?: ReadOptions) => {
+    if (reading?.transient !== true) throw new Error("these chunks are transient");
+    return transientChunks(bytes.subarray(range?.start, range?.end), chunkBytes);
+  };
+  return { sizeBytes: bytes.length, open };
+}
+
+/** The same number of bytes each time; the last one is another each time that it is read. */
+export function restlessSource(sizeBytes: number): RewindableSource {
+  const bytes = sampleBytes(sizeBytes);
+  let readings = 0;
+  return {
+    sizeBytes,
+    open: (range?: ByteRange) => {
+      readings += 1;
+      bytes[sizeBytes - 1] = readings;
+      return chunked(bytes.subarray(range?.start, range?.end), sizeBytes);
+    },
+  };
 }
 
 async function* chunked(bytes: Uint8Array, chunkBytes: number): AsyncGenerator<Uint8Array, void> {

@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/clock.ts";
-import { kmsSealing } from "../../src/encryption/encryption.ts";
+import { isKmsEncrypted, kmsSealing } from "../../src/encryption/encryption.ts";
 import { silentLogger } from "../../src/log.ts";
 import { type NodePath, NodeRepository } from "../../src/repository/repository.ts";
 import { openStorage, type Storage } from "../../src/storage/storage.ts";
@@ -38,22 +38,33 @@ describe.skipIf(missing !== undefined)(`a KMS key${missing === undefined ? "" : 
     });
   });
 
-  it("opens what Esop 4 has encrypted, under keys without a mark", async () => {
+  it("opens what Esop 4 has encrypted, under keys without a mark, which no backup in the clear replaces", async () => {
     const node = await useCassandra({ version: "5.0" });
     const tables = await createSampleTables(node);
     const { rows } = await node.cql.execute("SELECT host_id FROM system.local");
     const path: NodePath = { cluster: "sandbox", datacenter: "dc1", node: String(rows[0]?.["host_id"]) };
     const location = `s3://of-esop/${path.cluster}/${path.datacenter}/${path.node}`;
-    const run = (verb: string, ...more: readonly string[]) => {
+    const run = (verb: string, tag: string, ...more: readonly string[]) => {
       const jmx = ["--jmx-service", `127.0.0.1:${node.sandbox.jmxPort}`];
-      const what = ["--storage-location", location, "--entities", tables.keyspace, "--snapshot-tag", "t"];
+      const what = ["--storage-location", location, "--entities", tables.keyspace, "--snapshot-tag", tag];
       return esop([verb, ...what, ...jmx, ...more, "--json"], { environment: environment() });
     };
-    expect(await run("backup", "--create-missing-bucket")).toMatchObject({ status: 0 });
+    expect(await run("backup", "sealed", "--create-missing-bucket")).toMatchObject({ status: 0 });
     await encryptAsEsop(path, await kms.createKey());
-    await tables.destroy();
-    expect(await run("restore")).toMatchObject({ status: 0 });
-    await tables.expectRows(1);
+    const encrypted = await encryptedObjects();
+    expect(encrypted.length).toBeGreaterThan(0);
+    const refused = await run("backup", "clear");
+    expect(refused.json, refused.stderr).toMatchObject({
+      code: "usage",
+      hint: expect.stringContaining("--kms-key-id"),
+    });
+    expect(await run("backup", "clear", "--encrypt=false")).toMatchObject({ status: 0 });
+    expect(await encryptedObjects()).toEqual(encrypted);
+    for (const tag of ["sealed", "clear"]) {
+      await tables.destroy();
+      expect(await run("restore", tag)).toMatchObject({ status: 0 });
+      await tables.expectRows(1);
+    }
   });
 
   it("that there is not says so, before anything is stored", async () => {
@@ -76,6 +87,17 @@ describe.skipIf(missing !== undefined)(`a KMS key${missing === undefined ? "" : 
     const shared = { clock: systemClock, random: Math.random, log: silentLogger };
     const storage = await openStorage({ protocol: "s3", bucket }, { ...shared, settings });
     return { storage, [Symbol.asyncDispose]: () => storage.close() };
+  }
+
+  async function encryptedObjects(): Promise<readonly string[]> {
+    await using opened = await open("of-esop");
+    const keys: string[] = [];
+    for (const { key } of await toArray(opened.storage.list(""))) {
+      const stored = await opened.storage.get(key);
+      await collect(stored);
+      if (isKmsEncrypted(stored.metadata)) keys.push(key);
+    }
+    return keys.sort();
   }
 
   /** The same backup, as if it had been made by Esop 4 with this key: same object keys, the key's name in the manifest. */

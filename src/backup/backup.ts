@@ -25,7 +25,7 @@ import {
   formatTableName,
 } from "../request/request.ts";
 import type { Storage } from "../storage/storage.ts";
-import { fileSource, hashFile, hashStream, upload } from "../transfer/transfer.ts";
+import { fileSource, HashThreads, hashFile, hashStream, type UploadOptions, upload } from "../transfer/transfer.ts";
 import { checkMode, type ExpectedTables, expectedTables } from "./check-node.ts";
 import { chooseSealing } from "./choose-sealing.ts";
 import { HashRecord } from "./hash-record.ts";
@@ -240,7 +240,8 @@ async function sendMissing(plan: BackupPlan, run: Run): Promise<Map<string, stri
   const files = plan.tables.flatMap((table) => table.files.filter(({ action }) => action === "send"));
   // The largest first, so that the end of a run is not one long file alone.
   files.sort((a, b) => b.local.sizeBytes - a.local.sizeBytes);
-  const limit = pace(plan, run);
+  await using threads = new HashThreads();
+  const how = { rateLimit: pace(plan, run), threads };
   const hashes = new Map<string, string | null>();
   const totalBytes = files.reduce((sum, { local }) => sum + local.sizeBytes, 0);
   progress.start({ label: "backing up", totalBytes, totalFiles: files.length });
@@ -249,7 +250,7 @@ async function sendMissing(plan: BackupPlan, run: Run): Promise<Map<string, stri
       files,
       request.concurrentConnections,
       async (file, signal) => {
-        hashes.set(file.objectKey, await sendFile(file, { ...run, signal }, limit));
+        hashes.set(file.objectKey, await sendFile(file, { ...run, signal }, how));
         progress.fileDone();
       },
       { signal },
@@ -260,7 +261,9 @@ async function sendMissing(plan: BackupPlan, run: Run): Promise<Map<string, stri
   return hashes;
 }
 
-async function sendFile(file: PlannedFile, run: Run, limit: RateLimit): Promise<string | null> {
+type SendHow = Pick<UploadOptions, "rateLimit" | "threads">;
+
+async function sendFile(file: PlannedFile, run: Run, how: SendHow = {}): Promise<string | null> {
   const { repository, request, sealing, progress, record, signal } = run;
   const { local, contentSha256, objectKey } = file;
   const algorithm = contentSha256 === undefined ? request.hashAlgorithm : "SHA-256";
@@ -268,7 +271,7 @@ async function sendFile(file: PlannedFile, run: Run, limit: RateLimit): Promise<
   const { hash } = await upload(repository.storage, repository.key(objectKey), source, {
     algorithm,
     seal: sealing === undefined ? undefined : { sealing: sealing.sealing, objectKey },
-    rateLimit: limit,
+    ...how,
     signal,
     onBytes: (bytes) => progress.add(bytes),
   });
@@ -299,7 +302,7 @@ async function renewOld(plan: BackupPlan, hashes: Map<string, string | null>, ru
         await repository.storage.refresh(repository.key(file.objectKey), { signal });
       } catch (error) {
         if (!isAppError(error, "not-found") && !isAppError(error, "unsupported")) throw error;
-        hashes.set(file.objectKey, await sendFile(file, { ...run, signal }, unlimited));
+        hashes.set(file.objectKey, await sendFile(file, { ...run, signal }));
       }
     },
     { signal },

@@ -8,6 +8,7 @@ import { hashAlgorithmOf, type ManifestEntry, type NodeRepository } from "../rep
 import {
   type DownloadOptions,
   download,
+  HashThreads,
   hashFile,
   ReadAhead,
   syncDirectory,
@@ -118,6 +119,7 @@ export async function fetchFiles(
   for (const directory of directories) await makeDirectory(directory, owner);
   const largestFirst = missing.toSorted((a, b) => (b.entry.size ?? 0) - (a.entry.size ?? 0));
   const ahead = new ReadAhead(connections);
+  await using threads = new HashThreads();
   let bytes = 0;
   progress.start({ label: "downloading", totalBytes: bytesOf(missing), totalFiles: missing.length });
   try {
@@ -134,6 +136,7 @@ export async function fetchFiles(
           signal,
           onBytes: (moved) => progress.add(moved),
           ahead,
+          threads,
           storedBytes: entry.size,
           ...(owner === undefined ? {} : { owner }),
         });

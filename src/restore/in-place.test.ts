@@ -1,4 +1,5 @@
 /** Restoring a stopped node from a store, with real directories: everything but Cassandra itself. */
+import { hash } from "node:crypto";
 import { mkdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -14,7 +15,6 @@ import { silentProgress } from "../progress.ts";
 import { backupName, objectKey } from "../repository/repository.ts";
 import type { Storage } from "../storage/storage.ts";
 import { faultyStorage, memoryStorage } from "../storage/testing.ts";
-import { createHasher } from "../transfer/transfer.ts";
 import { restore } from "./restore.ts";
 
 const clock = new ManualClock();
@@ -70,9 +70,7 @@ async function backUp(): Promise<void> {
       const version = `${generation}-${content.length}`;
       const key = objectKey({ keyspace: "ks", table, tableId: table === "t" ? tId : uId, index, version, file });
       await node.put(key, content);
-      const hasher = createHasher("SHA-256");
-      hasher.update(Buffer.from(content));
-      const entry = { objectKey: key, type: "FILE", size: content.length, hash: hasher.digest() };
+      const entry = { objectKey: key, type: "FILE", size: content.length, hash: hash("sha256", content) };
       sstables[baseName] = [...(sstables[baseName] ?? []), entry];
     }
     tables[table] = { sstables, id: table === "t" ? tId : uId };

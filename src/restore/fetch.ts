@@ -1,5 +1,5 @@
-import { link, lstat, rm } from "node:fs/promises";
-import { dirname } from "node:path";
+import { link, lstat, readdir, rm } from "node:fs/promises";
+import { basename, dirname } from "node:path";
 import { forEachConcurrently, type RateLimit } from "../concurrency/concurrency.ts";
 import { AppError, isAppError, systemErrorCode } from "../errors.ts";
 import type { Logger } from "../log.ts";
@@ -52,6 +52,27 @@ export interface FetchReport {
   readonly reused: { readonly files: number; readonly bytes: number };
 }
 
+/** What lies in directories, each asked once: in a restore from scratch, nothing. */
+class DirectoryNames {
+  readonly #names = new Map<string, Promise<ReadonlySet<string>>>();
+
+  async has(path: string): Promise<boolean> {
+    const directory = dirname(path);
+    const names = this.#names.get(directory) ?? namesIn(directory);
+    this.#names.set(directory, names);
+    return (await names).has(basename(path));
+  }
+}
+
+async function namesIn(directory: string): Promise<ReadonlySet<string>> {
+  try {
+    return new Set(await readdir(directory));
+  } catch (error) {
+    if (systemErrorCode(error) === "ENOENT") return new Set();
+    throw error;
+  }
+}
+
 async function sizeOf(path: string): Promise<number | undefined> {
   try {
     const found = await lstat(path);
@@ -84,12 +105,15 @@ export async function missingFiles(
   options: FetchOptions & { readonly touchNothing?: boolean },
 ): Promise<readonly WantedFile[]> {
   const missing: WantedFile[] = [];
+  const names = new DirectoryNames();
+  const there = async (path: string, entry: ManifestEntry, signal: AbortSignal) =>
+    (await names.has(path)) && (await holds(path, entry, { ...options, signal }));
   await forEachConcurrently(
     files,
     options.connections,
     async (file, signal) => {
-      if (await holds(file.path, file.entry, { ...options, signal })) return;
-      if (file.candidate !== undefined && (await holds(file.candidate, file.entry, { ...options, signal }))) {
+      if (await there(file.path, file.entry, signal)) return;
+      if (file.candidate !== undefined && (await there(file.candidate, file.entry, signal))) {
         if (options.touchNothing === true) return;
         await makeDirectory(dirname(file.path), options.owner);
         await rm(file.path, { force: true });

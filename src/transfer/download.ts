@@ -54,14 +54,15 @@ export async function download(
   throwIfAborted(options.signal);
   const partPath = join(dirname(targetPath), `.${basename(targetPath).slice(0, 60)}.${randomUUID()}${partSuffix}`);
   const doing = `write ${targetPath}`;
-  const { expected, threads } = options;
-  const file = await converted(doing, () => PartFile.create(partPath));
-  const hasher = createHasher(expected.algorithm, { sizeBytes: expected.sizeBytes, threads });
+  const { expected, owner, threads } = options;
+  const { sizeBytes, algorithm } = expected;
+  const file = await converted(doing, () => PartFile.create(partPath, { owner, sizeBytes }));
+  const hasher = createHasher(algorithm, { sizeBytes, threads });
   try {
     const received = () => receive(storage, key, { file, doing, hasher }, options);
     // What follows is the disk's, and the connection somebody else's.
     const result = await (options.ahead?.object(received, options.signal) ?? received());
-    await converted(doing, () => file.finish(options.owner));
+    await converted(doing, () => file.finish());
     // What is whole and proved stays, even where the run has come to its end.
     await converted(doing, () => rename(partPath, targetPath));
     return result;

@@ -1,5 +1,5 @@
 /** A file in the making. */
-import { closeSync, fchown, fdatasync, fsync, open, write } from "node:fs";
+import { closeSync, constants, fchown, fdatasync, fsync, open, write } from "node:fs";
 import { unlink } from "node:fs/promises";
 import { promisify } from "node:util";
 
@@ -12,20 +12,44 @@ const calls = {
   fsync: promisify(fsync),
 };
 
+export interface PartFileOptions {
+  /** The process's own when left out. */
+  readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
+  /** As far as it is known. */
+  readonly sizeBytes?: number | undefined;
+}
+
+/** Up to here a file comes in one write, which is on the disk when it returns: a call less than with a sync of its own. */
+const oneWriteBytes = 256 * 1024;
+
 /** Written from its start. Ends with {@link finish} or {@link discard}, and throws the system's errors. */
 export class PartFile {
   readonly #path: string;
   readonly #descriptor: number;
+  readonly #sync: ((descriptor: number) => Promise<void>) | undefined;
   #closed = false;
 
-  private constructor(path: string, descriptor: number) {
+  private constructor(path: string, descriptor: number, sync: ((descriptor: number) => Promise<void>) | undefined) {
     this.#path = path;
     this.#descriptor = descriptor;
+    this.#sync = sync;
   }
 
   /** There must be no such file yet. */
-  static async create(path: string): Promise<PartFile> {
-    return new PartFile(path, await calls.open(path, "wx"));
+  static async create(path: string, { owner, sizeBytes = 0 }: PartFileOptions = {}): Promise<PartFile> {
+    const { O_WRONLY, O_CREAT, O_EXCL, O_DSYNC, O_SYNC } = constants;
+    const syncsWrites = O_DSYNC > 0 && sizeBytes > 0 && sizeBytes <= oneWriteBytes;
+    // An owner is no data: only the full sync carries it.
+    const [flag, sync] = owner === undefined ? [O_DSYNC, calls.fdatasync] : [O_SYNC, calls.fsync];
+    const descriptor = await calls.open(path, O_WRONLY | O_CREAT | O_EXCL | (syncsWrites ? flag : 0));
+    const file = new PartFile(path, descriptor, syncsWrites ? undefined : sync);
+    try {
+      if (owner !== undefined) await calls.fchown(descriptor, owner.uid, owner.gid);
+    } catch (error) {
+      await file.discard();
+      throw error;
+    }
+    return file;
   }
 
   /** Done with the chunk when it resolves; not to be called before the last call has. */
@@ -37,10 +61,8 @@ export class PartFile {
   }
 
   /** It is on the disk, under its name for now. */
-  async finish(owner?: { readonly uid: number; readonly gid: number }): Promise<void> {
-    if (owner !== undefined) await calls.fchown(this.#descriptor, owner.uid, owner.gid);
-    // Owner and mode are no data: only the full sync carries them.
-    await (owner === undefined ? calls.fdatasync : calls.fsync)(this.#descriptor);
+  async finish(): Promise<void> {
+    await this.#sync?.(this.#descriptor);
     this.#close();
   }
 

@@ -54,6 +54,11 @@ export class Connection {
     return this.#closed || this.#socket.destroyed;
   }
 
+  /** {@link send} has found no room, and there is none yet. */
+  get isBehind(): boolean {
+    return this.#socket.writableNeedDrain;
+  }
+
   /** Whatever happens from now on is told to this one; where it is closed already, at once. */
   use(user: ConnectionUser): void {
     this.#user = user;

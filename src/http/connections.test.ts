@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import dns from "node:dns";
 import { once } from "node:events";
 import { connect } from "node:net";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { type Certificates, makeCertificates } from "../../test/harness/certificates.ts";
 import { forwardProxy } from "../../test/harness/forward-proxy.ts";
 import { answering, bodyOf, httpAsker, type Peer, rawServer, sent } from "../../test/harness/raw-server.ts";
@@ -23,6 +23,14 @@ afterAll(() => directory[Symbol.asyncDispose]());
 
 const trusting = () => httpAsker({ caFile: certificates.authorityFile });
 
+/** Names of all hosts for a while, as machines that run tests have none of their own. */
+function withAddresses(addresses: readonly { readonly address: string; readonly family: number }[]): Disposable {
+  const { lookup } = dns;
+  const found = (_: string, __: unknown, done: (error: null, all: typeof addresses) => void) => done(null, addresses);
+  Object.assign(dns, { lookup: found });
+  return { [Symbol.dispose]: () => void Object.assign(dns, { lookup }) };
+}
+
 function answer(body: Uint8Array): Buffer {
   return Buffer.concat([Buffer.from(`HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\n\r\n`), body]);
 }
@@ -39,16 +47,16 @@ describe("a connection", () => {
       for (;;) {
         const head = await peer.head();
         await peer.bytes(Number(/content-length: (\d+)/.exec(head)?.[1] ?? 0));
-        peer.write(answer(noise(1, 700_000)));
+        peer.write(answer(noise(1, 600_000)));
       }
     });
     using client = await httpAsker();
     const warnings: Error[] = [];
     const onWarning = (warning: Error) => warnings.push(warning);
     process.on("warning", onWarning);
-    for (let round = 0; round < 30; round++) {
+    for (let round = 0; round < 14; round++) {
       const asked = round % 2 === 0 ? {} : sent(Buffer.alloc(mebibyte), Buffer.alloc(mebibyte));
-      expect((await bodyOf(await client.ask(server.url, { ...asked, transient: true }))).length).toBe(700_000);
+      expect((await bodyOf(await client.ask(server.url, { ...asked, transient: true }))).length).toBe(600_000);
     }
     await new Promise((resolve) => setImmediate(resolve));
     process.off("warning", onWarning);
@@ -84,6 +92,24 @@ describe("a connection", () => {
     await new Promise((resolve) => setImmediate(resolve));
     expect((await bodyOf(await client.ask(server.url))).toString()).toBe("ok");
     expect(server.peers).toHaveLength(2);
+  });
+
+  test("that waits for long is closed, though others are in use", async () => {
+    vi.useFakeTimers({ toFake: ["performance"] });
+    try {
+      await using server = await rawServer(answering(ok));
+      using client = await httpAsker();
+      const ask = async () => bodyOf(await client.ask(server.url));
+      await Promise.all([ask(), ask()]);
+      for (let round = 0; round < 2; round++) {
+        vi.advanceTimersByTime(3000);
+        await ask();
+      }
+      await Promise.race(server.peers.map(({ socket }) => socket.closed || once(socket, "close")));
+      expect(server.peers.map(({ socket }) => socket.closed).toSorted()).toEqual([false, true]);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   test.each(["http", "https"])(
@@ -165,10 +191,9 @@ describe("the way to a server", () => {
     using stranger = await httpAsker();
     await expect(stranger.ask(server.url)).rejects.toMatchObject({ code: "UNABLE_TO_VERIFY_LEAF_SIGNATURE" });
     using client = await trusting();
-    const lookup = dns.lookup;
-    expect(lookup).toBeTypeOf("function");
-    const other = new URL(server.url.href.replace("127.0.0.1", "vm.localhost"));
-    await expect(client.ask(other)).rejects.toMatchObject({ code: /ERR_TLS_CERT_ALTNAME_INVALID|ENOTFOUND|EAI_AGAIN/ });
+    using _ = withAddresses([{ address: "127.0.0.1", family: 4 }]);
+    const url = new URL(`https://other.example:${server.url.port}`);
+    await expect(client.ask(url)).rejects.toMatchObject({ code: "ERR_TLS_CERT_ALTNAME_INVALID" });
   });
 
   test("leads to IPv6", async () => {
@@ -180,22 +205,10 @@ describe("the way to a server", () => {
   test.each(["http", "https"])("over %s goes on to the next address of a name", async (scheme) => {
     await using server = await rawServer(answering(ok), scheme === "https" ? { certificates } : {});
     using client = await trusting();
-    // Few machines that run tests have a name of two addresses.
-    const { lookup } = dns;
-    const both = [
-      { address: "::1", family: 6 },
-      { address: "127.0.0.1", family: 4 },
-    ];
-    Object.assign(dns, {
-      lookup: (_: string, __: unknown, done: (error: null, all: unknown) => void) => done(null, both),
-    });
-    try {
-      const url = new URL(`${scheme}://localhost:${server.url.port}`);
-      expect((await bodyOf(await client.ask(url))).toString()).toBe("ok");
-      expect((await bodyOf(await client.ask(url))).toString()).toBe("ok");
-    } finally {
-      Object.assign(dns, { lookup });
-    }
+    const there = { address: "127.0.0.1", family: 4 };
+    using _ = withAddresses([{ address: "::1", family: 6 }, there]);
+    const url = new URL(`${scheme}://localhost:${server.url.port}`);
+    for (let round = 0; round < 2; round++) expect((await bodyOf(await client.ask(url))).toString()).toBe("ok");
     expect(server.peers).toHaveLength(1);
   });
 

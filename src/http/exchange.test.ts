@@ -104,6 +104,23 @@ describe("a body to send", () => {
     await (await server.peer(0)).left();
   });
 
+  test("whose end has not gone out when it is answered takes the connection with it", async () => {
+    const goOn = Promise.withResolvers<void>();
+    await using server = await rawServer(async (peer) => {
+      await peer.head();
+      peer.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\no");
+      await goOn.promise;
+      peer.write("k");
+      // Read by nobody, the rest of the body would be stuck between this answer and the next.
+      peer.socket.pause();
+    });
+    using client = await httpAsker();
+    const response = await client.ask(server.url, sent(Buffer.alloc(64 * mebibyte)));
+    goOn.resolve();
+    expect((await bodyOf(response)).toString()).toBe("ok");
+    await (await server.peer(0)).left();
+  });
+
   test("that cannot be read ends the request, and the connection", async () => {
     await using server = await rawServer(silent);
     using client = await httpAsker();

@@ -268,7 +268,8 @@ class Exchange implements ConnectionUser, ResponseHandler {
     const connection = this.#release();
     const { connections } = this.#terms.agents;
     if (connection === undefined) return;
-    if (this.#isSent && this.#parser.keepsConnection) connections.keep(this.#request.url, connection);
+    const isKept = this.#isSent && !connection.isBehind && this.#parser.keepsConnection;
+    if (isKept) connections.keep(this.#request.url, connection);
     else connections.drop(connection);
   }
 

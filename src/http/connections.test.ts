@@ -224,7 +224,7 @@ describe("many at once", () => {
   test.each(["http", "https", "https through a proxy"])(
     "over %s each get their own bytes, small and large",
     async (way) => {
-      const lengthOf = (seed: number) => (seed % 4 === 0 ? 3 * mebibyte + seed : 100 + seed * 37);
+      const lengthOf = (seed: number) => (seed % 4 === 0 ? 2 * mebibyte + seed : 100 + seed * 37);
       await using server = await rawServer(
         async (peer) => {
           for (;;) {
@@ -239,7 +239,7 @@ describe("many at once", () => {
       const caFile = certificates.authorityFile;
       using client = await httpAsker(way.endsWith("proxy") ? { caFile, ...through } : { caFile });
       const worker = async (first: number) => {
-        for (let seed = first; seed < first + 12; seed++) {
+        for (let seed = first; seed < first + 8; seed++) {
           const response = await client.ask(server.url, { path: `/${seed}`, transient: seed % 3 !== 0 });
           expect((await bodyOf(response)).equals(noise(seed, lengthOf(seed)))).toBe(true);
         }

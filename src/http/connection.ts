@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import type { Socket } from "node:net";
 import { chunkBytes } from "./incoming-body.ts";
 
@@ -6,6 +5,8 @@ import { chunkBytes } from "./incoming-body.ts";
 export interface ConnectionUser {
   /** The bytes are good until this returns. False where no more are wanted until {@link Connection.resume}. */
   receive(bytes: Buffer): boolean;
+  /** There is room again, after {@link Connection.send} has found none. */
+  drained(): void;
   /** Nothing comes or goes any more; undefined where the other side has ended it in order. */
   closed(error: Error | undefined): void;
 }
@@ -27,6 +28,7 @@ export class Connection {
     socket.on("error", (error) => {
       this.#failure = error;
     });
+    socket.on("drain", () => this.#user?.drained());
     socket.on("close", () => this.#onClose());
     // The other side has said its last; so have we.
     socket.on("end", () => socket.destroy());
@@ -52,14 +54,26 @@ export class Connection {
     return this.#closed || this.#socket.destroyed;
   }
 
-  /** Undefined where nobody uses it any more: whatever comes then ends it. */
-  set user(user: ConnectionUser | undefined) {
-    this.#user = user;
-    if (this.isClosed) user?.closed(this.#failure);
+  /** {@link send} has found no room, and there is none yet. */
+  get isBehind(): boolean {
+    return this.#socket.writableNeedDrain;
   }
 
-  /** Goes out as one piece. */
-  send(...pieces: readonly (string | Uint8Array)[]): Promise<void> | undefined {
+  /** Whatever happens from now on is told to this one; where it is closed already, at once. */
+  use(user: ConnectionUser): void {
+    this.#user = user;
+    if (this.isClosed) user.closed(this.#failure);
+  }
+
+  /** Nobody uses it any more: whatever comes now ends it. */
+  rest(): void {
+    this.#user = undefined;
+    // What came after its last user wanted no more has stopped it, and its end would go unnoticed.
+    this.#socket.resume();
+  }
+
+  /** Goes out as one piece. False where no more should be sent until there is room. */
+  send(...pieces: readonly (string | Uint8Array)[]): boolean {
     const socket = this.#socket;
     let hasRoom = true;
     if (pieces.length > 1) socket.cork();
@@ -67,7 +81,7 @@ export class Connection {
       hasRoom = typeof piece === "string" ? socket.write(piece, "latin1") : socket.write(piece);
     }
     if (pieces.length > 1) socket.uncork();
-    return hasRoom ? undefined : this.#drained();
+    return hasRoom;
   }
 
   resume(): void {
@@ -79,20 +93,9 @@ export class Connection {
     this.#socket.destroy();
   }
 
-  async #drained(): Promise<void> {
-    const stop = new AbortController();
-    const onClose = () => stop.abort();
-    this.#socket.once("close", onClose);
-    try {
-      await once(this.#socket, "drain", { signal: stop.signal });
-    } catch {
-      // Closed: its user has been told.
-    } finally {
-      this.#socket.off("close", onClose);
-    }
-  }
-
   #receive(bytes: Buffer): boolean {
+    // What a stream holds is told even after it has been destroyed.
+    if (this.isClosed) return false;
     if (this.#user === undefined) {
       this.destroy();
       return false;

@@ -34,6 +34,7 @@ export class Connections {
   readonly #means: ConnectionMeans;
   readonly #idle = new Map<string, Idle[]>();
   readonly #open = new Set<Connection>();
+  readonly #closing = new AbortController();
 
   constructor(means: ConnectionMeans) {
     this.#means = means;
@@ -41,28 +42,24 @@ export class Connections {
 
   /** The one that was used last, so that those which are not needed grow old; undefined where there is none. */
   takeIdle(url: URL): Connection | undefined {
-    const kept = this.#idle.get(url.origin) ?? [];
-    for (let last = kept.pop(); last !== undefined; last = kept.pop()) {
-      if (!last.connection.isClosed && performance.now() - last.sinceMs < maxIdleMs) return last.connection;
-      this.drop(last.connection);
-    }
-    return undefined;
+    return this.#fresh(url).pop()?.connection;
   }
 
   /** A new one, its handshakes done. Rejects with the system's or TLS's errors, or the signal's reason. */
-  async open(url: URL, signal: AbortSignal): Promise<Connection> {
+  async open(url: URL, asked: AbortSignal): Promise<Connection> {
+    const signal = AbortSignal.any([asked, this.#closing.signal]);
     throwIfAborted(signal);
     const connection = await (this.#isTunneled(url) ? this.#tunnel(url, signal) : this.#direct(url, signal));
     this.#open.add(connection);
-    return connection;
+    if (!signal.aborted) return connection;
+    this.drop(connection);
+    throw abortError(signal);
   }
 
   /** Keeps it for the next request. */
   keep(url: URL, connection: Connection): void {
-    connection.user = undefined;
-    const kept = this.#idle.get(url.origin) ?? [];
-    kept.push({ connection, sinceMs: performance.now() });
-    this.#idle.set(url.origin, kept);
+    connection.rest();
+    this.#fresh(url).push({ connection, sinceMs: performance.now() });
   }
 
   /** Nothing more is asked over it. */
@@ -71,7 +68,9 @@ export class Connections {
     connection.destroy();
   }
 
+  /** None is opened any more. */
   close(): void {
+    this.#closing.abort();
     for (const connection of this.#open) this.drop(connection);
     this.#idle.clear();
   }
@@ -85,6 +84,18 @@ export class Connections {
       text: `${url.origin}${path}`,
       headers: username === undefined ? {} : { "proxy-authorization": `Basic ${login}` },
     };
+  }
+
+  /** Those that wait for a request to this server; the others are dropped. */
+  #fresh({ origin }: URL): Idle[] {
+    const [kept, fresh] = [this.#idle.get(origin) ?? [], [] as Idle[]];
+    for (const idle of kept) {
+      const isFresh = !idle.connection.isClosed && performance.now() - idle.sinceMs < maxIdleMs;
+      if (isFresh) fresh.push(idle);
+      else this.drop(idle.connection);
+    }
+    this.#idle.set(origin, fresh);
+    return fresh;
   }
 
   #isTunneled({ protocol }: URL): boolean {

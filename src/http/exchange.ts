@@ -2,7 +2,7 @@
  * One HTTP request and its response, with a bound on every wait: for a connection, while bytes ought to move, and for
  * the answer. Holds what the body yields at a time and a few chunks of the answer.
  */
-import { AppError, abortError } from "../errors.ts";
+import { AppError, abortError, throwIfAborted } from "../errors.ts";
 import { formatDuration } from "../units.ts";
 import type { HttpAgents } from "./agents.ts";
 import type { Connection, ConnectionUser } from "./connection.ts";
@@ -78,8 +78,8 @@ class Exchange implements ConnectionUser, ResponseHandler {
   readonly #terms: HttpTerms;
   readonly #parser = new ResponseParser(this);
   readonly #answered = Promise.withResolvers<ResponseHead>();
-  /** Resolved when the server says that it wants the body, or anything else. */
-  readonly #spoken = Promise.withResolvers<void>();
+  /** Wakes whoever sends and waits for the server. */
+  #wake: (() => void) | undefined;
   readonly #stop = new AbortController();
   #watch: StallWatch;
   #connection: Connection | undefined;
@@ -106,6 +106,7 @@ class Exchange implements ConnectionUser, ResponseHandler {
   async response(): Promise<HttpResponse> {
     const { accepts = (status: number) => status >= 200 && status <= 299 } = this.#terms;
     try {
+      throwIfAborted(this.#request.signal);
       await this.#send(await this.#connect());
       const { status, headers } = await this.#answered.promise;
       if (!accepts(status)) throw this.#terms.refusal(status, headers, await this.#errorText());
@@ -120,13 +121,18 @@ class Exchange implements ConnectionUser, ResponseHandler {
   async #connect(): Promise<Connection> {
     const { url } = this.#request;
     const { connections } = this.#terms.agents;
-    this.#connection = connections.takeIdle(url) ?? (await connections.open(url, this.#stop.signal));
+    const connection = connections.takeIdle(url) ?? (await connections.open(url, this.#stop.signal));
+    if (this.#isOver) {
+      connections.drop(connection);
+      throw this.#failure;
+    }
+    this.#connection = connection;
     this.#watch.stop();
     const { idleMs } = this.#terms.timeouts;
     this.#watch = new StallWatch(idleMs, () => this.#stalled("answer", idleMs));
     // Closed meanwhile: it says so at once.
-    this.#connection.user = this;
-    return this.#connection;
+    connection.use(this);
+    return connection;
   }
 
   async #send(connection: Connection): Promise<void> {
@@ -141,7 +147,8 @@ class Exchange implements ConnectionUser, ResponseHandler {
     } else {
       await this.#sendBody(connection, head, frames, asks);
     }
-    this.#watch.run();
+    // Where an answer is there already, its reader may be the one who is waited for.
+    if (this.#body?.isFull !== true) this.#watch.run();
   }
 
   async #sendBody(
@@ -151,37 +158,60 @@ class Exchange implements ConnectionUser, ResponseHandler {
     asks: boolean,
   ): Promise<void> {
     let unsentHead: string | undefined = head;
+    let leftBytes = Number(this.#request.headers["content-length"]);
     if (asks) {
       connection.send(head);
       unsentHead = undefined;
       await this.#askFirst();
+      if (this.#isDecided) return;
     }
     // What the source takes its time for is no stall.
     this.#watch.pause();
     for await (const frame of frames) {
-      // Answered before its end: the body is not wanted. Failed: the error waits with the answer.
-      if (this.#head !== undefined || this.#isOver) return;
+      if (this.#isDecided) return;
+      leftBytes -= frame.length;
+      if (!(leftBytes >= 0)) throw misstated();
       this.#watch.run();
-      await (unsentHead === undefined ? connection.send(frame) : connection.send(unsentHead, frame));
+      const hasRoom = unsentHead === undefined ? connection.send(frame) : connection.send(unsentHead, frame);
       unsentHead = undefined;
+      if (!hasRoom) await this.#woken();
       this.#watch.pause();
     }
+    if (leftBytes !== 0) throw misstated();
     if (unsentHead !== undefined) connection.send(unsentHead);
     this.#isSent = true;
+  }
+
+  /** Answered before its end: the body is not wanted. Failed: the error waits with the answer. */
+  get #isDecided(): boolean {
+    return this.#head !== undefined || this.#isOver;
   }
 
   /** Waits until the server wants the body, answers without it, or shows that it does not know the question. */
   async #askFirst(): Promise<void> {
     const deadline = setTimeout(() => {
       silentServers.add(this.#terms.agents);
-      this.#spoken.resolve();
+      this.#wake?.();
     }, askDeadlineMs);
-    await this.#spoken.promise;
+    await this.#woken();
     clearTimeout(deadline);
   }
 
+  /** Until the server lets the sender go on, or nothing is to be sent any more. */
+  async #woken(): Promise<void> {
+    if (this.#isDecided) return;
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+
+  drained(): void {
+    this.#watch.moved();
+    this.#wake?.();
+  }
+
   receive(bytes: Buffer): boolean {
-    this.#watch.run();
+    this.#watch.moved();
     try {
       this.#parser.feed(bytes);
       if (this.#parser.isAtEnd) this.#finish();
@@ -206,7 +236,7 @@ class Exchange implements ConnectionUser, ResponseHandler {
   }
 
   onInterim(): void {
-    this.#spoken.resolve();
+    this.#wake?.();
   }
 
   onHead(head: ResponseHead): void {
@@ -221,8 +251,8 @@ class Exchange implements ConnectionUser, ResponseHandler {
         this.#connection?.resume();
       },
     });
-    this.#spoken.resolve();
     this.#answered.resolve(head);
+    this.#wake?.();
   }
 
   onBody(bytes: Uint8Array): void {
@@ -238,7 +268,8 @@ class Exchange implements ConnectionUser, ResponseHandler {
     const connection = this.#release();
     const { connections } = this.#terms.agents;
     if (connection === undefined) return;
-    if (this.#isSent && this.#parser.keepsConnection) connections.keep(this.#request.url, connection);
+    const isKept = this.#isSent && !connection.isBehind && this.#parser.keepsConnection;
+    if (isKept) connections.keep(this.#request.url, connection);
     else connections.drop(connection);
   }
 
@@ -271,7 +302,7 @@ class Exchange implements ConnectionUser, ResponseHandler {
       if (sizeBytes > maxErrorBytes) break;
     }
     this.#body?.release();
-    return Buffer.concat(chunks).toString("utf8");
+    return Buffer.concat(chunks).toString("utf8", 0, Math.min(sizeBytes, maxErrorBytes));
   }
 
   #notHttp(cause: unknown): AppError {
@@ -298,7 +329,7 @@ class Exchange implements ConnectionUser, ResponseHandler {
     const connection = this.#release();
     this.#stop.abort(failure);
     this.#answered.reject(failure);
-    this.#spoken.resolve();
+    this.#wake?.();
     this.#body?.fail(failure);
     if (connection !== undefined) this.#terms.agents.connections.drop(connection);
   }
@@ -312,4 +343,9 @@ class Exchange implements ConnectionUser, ResponseHandler {
     this.#connection = undefined;
     return connection;
   }
+}
+
+/** Sent on, the next request would begin somewhere within this one. */
+function misstated(): AppError {
+  return new AppError("internal", "a request cannot be sent: its body has not the length that its headers say");
 }

@@ -39,11 +39,12 @@ export class InvalidResponse extends Error {
   }
 }
 
+/** Of all heads and trailers of an answer together. */
 const maxHeadBytes = 64 * 1024;
-/** Of a size and its extensions, and of each trailer. */
+/** Of a chunk's size and its extensions. */
 const maxLineBytes = 8 * 1024;
 const statusLine = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: |$)/;
-const headerLine = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*$/s;
+const headerLine = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):(.*)$/s;
 const controls = /[^\t\x20-\x7e\x80-\xff]/;
 
 type State = "head" | "counted" | "until-close" | "chunk-size" | "chunk" | "chunk-end" | "trailer" | "end";
@@ -54,6 +55,7 @@ export class ResponseParser {
   #state: State = "head";
   /** Of a head or line, from former pieces. */
   #carried = "";
+  #leftHeadBytes = maxHeadBytes;
   /** Of the counted body or chunk. */
   #leftBytes = 0;
   #keepsConnection = false;
@@ -85,15 +87,13 @@ export class ResponseParser {
   #step(bytes: Buffer, at: number): number {
     switch (this.#state) {
       case "head":
-        return this.#takeText(bytes, at, "\r\n\r\n", maxHeadBytes, (text) => this.#onHead(text));
+        return this.#takeText(bytes, at, "\r\n\r\n", this.#leftHeadBytes, (text) => this.#onHead(text));
       case "chunk-size":
         return this.#takeText(bytes, at, "\r\n", maxLineBytes, (line) => this.#onChunkSize(line));
       case "chunk-end":
         return this.#takeText(bytes, at, "\r\n", maxLineBytes, (line) => this.#onChunkEnd(line));
       case "trailer":
-        return this.#takeText(bytes, at, "\r\n", maxLineBytes, (line) => {
-          if (line === "") this.#end();
-        });
+        return this.#takeText(bytes, at, "\r\n", this.#leftHeadBytes, (line) => this.#onTrailer(line));
       case "counted":
       case "chunk":
         return this.#takeCounted(bytes, at);
@@ -101,7 +101,9 @@ export class ResponseParser {
         this.#handler.onBody(bytes.subarray(at));
         return bytes.length;
       case "end":
-        throw new InvalidResponse("more came than the answer");
+        // The answer is whole, but what this begins is none to anything that was asked.
+        this.#keepsConnection = false;
+        return bytes.length;
     }
   }
 
@@ -118,7 +120,9 @@ export class ResponseParser {
     const text =
       this.#carried + bytes.toString("latin1", at, Math.min(bytes.length, at + maxBytes + terminator.length));
     const found = text.indexOf(terminator, Math.max(0, carriedLength - terminator.length));
-    if (found < 0 ? text.length > maxBytes : found > maxBytes) throw new InvalidResponse("its head is too long");
+    // Without its terminator, the text may be followed by the beginning of one.
+    const leastBytes = found < 0 ? text.length - terminator.length + 1 : found;
+    if (leastBytes > maxBytes) throw new InvalidResponse("its head is too long");
     if (found < 0) {
       this.#carried = text;
       return bytes.length;
@@ -140,19 +144,22 @@ export class ResponseParser {
   }
 
   #onHead(text: string): void {
+    this.#leftHeadBytes -= text.length;
     const [first = "", ...lines] = text.split("\r\n");
     const [, minor, digits] = statusLine.exec(first) ?? [];
-    if (digits === undefined) throw new InvalidResponse("it does not begin as an answer in HTTP/1.1 does");
+    if (digits === undefined || controls.test(first)) {
+      throw new InvalidResponse("it does not begin as an answer in HTTP/1.1 does");
+    }
     const status = Number(digits);
+    const headers = parseHeaders(lines);
     if (status === 101) throw new InvalidResponse("it changes to a protocol that nobody asked for");
     if (status < 200) {
       this.#handler.onInterim(status);
       return;
     }
-    const headers = parseHeaders(lines);
-    const options = (headers["connection"] ?? "").toLowerCase();
-    this.#keepsConnection = minor === "1" ? !/\bclose\b/.test(options) : /\bkeep-alive\b/.test(options);
     const [state, bodyBytes] = framingOf(status, headers);
+    const closes = itemsOf(headers["connection"] ?? "").some((option) => option.toLowerCase() === "close");
+    this.#keepsConnection = minor === "1" && !closes && state !== "until-close";
     [this.#state, this.#leftBytes] = [state, bodyBytes ?? 0];
     this.#handler.onHead({ status, headers, bodyBytes });
     if (bodyBytes === 0) this.#end();
@@ -160,7 +167,7 @@ export class ResponseParser {
 
   #onChunkSize(line: string): void {
     const [, digits] = /^([0-9A-Fa-f]{1,12})[ \t]*(?:;|$)/.exec(line) ?? [];
-    if (digits === undefined) throw new InvalidResponse("a chunk of it has no size");
+    if (digits === undefined || controls.test(line)) throw new InvalidResponse("a chunk of it has no size");
     this.#leftBytes = Number.parseInt(digits, 16);
     this.#state = this.#leftBytes === 0 ? "trailer" : "chunk";
   }
@@ -170,24 +177,44 @@ export class ResponseParser {
     this.#state = "chunk-size";
   }
 
+  /** What trailers say is of no interest, but what they look like. */
+  #onTrailer(line: string): void {
+    this.#leftHeadBytes -= line.length;
+    if (line === "") this.#end();
+    else parseHeaders([line]);
+  }
+
   #end(): void {
     this.#state = "end";
     this.#handler.onEnd();
   }
 }
 
-function parseHeaders(lines: readonly string[]): Record<string, string> {
-  const headers: Record<string, string> = {};
+function parseHeaders(lines: readonly string[]): ResponseHeaders {
+  const headers = new Map<string, string>();
   for (const line of lines) {
-    const [, name, value] = headerLine.exec(line) ?? [];
-    if (name === undefined || value === undefined || controls.test(value)) {
+    const [, name, text] = headerLine.exec(line) ?? [];
+    if (name === undefined || text === undefined || controls.test(text)) {
       throw new InvalidResponse("a header of it is malformed");
     }
     const key = name.toLowerCase();
-    const former = headers[key];
-    headers[key] = former === undefined ? value : `${former}, ${value}`;
+    const former = headers.get(key);
+    headers.set(key, former === undefined ? trimmed(text) : `${former}, ${trimmed(text)}`);
   }
-  return headers;
+  return Object.fromEntries(headers);
+}
+
+function itemsOf(list: string): string[] {
+  return list.split(",").map(trimmed);
+}
+
+/** Blanks only, as a byte that is a letter in one encoding is a space in another; and in a time that grows with the text. */
+function trimmed(text: string): string {
+  const isBlank = (at: number) => text[at] === " " || text[at] === "\t";
+  let [start, end] = [0, text.length];
+  while (start < end && isBlank(start)) start++;
+  while (start < end && isBlank(end - 1)) end--;
+  return text.slice(start, end);
 }
 
 /** How the body is delimited, and its length where the head tells. */
@@ -201,7 +228,7 @@ function framingOf(status: number, headers: ResponseHeaders): readonly [State, n
     return ["chunk-size", undefined];
   }
   if (length === undefined) return ["until-close", undefined];
-  const [first = "", ...others] = length.split(/[ \t]*,[ \t]*/);
+  const [first = "", ...others] = itemsOf(length);
   if (!/^\d{1,15}$/.test(first) || others.some((other) => other !== first)) {
     throw new InvalidResponse("its length is malformed");
   }

@@ -2,6 +2,7 @@
 export class StallWatch {
   readonly #timer: NodeJS.Timeout;
   #running = true;
+  #stopped = false;
 
   /** Begins to run at once. */
   constructor(ms: number, onStall: () => void) {
@@ -10,18 +11,23 @@ export class StallWatch {
     }, ms);
   }
 
-  /** Something moved, or the other side is waited for from now on. */
+  /** The other side is waited for from now on. */
   run(): void {
     this.#running = true;
-    this.#timer.refresh();
+    this.moved();
+  }
+
+  moved(): void {
+    if (!this.#stopped) this.#timer.refresh();
   }
 
   pause(): void {
     this.#running = false;
   }
 
+  /** For good. */
   stop(): void {
-    this.#running = false;
+    this.#stopped = true;
     clearTimeout(this.#timer);
   }
 }

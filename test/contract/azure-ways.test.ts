@@ -61,7 +61,7 @@ describe.skipIf("reason" in store || "reason" in secureStore)(
       const bytes = sampleBytes(2 * mebibyte);
       await azure.storage.put("k", bytesSource(bytes));
       expect((await collect(await azure.storage.get("k"))).equals(bytes)).toBe(true);
-      const url = `${accountUrl(target.endpoint)}/${azure.container}/k`;
+      const url = `${accountUrl(target.endpoint)}/${azure.bucket}/k`;
       expect(proxy.asked).toContain(scheme === "http" ? `PUT ${url}` : `CONNECT 127.0.0.1:${target.port}`);
       const requests = proxy.asked.length;
       expect(await azure.storage.stat("k")).toMatchObject({ sizeBytes: bytes.length });

@@ -8,7 +8,8 @@ import { isKmsEncrypted, type Kms, kmsSealing, unsealKms } from "../../src/encry
 import { download, type Unseal, upload } from "../../src/transfer/transfer.ts";
 import { type Moto, startMoto } from "../harness/moto.ts";
 import { type ObjectStore, startStore, testKeys } from "../harness/object-stores.ts";
-import { type OpenedS3, type OpenedS3Options, openS3 } from "../harness/opened-s3.ts";
+import { type OpenedS3Options, openS3 } from "../harness/opened-s3.ts";
+import type { OpenedStore } from "../harness/opened-store.ts";
 import { bytesSource, sampleBytes } from "../harness/sample-bytes.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
 
@@ -53,7 +54,7 @@ async function sealedObject(server: ObjectStore, kms: Kms, keyId: string, option
   };
 }
 
-async function fetched({ storage }: OpenedS3, key: string, kms: Kms, plain: Uint8Array): Promise<Buffer> {
+async function fetched({ storage }: OpenedStore, key: string, kms: Kms, plain: Uint8Array): Promise<Buffer> {
   await using directory = await temporaryDirectory();
   const path = join(directory.path, "file");
   const hash = createHash("sha256").update(plain).digest("hex");

@@ -100,12 +100,14 @@ function describeNobody(store: ProxiedStore): void {
     const [scheme, timeouts] = store.needsToken
       ? ["http", { connectMs: 60_000, idleMs: 200 }]
       : ["https", { connectMs: 200, idleMs: 60_000 }];
-    await using opened = await store.open({ bucket: "bbb", origin: `${scheme}://127.0.0.1:${port}`, timeouts });
+    const settings = { endpoint: `${scheme}://127.0.0.1:${port}` };
+    await using opened = await store.open({ bucket: "bbb", settings, timeouts });
     await expect(opened.storage.get("k")).rejects.toMatchObject({ code: "timeout", retryable: true });
   });
 
   test("nobody there is unreachable", async () => {
-    await using opened = await store.open({ bucket: "bbb", origin: `http://127.0.0.1:${await freePort()}` });
+    const settings = { endpoint: `http://127.0.0.1:${await freePort()}` };
+    await using opened = await store.open({ bucket: "bbb", settings });
     await expect(opened.storage.get("k")).rejects.toMatchObject({ code: "unreachable", retryable: true });
     await expect(opened.storage.stat("k")).rejects.toMatchObject({ code: "unreachable", retryable: true });
   });

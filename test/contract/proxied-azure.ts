@@ -1,4 +1,4 @@
-import { type Azurite, accountUrl } from "../harness/azurite.ts";
+import type { Azurite } from "../harness/azurite.ts";
 import { openAzure } from "../harness/opened-azure.ts";
 import type { SeenRequest } from "../harness/spoiling-proxy.ts";
 import {
@@ -80,16 +80,12 @@ const refusals: Refusals = {
 };
 
 export function proxiedAzure(server: Azurite): ProxiedStore {
-  const open = ({ bucket, origin, proof: _, inPieces, storageClass, tags, ...rest }: ProxiedOptions = {}) =>
+  const open = ({ bucket, proof: _, inPieces, settings = {}, ...rest }: ProxiedOptions = {}) =>
     openAzure(server, {
       ...rest,
       ...(bucket === undefined ? {} : { container: bucket }),
       ...(inPieces === true ? { blockBytes } : {}),
-      settings: {
-        ...(origin === undefined ? {} : { endpoint: accountUrl(origin) }),
-        ...(tags === undefined ? {} : { tags }),
-        storageClass,
-      },
+      settings,
     });
   return {
     open,

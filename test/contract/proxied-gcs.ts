@@ -74,15 +74,11 @@ const refusals: Refusals = {
 };
 
 export function proxiedGcs(server: { readonly port: number }): ProxiedStore {
-  const open = ({ origin, proof: _, inPieces, storageClass, tags, ...rest }: ProxiedOptions = {}) =>
+  const open = ({ proof: _, inPieces, settings = {}, ...rest }: ProxiedOptions = {}) =>
     openGcs(server, {
       ...rest,
       ...(inPieces === true ? { chunkBytes } : {}),
-      options: {
-        ...(origin === undefined ? {} : { endpoint: origin }),
-        ...(tags === undefined ? {} : { tags }),
-        storageClass,
-      },
+      options: settings,
     });
   return {
     open,

@@ -77,17 +77,13 @@ const refusals: Refusals = {
 };
 
 export function proxiedS3(server: ObjectStore): ProxiedStore {
-  const open = ({ origin, proof, inPieces, storageClass, tags, ...rest }: ProxiedOptions = {}) => {
+  const open = ({ proof, inPieces, settings = {}, ...rest }: ProxiedOptions = {}) => {
     const integrity = proofs.find((one) => one === proof);
     return openS3(server, {
       ...rest,
       ...(integrity === undefined ? {} : { dialect: { integrity } }),
       ...(inPieces === true ? { partBytes } : {}),
-      s3: {
-        ...(origin === undefined ? {} : { endpoint: origin }),
-        ...(tags === undefined ? {} : { tags }),
-        storageClass,
-      },
+      s3: settings,
     });
   };
   return {

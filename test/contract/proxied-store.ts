@@ -14,11 +14,11 @@ export function retrying(storage: Storage): Storage {
   return withRetries(storage, { ...usualMeans, ...retry });
 }
 
-export interface ProxiedOptions extends Pick<StoreOptions, "storageClass" | "tags"> {
+export interface ProxiedOptions {
   /** It may be missing; a new one when left out. */
   readonly bucket?: string;
-  /** Of another server than the proxy. */
-  readonly origin?: string;
+  /** With an endpoint, it is not the proxy that is asked. */
+  readonly settings?: Pick<StoreOptions, "endpoint" | "storageClass" | "tags">;
   readonly timeouts?: HttpTimeouts;
   readonly retry?: RetryPolicy;
   /** Large objects come in pieces of the least size ({@link ProxiedStore.pieces}). */

@@ -100,7 +100,7 @@ function describeBeside(store: ProxiedStore): void {
     const { name, shown, onlyLarge } = store.storageClass;
     const tags = { team: "db + co", stage: "a/b:c=d" };
     const metadata = { "x-amz-key-v2": "wrapped=", a_b: "1", a2: "2", plain: "abc+/=" };
-    await using opened = await store.open({ inPieces: true, storageClass: name, tags });
+    await using opened = await store.open({ inPieces: true, settings: { storageClass: name, tags } });
     const { storage, proxy } = opened;
     const dates = new Map<string, number>();
     for (const { key, sizeBytes } of objects) {

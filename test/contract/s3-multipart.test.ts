@@ -10,7 +10,7 @@ import { openS3 } from "../harness/opened-s3.ts";
 import type { OpenedStore } from "../harness/opened-store.ts";
 import { bytesSource, collect, sampleBytes } from "../harness/sample-bytes.ts";
 import type { SeenRequest } from "../harness/spoiling-proxy.ts";
-import { partBytes } from "./proxied-s3.ts";
+import { partBytes, xmlError } from "./proxied-s3.ts";
 import { mebibyte, retry } from "./proxied-store.ts";
 import { stoppingSource } from "./storage-fixture.ts";
 
@@ -86,6 +86,29 @@ casesOn("an upload in parts", await startStore("versitygw"), (server) => {
     expect((await collect(await again.storage.get("a/b/k"))).equals(other)).toBe(true);
   });
 
+  /** As servers are that forget an upload when it is completed; this one remembers, and completes it again. */
+  function forgetful({ proxy }: OpenedStore, code: "NoSuchUpload" | "PreconditionFailed") {
+    let completions = 0;
+    proxy.spoil((request) => {
+      if (!isCompletion(request)) return undefined;
+      completions += 1;
+      if (completions === 1) return { kind: "lose-answer" };
+      return { kind: "answer", status: code === "NoSuchUpload" ? 404 : 412, body: xmlError(code) };
+    });
+    return () => completions;
+  }
+
+  test.each(["NoSuchUpload", "PreconditionFailed"] as const)(
+    "whose completion is lost, and answered %s when it is tried again, is there",
+    async (code) => {
+      await using s3 = await openS3(server, options);
+      const completions = forgetful(s3, code);
+      await s3.storage.put("k", source(), { ifAbsent: code === "PreconditionFailed" });
+      expect(completions()).toBe(2);
+      expect(await s3.storage.stat("k")).toMatchObject({ sizeBytes });
+    },
+  );
+
   test.each(["lose-answer", "reset"] as const)(
     "that is gone on with, and whose completion meets a %s, is there",
     async (kind) => {
@@ -94,8 +117,10 @@ casesOn("an upload in parts", await startStore("versitygw"), (server) => {
       proxy.spoil((request) => (isCompletion(request) ? { kind: "reset" } : undefined));
       await expect(storage.put("a/b/k", source())).rejects.toMatchObject({ code: "unreachable" });
       await using again = await openS3(server, { ...options, bucket, ownDepth: 2 });
-      again.proxy.spoilOne(isCompletion, { kind });
+      if (kind === "lose-answer") forgetful(again, "NoSuchUpload");
+      else again.proxy.spoilOne(isCompletion, { kind });
       await again.storage.put("a/b/k", source());
+      expect(again.proxy.seen.filter(isCompletion)).toHaveLength(2);
       expect(await again.storage.stat("a/b/k")).toMatchObject({ sizeBytes });
     },
   );

@@ -105,6 +105,8 @@ async function forward(incoming: IncomingMessage, outgoing: ServerResponse, { po
   }
   if (spoil?.kind === "answer") {
     incoming.resume();
+    // Only a server that refuses answers before it has heard it all.
+    if (spoil.status < 400) await once(incoming, "end");
     outgoing.writeHead(spoil.status, spoil.headers).end(spoil.body ?? "");
     return;
   }

@@ -43,6 +43,19 @@ casesOn("an upload in parts", await startStore("versitygw"), (server) => {
     }
   });
 
+  test("that the store at first cannot throw away leaves nothing behind", async () => {
+    await using s3 = await openS3(server, options);
+    const { storage, proxy } = s3;
+    let deletions = 0;
+    proxy.spoil((request) => {
+      if (request.method === "DELETE") deletions += 1;
+      const fails = request.method === "DELETE" ? deletions === 1 : isCompletion(request);
+      return fails ? { kind: "answer", status: 500, body: xmlError("InternalError") } : undefined;
+    });
+    await expect(storage.put("k", source())).rejects.toMatchObject({ code: "storage" });
+    expect(await uploadsLeft(s3)).toBe(0);
+  });
+
   test("that is aborted leaves nothing behind", async () => {
     await using s3 = await openS3(server, options);
     const stop = new AbortController();

@@ -10,7 +10,7 @@ import type { BlobSettings } from "./azure-headers.ts";
 import type { AzureBody } from "./azure-wire.ts";
 import { HeldParts } from "./held-parts.ts";
 import { partBytesFor } from "./part-size.ts";
-import type { Doing } from "./refusals.ts";
+import { type Doing, unlessMissing } from "./refusals.ts";
 import { Attempts, final } from "./retry.ts";
 import { exactly, held, type SourcePart } from "./source-part.ts";
 import type { RewindableSource } from "./storage.ts";
@@ -95,13 +95,9 @@ function tried<T>(
 
 async function blocksOf(context: AzureContext, { key, doing, signal }: BlocksPut, kind: "committed" | "uncommitted") {
   const blob = context.client.getBlockBlobClient(key);
-  try {
-    const list = await ask(context, doing, { signal }, (abortSignal) => blob.getBlockList(kind, { abortSignal }));
-    return (kind === "committed" ? list.committedBlocks : list.uncommittedBlocks) ?? [];
-  } catch (error) {
-    if (isAppError(error, "not-found")) return [];
-    throw error;
-  }
+  const asked = ask(context, doing, { signal }, (abortSignal) => blob.getBlockList(kind, { abortSignal }));
+  const list = await unlessMissing(asked);
+  return (kind === "committed" ? list?.committedBlocks : list?.uncommittedBlocks) ?? [];
 }
 
 async function sendBlocks(

@@ -5,21 +5,16 @@ import { AppError, isAppError, throwIfAborted, toAppError } from "../errors.ts";
 import { type AzureContext, ask } from "./azure-context.ts";
 import { azureRefusal, reading, writing } from "./azure-errors.ts";
 import { isKey } from "./keys.ts";
-import type { Doing } from "./refusals.ts";
+import { type Doing, unlessMissing } from "./refusals.ts";
 import type { CallOptions, DeleteResult, ObjectInfo } from "./storage.ts";
 
 /** Asks for what every backup needs, so that a signature for the container alone will do. */
 export async function containerExists(context: AzureContext, options: CallOptions = {}): Promise<boolean> {
   const doing: Doing = { what: `look for ${context.description}`, permission: reading };
-  try {
-    await ask(context, doing, options, (abortSignal) =>
-      context.client.listBlobsFlat({ abortSignal }).byPage({ maxPageSize: 1 }).next(),
-    );
-    return true;
-  } catch (error) {
-    if (isAppError(error, "not-found")) return false;
-    throw error;
-  }
+  const asked = ask(context, doing, options, (abortSignal) =>
+    context.client.listBlobsFlat({ abortSignal }).byPage({ maxPageSize: 1 }).next(),
+  );
+  return (await unlessMissing(asked)) !== undefined;
 }
 
 export async function createContainer(context: AzureContext, options: CallOptions = {}): Promise<void> {
@@ -145,21 +140,18 @@ export class Deleter {
     const { client, description } = this.#context;
     const blobs = keys.map((key) => client.getBlobClient(key));
     const doing: Doing = { what: `delete from ${description}`, permission: writing };
-    try {
-      const { subResponses } = await ask(this.#context, doing, options, (abortSignal) =>
-        client.getBlobBatchClient().deleteBlobs(blobs, { ...deletion, abortSignal }),
-      );
-      return keys
-        .map((key, index) => ({ key, ...subResponses[index] }))
-        .filter(({ status = 0 }) => status < 200 || status > 299)
-        .map(({ key, status = 0, errorCode: code = "" }) => {
-          return { key, error: azureRefusal({ status, code, message: "" }, this.#doing(key)) };
-        })
-        .filter(({ error }) => error.code !== "not-found");
-    } catch (error) {
-      if (isAppError(error, "not-found")) return [];
-      throw error;
-    }
+    const asked = ask(this.#context, doing, options, (abortSignal) =>
+      client.getBlobBatchClient().deleteBlobs(blobs, { ...deletion, abortSignal }),
+    );
+    const answered = await unlessMissing(asked);
+    if (answered === undefined) return [];
+    return keys
+      .map((key, index) => ({ key, ...answered.subResponses[index] }))
+      .filter(({ status = 0 }) => status < 200 || status > 299)
+      .map(({ key, status = 0, errorCode: code = "" }) => {
+        return { key, error: azureRefusal({ status, code, message: "" }, this.#doing(key)) };
+      })
+      .filter(({ error }) => error.code !== "not-found");
   }
 
   #doing(key: string): Doing {

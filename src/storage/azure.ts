@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import { AppError, isAppError, throwIfAborted } from "../errors.ts";
+import { isAppError, throwIfAborted } from "../errors.ts";
 import { type HttpTimeouts, usualTimeouts } from "../http/http.ts";
 import type { Logger } from "../log.ts";
 import { blockBytesOf, hashedBody, putInBlocks } from "./azure-blocks.ts";
@@ -11,8 +11,8 @@ import { blobSettings, metadataOf, settingHeaders } from "./azure-headers.ts";
 import { checkBlobKey } from "./azure-options.ts";
 import { AzureWire } from "./azure-wire.ts";
 import { httpGet } from "./http-get.ts";
-import { canBeginKey, checkBucketName, checkFolderPrefix } from "./keys.ts";
-import type { Doing } from "./refusals.ts";
+import { checkBucketName, checkFolderPrefix, mayHold } from "./keys.ts";
+import { type Doing, unlessMissing } from "./refusals.ts";
 import type { RetryPolicy } from "./retry.ts";
 import type {
   CallOptions,
@@ -97,23 +97,15 @@ class AzureStorage implements Storage {
     checkBlobKey(key);
     const doing = this.#doing("look for", key, reading);
     const blob = this.#context.client.getBlobClient(key);
-    try {
-      const { contentLength: sizeBytes = 0, lastModified } = await ask(this.#context, doing, options, (abortSignal) =>
-        blob.getProperties({ abortSignal }),
-      );
-      return { key, sizeBytes, modifiedMs: lastModified?.getTime() ?? 0 };
-    } catch (error) {
-      if (isAppError(error, "not-found")) return undefined;
-      throw error;
-    }
+    const found = await unlessMissing(
+      ask(this.#context, doing, options, (abortSignal) => blob.getProperties({ abortSignal })),
+    );
+    if (found === undefined) return undefined;
+    return { key, sizeBytes: found.contentLength ?? 0, modifiedMs: found.lastModified?.getTime() ?? 0 };
   }
 
   async *list(prefix: string, options?: CallOptions): AsyncGenerator<ObjectInfo, void> {
-    if (canBeginKey(prefix)) yield* listObjects(this.#context, prefix, options);
-    // There is nothing to list, unless the container itself is missing.
-    else if (!(await this.bucketExists(options))) {
-      throw new AppError("not-found", `cannot list ${this.description}: it does not exist`);
-    }
+    if (await mayHold(this, prefix, options)) yield* listObjects(this.#context, prefix, options);
   }
 
   async children(prefix: string, options?: CallOptions): Promise<readonly string[]> {

@@ -6,7 +6,7 @@ import { fieldsOf, textOf } from "./gcs-errors.ts";
 import { bucketPath, infoOf, objectFields, objectPath } from "./gcs-object.ts";
 import { type Fields, jsonBody } from "./gcs-wire.ts";
 import { isKey } from "./keys.ts";
-import { refusalBehind } from "./refusals.ts";
+import { refusalBehind, unlessMissing } from "./refusals.ts";
 import type { CallOptions, DeleteResult, ObjectInfo } from "./storage.ts";
 
 const deletedAtOnce = 10;
@@ -16,13 +16,8 @@ export async function bucketExists(context: GcsContext, options: CallOptions = {
   const doing = { what: `look for ${context.description}`, permission: "storage.objects.list" };
   const path = `${bucketPath(context.bucket)}/o`;
   const query = { maxResults: "1", fields: "kind" };
-  try {
-    await context.wire.ask({ method: "GET", path, query, signal: options.signal, doing });
-    return true;
-  } catch (error) {
-    if (isAppError(error, "not-found")) return false;
-    throw error;
-  }
+  const asked = context.wire.ask({ method: "GET", path, query, signal: options.signal, doing });
+  return (await unlessMissing(asked)) !== undefined;
 }
 
 /** `where`: undefined for Google's default, which is many regions of the US. */

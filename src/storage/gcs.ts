@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import { AppError, isAppError, throwIfAborted } from "../errors.ts";
+import { throwIfAborted } from "../errors.ts";
 import { type HttpAgents, type HttpTimeouts, makeAgents, usualTimeouts } from "../http/http.ts";
 import type { Logger } from "../log.ts";
 import { ChunkBuffers } from "./chunk-buffers.ts";
@@ -12,8 +12,8 @@ import { renewDate } from "./gcs-refresh.ts";
 import { upload } from "./gcs-upload.ts";
 import { GcsWire } from "./gcs-wire.ts";
 import { httpGet } from "./http-get.ts";
-import { canBeginKey, checkBucketName, checkFolderPrefix, checkKey } from "./keys.ts";
-import type { Doing } from "./refusals.ts";
+import { checkBucketName, checkFolderPrefix, checkKey, mayHold } from "./keys.ts";
+import { type Doing, unlessMissing } from "./refusals.ts";
 import type { RetryPolicy } from "./retry.ts";
 import type {
   CallOptions,
@@ -99,19 +99,12 @@ class GcsStorage implements Storage {
     const doing = this.#doing("look for", key, "storage.objects.get");
     const query = { fields: objectFields };
     const request = { method: "GET", path: objectPath(bucket, key), query, signal: options?.signal, doing } as const;
-    try {
-      return { ...infoOf(await wire.ask(request)), key };
-    } catch (error) {
-      if (isAppError(error, "not-found")) return undefined;
-      throw error;
-    }
+    const found = await unlessMissing(wire.ask(request));
+    return found === undefined ? undefined : { ...infoOf(found), key };
   }
 
   async *list(prefix: string, options?: CallOptions): AsyncGenerator<ObjectInfo, void> {
-    if (canBeginKey(prefix)) yield* listObjects(this.#context, prefix, options);
-    else if (!(await this.bucketExists(options))) {
-      throw new AppError("not-found", `cannot list ${this.description}: it does not exist`);
-    }
+    if (await mayHold(this, prefix, options)) yield* listObjects(this.#context, prefix, options);
   }
 
   async children(prefix: string, options?: CallOptions): Promise<readonly string[]> {

@@ -1,15 +1,20 @@
 import { AppError } from "../errors.ts";
-import type { ByteRange } from "./storage.ts";
+import type { ByteRange, CallOptions, Storage } from "./storage.ts";
 
 /** Whether the text can name an object in every store. */
 export function isKey(text: string): boolean {
   return text.isWellFormed() && !text.includes("\0") && text.split("/").every(isSegment);
 }
 
-/** Whether the text can be the beginning of a key. */
-export function canBeginKey(text: string): boolean {
-  const folders = text.split("/").slice(0, -1);
-  return text.isWellFormed() && !text.includes("\0") && folders.every(isSegment);
+/**
+ * Whether the bucket may hold keys that begin with the text. Servers dispute about other prefixes: there is nothing to
+ * list, unless the bucket itself is missing, which is thrown as `not-found`.
+ */
+export async function mayHold(bucket: Storage, prefix: string, options?: CallOptions): Promise<boolean> {
+  const folders = prefix.split("/").slice(0, -1);
+  if (prefix.isWellFormed() && !prefix.includes("\0") && folders.every(isSegment)) return true;
+  if (await bucket.bucketExists(options)) return false;
+  throw new AppError("not-found", `cannot list ${bucket.description}: it does not exist`);
 }
 
 function isSegment(text: string): boolean {

@@ -57,6 +57,16 @@ export function isBehindEnd(error: unknown): boolean {
   return isAppError(error) && refusalBehind(error)?.status === 416;
 }
 
+/** Absence as a value, where the store refuses for it. */
+export async function unlessMissing<T>(asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (isAppError(error, "not-found")) return undefined;
+    throw error;
+  }
+}
+
 /** What a status means where nothing more is known. */
 export function kindOfStatus(status: number): RefusalKind {
   if (status === 404) return "absent";

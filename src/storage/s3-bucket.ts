@@ -10,7 +10,7 @@ import {
 } from "@aws-sdk/client-s3";
 import { AppError, isAppError, throwIfAborted } from "../errors.ts";
 import { isKey } from "./keys.ts";
-import { refusalBehind } from "./refusals.ts";
+import { refusalBehind, unlessMissing } from "./refusals.ts";
 import { ask, type S3Context } from "./s3-context.ts";
 import { refusalError } from "./s3-errors.ts";
 import type { CallOptions, DeleteResult, ObjectInfo } from "./storage.ts";
@@ -18,13 +18,8 @@ import type { CallOptions, DeleteResult, ObjectInfo } from "./storage.ts";
 export async function bucketExists(context: S3Context, options: CallOptions = {}): Promise<boolean> {
   const doing = { what: `look for ${context.description}`, permission: "s3:ListBucket" };
   const command = new HeadBucketCommand({ Bucket: context.bucket });
-  try {
-    await ask(context, doing, options, (abortSignal) => context.client.send(command, { abortSignal }));
-    return true;
-  } catch (error) {
-    if (isAppError(error, "not-found")) return false;
-    throw error;
-  }
+  const asked = ask(context, doing, options, (abortSignal) => context.client.send(command, { abortSignal }));
+  return (await unlessMissing(asked)) !== undefined;
 }
 
 export async function createBucket(context: S3Context, options: CallOptions = {}): Promise<void> {
@@ -140,20 +135,14 @@ async function deleteBatch(
     Delete: { Objects: keys.map((key) => ({ Key: key })), Quiet: true },
   });
   if (context.dialect.md5OnDelete) addBodyMd5(command);
-  try {
-    const { Errors: errors = [] } = await ask(context, doing, options, (abortSignal) =>
-      context.client.send(command, { abortSignal }),
-    );
-    return errors
-      .map(({ Key: key = "", Code: code = "", Message: message = "" }) => {
-        const refusal = { status: 0, code, message };
-        return { key, error: refusalError(refusal, { ...doing, what: `delete '${key}' from ${context.description}` }) };
-      })
-      .filter(({ error }) => error.code !== "not-found");
-  } catch (error) {
-    if (isAppError(error, "not-found")) return [];
-    throw error;
-  }
+  const asked = ask(context, doing, options, (abortSignal) => context.client.send(command, { abortSignal }));
+  const { Errors: errors = [] } = (await unlessMissing(asked)) ?? {};
+  return errors
+    .map(({ Key: key = "", Code: code = "", Message: message = "" }) => {
+      const refusal = { status: 0, code, message };
+      return { key, error: refusalError(refusal, { ...doing, what: `delete '${key}' from ${context.description}` }) };
+    })
+    .filter(({ error }) => error.code !== "not-found");
 }
 
 /** In place of the checksum that the SDK has put there. */

@@ -128,12 +128,15 @@ export async function holdsBytes(part: SentPart, sizeBytes: number, bytes: ByteS
 export async function abandon(context: S3Context, key: string, uploadId: string): Promise<void> {
   const doing = { what: `throw away the unfinished upload of '${key}'`, permission: "s3:AbortMultipartUpload" };
   const upload = { Bucket: context.bucket, Key: key, UploadId: uploadId };
-  try {
-    for (let round = 1; round <= abandonRounds; round += 1) {
-      const command = new AbortMultipartUploadCommand(upload);
+  for (let round = 1; round <= abandonRounds; round += 1) {
+    const command = new AbortMultipartUploadCommand(upload);
+    try {
       await ask(context, doing, { ms: 10_000 }, (abortSignal) => context.client.send(command, { abortSignal }));
+    } catch (error) {
+      if (isAppError(error, "not-found")) return;
+      context.log.debug(toAppError(error).message);
+      // A part that arrives just then may be in the server's way.
+      if (!isAppError(error, "storage") || !error.retryable) return;
     }
-  } catch (error) {
-    if (!isAppError(error, "not-found")) context.log.debug(toAppError(error).message);
   }
 }

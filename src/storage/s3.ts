@@ -1,11 +1,11 @@
 import { HeadObjectCommand } from "@aws-sdk/client-s3";
 import type { Clock } from "../clock.ts";
-import { AppError, isAppError, throwIfAborted } from "../errors.ts";
+import { AppError, throwIfAborted } from "../errors.ts";
 import { type HttpTimeouts, usualTimeouts } from "../http/http.ts";
 import type { Logger } from "../log.ts";
 import { httpGet } from "./http-get.ts";
-import { canBeginKey, checkBucketName, checkFolderPrefix, checkKey } from "./keys.ts";
-import type { Doing } from "./refusals.ts";
+import { checkBucketName, checkFolderPrefix, checkKey, mayHold } from "./keys.ts";
+import { type Doing, unlessMissing } from "./refusals.ts";
 import type { RetryPolicy } from "./retry.ts";
 import { bucketExists, createBucket, deleteObjects, listFolders, listObjects, wholeSeconds } from "./s3-bucket.ts";
 import { connectS3, type S3Connection } from "./s3-client.ts";
@@ -105,27 +105,19 @@ class S3Storage implements Storage {
     await createBucket(this.#context, options);
   }
 
-  async stat(key: string, options?: CallOptions): Promise<ObjectInfo | undefined> {
+  async stat(key: string, options: CallOptions = {}): Promise<ObjectInfo | undefined> {
     checkKey(key);
     const { bucket, client, settings } = this.#context;
     const doing = this.#doing("look for", key, "s3:GetObject and s3:ListBucket");
     const command = new HeadObjectCommand({ Bucket: bucket, Key: key, ...settings.customerKey });
     const send = (abortSignal: AbortSignal) => client.send(command, { abortSignal });
-    try {
-      const { ContentLength: sizeBytes = 0, LastModified: date } = await ask(this.#context, doing, options ?? {}, send);
-      return { key, sizeBytes, modifiedMs: wholeSeconds(date) };
-    } catch (error) {
-      if (isAppError(error, "not-found")) return undefined;
-      throw error;
-    }
+    const found = await unlessMissing(ask(this.#context, doing, options, send));
+    if (found === undefined) return undefined;
+    return { key, sizeBytes: found.ContentLength ?? 0, modifiedMs: wholeSeconds(found.LastModified) };
   }
 
   async *list(prefix: string, options?: CallOptions): AsyncGenerator<ObjectInfo, void> {
-    if (canBeginKey(prefix)) yield* listObjects(this.#context, prefix, options);
-    // Servers dispute about other prefixes; there is nothing to list, unless the bucket itself is missing.
-    else if (!(await this.bucketExists(options))) {
-      throw new AppError("not-found", `cannot list ${this.description}: it does not exist`);
-    }
+    if (await mayHold(this, prefix, options)) yield* listObjects(this.#context, prefix, options);
   }
 
   async children(prefix: string, options?: CallOptions): Promise<readonly string[]> {

@@ -8,7 +8,8 @@ import type { Storage } from "../../src/storage/storage.ts";
 import { upload } from "../../src/transfer/transfer.ts";
 import { cacheDirectory } from "../harness/cassandra.ts";
 import { type Moto, startMoto } from "../harness/moto.ts";
-import { type OpenedS3, openS3 } from "../harness/opened-s3.ts";
+import { openS3 } from "../harness/opened-s3.ts";
+import type { OpenedStore } from "../harness/opened-store.ts";
 import { prepareS3EncryptionClient, type S3EncryptionClient } from "../harness/s3-encryption-client.ts";
 import { bytesSource, collect, sampleBytes } from "../harness/sample-bytes.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
@@ -39,7 +40,7 @@ describe.skipIf(missing !== undefined)(`encrypted objects${missing === undefined
   const { kms, createKey, endpoint, credentials } = moto as Moto;
   /** Answer and file of each job, by its object key. */
   const done = new Map<string, { readonly answer: string; readonly path: string }>();
-  let s3: OpenedS3;
+  let s3: OpenedStore;
   let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
 
   beforeAll(async () => {

@@ -1,26 +1,22 @@
 /** How the driver of Google Cloud Storage comes to its tokens, and to whom it shows them. */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeEach, expect, test, vi } from "vitest";
+import { casesOn } from "../harness/cases-on.ts";
 import { startFakeGcs } from "../harness/fake-gcs.ts";
 import { forwardProxy } from "../harness/forward-proxy.ts";
-import { type OpenedGcs, openGcs } from "../harness/opened-gcs.ts";
+import { openGcs } from "../harness/opened-gcs.ts";
+import type { OpenedStore } from "../harness/opened-store.ts";
 import { bytesSource, collect, sampleBytes } from "../harness/sample-bytes.ts";
-import type { ServerProcess } from "../harness/server-process.ts";
 import { spoilingProxy } from "../harness/spoiling-proxy.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
 import { type TokenServer, tokenServer } from "../harness/token-server.ts";
-
-const started = await startFakeGcs();
 
 /** The library makes directories there. */
 const home = await temporaryDirectory();
 afterAll(() => home[Symbol.asyncDispose]());
 
-describe.skipIf("reason" in started)(`credentials${"reason" in started ? `: ${started.reason}` : ""}`, () => {
-  const server = started as ServerProcess;
-  afterAll(() => server[Symbol.asyncDispose]());
-
+casesOn("credentials", await startFakeGcs(), (server) => {
   beforeEach(() => {
     for (const name of Object.keys(process.env))
       if (/^(GOOGLE|GCLOUD|CLOUDSDK)_/.test(name)) vi.stubEnv(name, undefined);
@@ -32,14 +28,14 @@ describe.skipIf("reason" in started)(`credentials${"reason" in started ? `: ${st
   });
 
   /** The library looks into the process's environment by itself. */
-  function openWith(file: string): Promise<OpenedGcs> {
+  function openWith(file: string): Promise<OpenedStore> {
     vi.stubEnv("GOOGLE_APPLICATION_CREDENTIALS", file);
     const environment = { GOOGLE_APPLICATION_CREDENTIALS: file, GOOGLE_CLOUD_PROJECT: "p" };
     return openGcs(server, { options: { environment } });
   }
 
   /** The server answers only those who show the last token that was given. */
-  function guard({ proxy }: OpenedGcs, { given }: TokenServer): void {
+  function guard({ proxy }: OpenedStore, { given }: TokenServer): void {
     proxy.spoil(({ headers }) =>
       headers.authorization === `Bearer ${given.at(-1)}` ? undefined : { kind: "answer", status: 401 },
     );

@@ -2,14 +2,16 @@
 import { createHash, randomBytes } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { GetObjectTaggingCommand, HeadObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import { GetObjectTaggingCommand, HeadObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { afterAll, describe, expect, test } from "vitest";
 import { isKmsEncrypted, type Kms, kmsSealing, unsealKms } from "../../src/encryption/encryption.ts";
 import { download, type Unseal, upload } from "../../src/transfer/transfer.ts";
 import { type Moto, startMoto } from "../harness/moto.ts";
-import { type ObjectStore, startStore, testKeys } from "../harness/object-stores.ts";
-import { type OpenedS3, type OpenedS3Options, openS3 } from "../harness/opened-s3.ts";
+import { type ObjectStore, startStore } from "../harness/object-stores.ts";
+import { type OpenedS3Options, openS3 } from "../harness/opened-s3.ts";
+import type { OpenedStore } from "../harness/opened-store.ts";
 import { bytesSource, sampleBytes } from "../harness/sample-bytes.ts";
+import { sdkClient } from "../harness/sdk-client.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
 
 const mebibyte = 1024 * 1024;
@@ -31,12 +33,7 @@ const unsealing =
 async function sealedObject(server: ObjectStore, kms: Kms, keyId: string, options: OpenedS3Options = {}) {
   const s3 = await openS3(server, { partBytes, ...options });
   const sealing = kmsSealing({ keyId, kms, random: randomBytes });
-  const client = new S3Client({
-    endpoint: server.endpoint,
-    region: "us-east-1",
-    forcePathStyle: true,
-    credentials: { accessKeyId: testKeys.access, secretAccessKey: testKeys.secret },
-  });
+  const client = sdkClient(server);
   const object = { Bucket: s3.bucket, Key: "data/ks/t/nb-1-big-Data.db" };
   const seal = { sealing, objectKey: object.Key };
   return {
@@ -53,7 +50,7 @@ async function sealedObject(server: ObjectStore, kms: Kms, keyId: string, option
   };
 }
 
-async function fetched({ storage }: OpenedS3, key: string, kms: Kms, plain: Uint8Array): Promise<Buffer> {
+async function fetched({ storage }: OpenedStore, key: string, kms: Kms, plain: Uint8Array): Promise<Buffer> {
   await using directory = await temporaryDirectory();
   const path = join(directory.path, "file");
   const hash = createHash("sha256").update(plain).digest("hex");

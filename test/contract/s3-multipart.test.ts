@@ -2,32 +2,28 @@
 import { createHash } from "node:crypto";
 import { readdir, utimes } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { upload } from "../../src/transfer/transfer.ts";
+import { casesOn } from "../harness/cases-on.ts";
 import { countedBudget } from "../harness/counted-budget.ts";
-import { type ObjectStore, startStore } from "../harness/object-stores.ts";
-import { type OpenedS3, openS3 } from "../harness/opened-s3.ts";
+import { startStore } from "../harness/object-stores.ts";
+import { openS3 } from "../harness/opened-s3.ts";
+import type { OpenedStore } from "../harness/opened-store.ts";
 import { bytesSource, collect, sampleBytes } from "../harness/sample-bytes.ts";
 import type { SeenRequest } from "../harness/spoiling-proxy.ts";
+import { partBytes, xmlError } from "./proxied-s3.ts";
+import { mebibyte, retry } from "./proxied-store.ts";
 import { stoppingSource } from "./storage-fixture.ts";
 
-const store = await startStore("versitygw");
-const mebibyte = 1024 * 1024;
-/** The smallest that servers take. */
-const partBytes = 5 * mebibyte;
-const retry = { maxAttempts: 4, intervalMs: 5, strategy: "linear" } as const;
 const isCompletion = ({ method, url }: SeenRequest) => method === "POST" && url.includes("uploadId");
 
-/** The server keeps them in a directory of its own. */
-async function uploadsLeft({ proxy, bucket }: OpenedS3): Promise<number> {
-  proxy.spoil(() => undefined);
-  const entries = await readdir(join((store as ObjectStore).directory, bucket, ".sgwtmp", "multipart")).catch(() => []);
-  return entries.length;
-}
-
-describe.skipIf("reason" in store)(`an upload in parts${"reason" in store ? `: ${store.reason}` : ""}`, () => {
-  const server = store as ObjectStore;
-  afterAll(() => server[Symbol.asyncDispose]());
+casesOn("an upload in parts", await startStore("versitygw"), (server) => {
+  /** The server keeps them in a directory of its own. */
+  async function uploadsLeft({ proxy, bucket }: OpenedStore): Promise<number> {
+    proxy.spoil(() => undefined);
+    const entries = await readdir(join(server.directory, bucket, ".sgwtmp", "multipart")).catch(() => []);
+    return entries.length;
+  }
 
   const sizeBytes = 11 * mebibyte;
   const source = () => bytesSource(sampleBytes(sizeBytes));
@@ -38,7 +34,7 @@ describe.skipIf("reason" in store)(`an upload in parts${"reason" in store ? `: $
     const { storage, proxy } = s3;
     const failing: readonly ((request: SeenRequest) => boolean)[] = [
       ({ url }) => url.includes("partNumber=2"),
-      ({ method, url }) => method === "POST" && url.includes("uploadId"),
+      isCompletion,
     ];
     for (const fits of failing) {
       proxy.spoil((request) => (fits(request) ? { kind: "answer", status: 500 } : undefined));
@@ -46,6 +42,19 @@ describe.skipIf("reason" in store)(`an upload in parts${"reason" in store ? `: $
       await expect(storage.put("k", source())).rejects.toMatchObject({ code: "storage", retryable: false });
       expect(await uploadsLeft(s3)).toBe(0);
     }
+  });
+
+  test("that the store at first cannot throw away leaves nothing behind", async () => {
+    await using s3 = await openS3(server, options);
+    const { storage, proxy } = s3;
+    let deletions = 0;
+    proxy.spoil((request) => {
+      if (request.method === "DELETE") deletions += 1;
+      const fails = request.method === "DELETE" ? deletions === 1 : isCompletion(request);
+      return fails ? { kind: "answer", status: 500, body: xmlError("InternalError") } : undefined;
+    });
+    await expect(storage.put("k", source())).rejects.toMatchObject({ code: "storage" });
+    expect(await uploadsLeft(s3)).toBe(0);
   });
 
   test("that is aborted leaves nothing behind", async () => {
@@ -58,14 +67,6 @@ describe.skipIf("reason" in store)(`an upload in parts${"reason" in store ? `: $
     stop.abort();
     await aborted;
     expect(await uploadsLeft(s3)).toBe(0);
-  });
-
-  test.each(["lose-answer", "reset"] as const)("whose completion meets a %s is there all the same", async (kind) => {
-    await using s3 = await openS3(server, options);
-    const { storage, proxy } = s3;
-    proxy.spoilOne(({ method, url }) => method === "POST" && url.includes("uploadId"), { kind });
-    await storage.put("k", source());
-    expect(await storage.stat("k")).toMatchObject({ sizeBytes });
   });
 
   test("that is cut off is gone on with by the next run, which sends what is missing and nothing else", async () => {
@@ -93,13 +94,36 @@ describe.skipIf("reason" in store)(`an upload in parts${"reason" in store ? `: $
   test("that holds other bytes is not believed", async () => {
     await using s3 = await openS3(server, { ...options, ownDepth: 2 });
     const { storage, proxy, bucket } = s3;
-    proxy.spoil(({ method, url }) => (method === "POST" && url.includes("uploadId") ? { kind: "reset" } : undefined));
+    proxy.spoil((request) => (isCompletion(request) ? { kind: "reset" } : undefined));
     await expect(storage.put("a/b/k", source())).rejects.toMatchObject({ code: "unreachable" });
     const other = sampleBytes(sizeBytes, 5);
     await using again = await openS3(server, { ...options, bucket, ownDepth: 2 });
     await again.storage.put("a/b/k", bytesSource(other));
     expect((await collect(await again.storage.get("a/b/k"))).equals(other)).toBe(true);
   });
+
+  /** As servers are that forget an upload when it is completed; this one remembers, and completes it again. */
+  function forgetful({ proxy }: OpenedStore, code: "NoSuchUpload" | "PreconditionFailed") {
+    let completions = 0;
+    proxy.spoil((request) => {
+      if (!isCompletion(request)) return undefined;
+      completions += 1;
+      if (completions === 1) return { kind: "lose-answer" };
+      return { kind: "answer", status: code === "NoSuchUpload" ? 404 : 412, body: xmlError(code) };
+    });
+    return () => completions;
+  }
+
+  test.each(["NoSuchUpload", "PreconditionFailed"] as const)(
+    "whose completion is lost, and answered %s when it is tried again, is there",
+    async (code) => {
+      await using s3 = await openS3(server, options);
+      const completions = forgetful(s3, code);
+      await s3.storage.put("k", source(), { ifAbsent: code === "PreconditionFailed" });
+      expect(completions()).toBe(2);
+      expect(await s3.storage.stat("k")).toMatchObject({ sizeBytes });
+    },
+  );
 
   test.each(["lose-answer", "reset"] as const)(
     "that is gone on with, and whose completion meets a %s, is there",
@@ -109,8 +133,10 @@ describe.skipIf("reason" in store)(`an upload in parts${"reason" in store ? `: $
       proxy.spoil((request) => (isCompletion(request) ? { kind: "reset" } : undefined));
       await expect(storage.put("a/b/k", source())).rejects.toMatchObject({ code: "unreachable" });
       await using again = await openS3(server, { ...options, bucket, ownDepth: 2 });
-      again.proxy.spoilOne(isCompletion, { kind });
+      if (kind === "lose-answer") forgetful(again, "NoSuchUpload");
+      else again.proxy.spoilOne(isCompletion, { kind });
       await again.storage.put("a/b/k", source());
+      expect(again.proxy.seen.filter(isCompletion)).toHaveLength(2);
       expect(await again.storage.stat("a/b/k")).toMatchObject({ sizeBytes });
     },
   );

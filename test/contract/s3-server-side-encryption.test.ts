@@ -2,28 +2,26 @@
 import { writeFile } from "node:fs/promises";
 import { Agent } from "node:https";
 import { join } from "node:path";
-import { HeadObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import { HeadObjectCommand } from "@aws-sdk/client-s3";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, expect, test } from "vitest";
 import { s3Dialects } from "../../src/storage/s3-options.ts";
 import type { S3Encryption } from "../../src/storage/storage.ts";
+import { casesOn } from "../harness/cases-on.ts";
 import { makeCertificates } from "../harness/certificates.ts";
-import { minioKey, type ObjectStore, startStore } from "../harness/object-stores.ts";
+import { minioKey, startStore } from "../harness/object-stores.ts";
 import { openS3 } from "../harness/opened-s3.ts";
 import { bytesSource, collect, sampleBytes, toArray } from "../harness/sample-bytes.ts";
+import { sdkClient } from "../harness/sdk-client.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
 
 const directory = await temporaryDirectory();
 const certificates = await makeCertificates(directory.path);
-const store = await startStore("minio", { tls: certificates });
 const mebibyte = 1024 * 1024;
 
 afterAll(() => directory[Symbol.asyncDispose]());
 
-describe.skipIf("reason" in store)(`server-side encryption${"reason" in store ? `: ${store.reason}` : ""}`, () => {
-  const server = store as ObjectStore;
-  afterAll(() => server[Symbol.asyncDispose]());
-
+casesOn("server-side encryption", await startStore("minio", { tls: certificates }), (server) => {
   const open = (encryption: S3Encryption | undefined, bucket?: string) =>
     openS3(server, {
       dialect: s3Dialects.minio,
@@ -40,14 +38,8 @@ describe.skipIf("reason" in store)(`server-side encryption${"reason" in store ? 
   };
 
   const headOf = async (bucket: string, key: string) => {
-    const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = server.credentials;
-    const client = new S3Client({
-      endpoint: server.endpoint,
-      region: "us-east-1",
-      forcePathStyle: true,
-      credentials: { accessKeyId, secretAccessKey },
-      requestHandler: new NodeHttpHandler({ httpsAgent: new Agent({ rejectUnauthorized: false }) }),
-    });
+    const requestHandler = new NodeHttpHandler({ httpsAgent: new Agent({ rejectUnauthorized: false }) });
+    const client = sdkClient(server, { requestHandler });
     const head = await client.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
     client.destroy();
     return head;

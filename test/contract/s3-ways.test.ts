@@ -2,40 +2,26 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import {
-  CreateBucketCommand,
-  GetObjectTaggingCommand,
-  HeadObjectCommand,
-  PutObjectCommand,
-  S3Client,
-} from "@aws-sdk/client-s3";
-import { afterAll, describe, expect, test } from "vitest";
+import { CreateBucketCommand, GetObjectTaggingCommand, HeadObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
+import { afterAll, expect, test } from "vitest";
+import { casesOn } from "../harness/cases-on.ts";
 import { makeCertificates } from "../harness/certificates.ts";
 import { forwardProxy } from "../harness/forward-proxy.ts";
 import { type ObjectStore, type StoreName, startStore } from "../harness/object-stores.ts";
 import { openS3 } from "../harness/opened-s3.ts";
 import { bytesSource, collect, sampleBytes } from "../harness/sample-bytes.ts";
+import { sdkClient } from "../harness/sdk-client.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
 
 const directory = await temporaryDirectory();
 const certificates = await makeCertificates(directory.path);
-const store = await startStore("versitygw");
-const secureStore = await startStore("versitygw", { tls: certificates });
 const mebibyte = 1024 * 1024;
 
 afterAll(() => directory[Symbol.asyncDispose]());
 
-const isMissing = "reason" in store || "reason" in secureStore;
-
-describe.skipIf(isMissing)(`ways${"reason" in store ? `: ${store.reason}` : ""}`, () => {
-  const [server, secure] = [store as ObjectStore, secureStore as ObjectStore];
+const cases = (server: ObjectStore, secure: ObjectStore) => {
   const caFile = certificates.authorityFile;
   const login = { username: "me@work", password: "p:w/d" };
-
-  afterAll(async () => {
-    await server[Symbol.asyncDispose]();
-    await secure[Symbol.asyncDispose]();
-  });
 
   test("a certificate is trusted only when its authority is", async () => {
     const unknown = { endpoint: secure.endpoint };
@@ -99,49 +85,41 @@ describe.skipIf(isMissing)(`ways${"reason" in store ? `: ${store.reason}` : ""}`
     await s3.storage.put("k", bytesSource(sampleBytes(100)));
     expect(await collect(await s3.storage.get("k"))).toHaveLength(100);
   });
-});
+};
+
+const secureStore = await startStore("versitygw", { tls: certificates });
+casesOn("ways", await startStore("versitygw"), (server) =>
+  casesOn("over HTTP and HTTPS", secureStore, (secure) => cases(server, secure)),
+);
 
 const named: readonly StoreName[] = ["versitygw", "minio"];
 for (const name of named) {
-  const renewing = await startStore(name);
-  describe.skipIf("reason" in renewing)(
-    `renewing on ${name}${"reason" in renewing ? `: ${renewing.reason}` : ""}`,
-    () => {
-      const server = renewing as ObjectStore;
-      afterAll(() => server[Symbol.asyncDispose]());
-
-      test.each([
-        ["an empty object", 0, {}],
-        ["a small one", 1000, {}],
-        ["one that is too large to be copied at once", 11 * mebibyte, { maxBytes: mebibyte, partBytes: 5 * mebibyte }],
-      ])("%s keeps its content, metadata, type and tags", async (_, size, sizes) => {
-        const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = server.credentials;
-        const client = new S3Client({
-          endpoint: server.endpoint,
-          region: "us-east-1",
-          forcePathStyle: true,
-          credentials: { accessKeyId, secretAccessKey },
-        });
-        const object = { Bucket: `b-${crypto.randomUUID()}`, Key: "dir/a key+ü" };
-        await client.send(new CreateBucketCommand({ Bucket: object.Bucket }));
-        const Body = sampleBytes(size);
-        const kept = { ContentType: "text/plain", Metadata: { "x-amz-key-v2": "wrapped", other: "1" } };
-        await client.send(new PutObjectCommand({ ...object, ...kept, Body, Tagging: "kmsKey=k%2F1&b=c" }));
-        const before = await client.send(new HeadObjectCommand(object));
-        await delay(1100);
-        const copySizes = { maxBytes: 5 * 1024 * mebibyte, partBytes: 1024 * mebibyte, ...sizes };
-        await using s3 = await openS3(server, { bucket: object.Bucket, copySizes });
-        await s3.storage.refresh(object.Key);
-        const after = await client.send(new HeadObjectCommand(object));
-        expect(after).toMatchObject({ ...kept, ContentLength: size });
-        expect(after.LastModified?.getTime()).toBeGreaterThan(before.LastModified?.getTime() ?? 0);
-        const { TagSet: tags } = await client.send(new GetObjectTaggingCommand(object));
-        expect(new Map(tags?.map(({ Key, Value }) => [Key, Value]))).toEqual(
-          new Map(Object.entries({ kmsKey: "k/1", b: "c" })),
-        );
-        expect((await collect(await s3.storage.get(object.Key))).equals(Body)).toBe(true);
-        client.destroy();
-      });
-    },
-  );
+  casesOn(`renewing on ${name}`, await startStore(name), (server) => {
+    test.each([
+      ["an empty object", 0, {}],
+      ["a small one", 1000, {}],
+      ["one that is too large to be copied at once", 11 * mebibyte, { maxBytes: mebibyte, partBytes: 5 * mebibyte }],
+    ])("%s keeps its content, metadata, type and tags", async (_, size, sizes) => {
+      const client = sdkClient(server);
+      const object = { Bucket: `b-${crypto.randomUUID()}`, Key: "dir/a key+ü" };
+      await client.send(new CreateBucketCommand({ Bucket: object.Bucket }));
+      const Body = sampleBytes(size);
+      const kept = { ContentType: "text/plain", Metadata: { "x-amz-key-v2": "wrapped", other: "1" } };
+      await client.send(new PutObjectCommand({ ...object, ...kept, Body, Tagging: "kmsKey=k%2F1&b=c" }));
+      const before = await client.send(new HeadObjectCommand(object));
+      await delay(1100);
+      const copySizes = { maxBytes: 5 * 1024 * mebibyte, partBytes: 1024 * mebibyte, ...sizes };
+      await using s3 = await openS3(server, { bucket: object.Bucket, copySizes });
+      await s3.storage.refresh(object.Key);
+      const after = await client.send(new HeadObjectCommand(object));
+      expect(after).toMatchObject({ ...kept, ContentLength: size });
+      expect(after.LastModified?.getTime()).toBeGreaterThan(before.LastModified?.getTime() ?? 0);
+      const { TagSet: tags } = await client.send(new GetObjectTaggingCommand(object));
+      expect(new Map(tags?.map(({ Key, Value }) => [Key, Value]))).toEqual(
+        new Map(Object.entries({ kmsKey: "k/1", b: "c" })),
+      );
+      expect((await collect(await s3.storage.get(object.Key))).equals(Body)).toBe(true);
+      client.destroy();
+    });
+  });
 }

@@ -1,18 +1,19 @@
-import { randomUUID } from "node:crypto";
-import { setTimeout as delay } from "node:timers/promises";
-import { afterAll, describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import { silentLogger } from "../../src/log.ts";
 import { s3Storage } from "../../src/storage/s3.ts";
 import { type S3Dialect, s3Dialects } from "../../src/storage/s3-options.ts";
 import { openStorage, type Storage, type StoreProtocol } from "../../src/storage/storage.ts";
 import { defaultRetryPolicy, withRetries } from "../../src/storage/testing.ts";
+import { casesOn } from "../harness/cases-on.ts";
 import { startCeph } from "../harness/ceph.ts";
 import { type ObjectStore, startStore, type Unavailable } from "../harness/object-stores.ts";
 import { openS3 } from "../harness/opened-s3.ts";
 import { bytesSource, collect, sampleBytes } from "../harness/sample-bytes.ts";
 import type { SeenRequest } from "../harness/spoiling-proxy.ts";
-import { describeStorageContract, type MakeStorage } from "./storage-contract.ts";
+import { partBytes } from "./proxied-s3.ts";
+import { describeStorageContract } from "./storage-contract.ts";
+import { bucketFixture } from "./storage-fixture.ts";
 
 const shared = { clock: systemClock, random: Math.random, log: silentLogger };
 
@@ -46,31 +47,6 @@ function esopEnvironment({ credentials }: ObjectStore) {
   const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY: AWS_SECRET_KEY } = credentials;
   return { AWS_ACCESS_KEY_ID, AWS_SECRET_KEY };
 }
-
-function fixtureOf(store: ObjectStore, open: Open): MakeStorage {
-  return async () => {
-    const bucket = `b-${randomUUID()}`;
-    const [storage, other, missing] = await Promise.all([
-      open(store, bucket),
-      open(store, bucket),
-      open(store, `missing-${randomUUID()}`),
-    ]);
-    await storage.createBucket();
-    return {
-      storage,
-      other,
-      missing,
-      // The dates of S3 are whole seconds of the server's clock, which nobody can set.
-      passTime: () => delay(2000),
-      [Symbol.asyncDispose]: async () => {
-        await Promise.all([storage, other, missing].map((one) => one.close()));
-      },
-    };
-  };
-}
-
-/** The smallest that servers take. */
-const partBytes = 5 * 1024 * 1024;
 
 interface Suite {
   readonly name: string;
@@ -106,20 +82,18 @@ const suites: readonly Suite[] = [
 ];
 
 for (const { name, start, ways, resumes } of suites) {
-  const store = await start();
-  if ("reason" in store) {
-    describe(`storage contract: S3, ${name}`, () => {
-      test.skip(store.reason, () => undefined);
-    });
-    continue;
-  }
-  afterAll(() => store[Symbol.asyncDispose]());
-  for (const [way, open] of Object.entries(ways)) {
-    describeStorageContract(`S3, ${name} ${way}`, fixtureOf(store, open));
-  }
-  if (resumes !== undefined) {
-    test(`S3, ${name}: an upload that was cut off is gone on with`, () => goesOn(store, resumes));
-  }
+  casesOn(`S3, ${name}`, await start(), (store) => {
+    for (const [way, open] of Object.entries(ways)) {
+      // Dates are whole seconds.
+      describeStorageContract(
+        way,
+        bucketFixture((bucket) => open(store, bucket), { dateMs: 2000 }),
+      );
+    }
+    if (resumes !== undefined) {
+      test("an upload that was cut off is gone on with", () => goesOn(store, resumes));
+    }
+  });
 }
 
 async function goesOn(store: ObjectStore, dialect: S3Dialect): Promise<void> {

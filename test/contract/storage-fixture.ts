@@ -1,3 +1,5 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
 import type { ByteStream, RewindableSource, Storage } from "../../src/storage/storage.ts";
 import { bytesSource, collect, sampleBytes, toArray } from "../harness/sample-bytes.ts";
 
@@ -12,6 +14,30 @@ export interface StorageFixture extends AsyncDisposable {
   readonly unfitKeys?: readonly string[];
   /** Makes the store's clock move on by a second or more. */
   passTime(): Promise<void>;
+}
+
+/** Of a store that keeps buckets, whose dates move on by themselves. */
+export function bucketFixture(
+  open: (bucket: string) => Promise<Storage>,
+  { dateMs, unfitKeys = [] }: { readonly dateMs: number; readonly unfitKeys?: readonly string[] },
+): MakeStorage {
+  return async () => {
+    const bucket = `b-${randomUUID()}`;
+    const all = await Promise.all([open(bucket), open(bucket), open(`missing-${randomUUID()}`)]);
+    const [storage, other, missing] = all;
+    await storage.createBucket();
+    return {
+      storage,
+      other,
+      missing,
+      unfitKeys,
+      // Nobody can set the server's clock.
+      passTime: () => delay(dateMs),
+      [Symbol.asyncDispose]: async () => {
+        await Promise.all(all.map((one) => one.close()));
+      },
+    };
+  };
 }
 
 export type MakeStorage = () => Promise<StorageFixture>;

@@ -2,6 +2,7 @@
 import { type ServerProcess, startServer } from "./server-process.ts";
 import { toolOrigins } from "./tool-origins.ts";
 import { findTool, type Unavailable } from "./tools.ts";
+import { type UploadSessions, uploadSessions } from "./upload-sessions.ts";
 
 /** Keeps everything in memory. It asks for no credentials, and takes any. Stop it by disposing of it. */
 export async function startFakeGcs(): Promise<ServerProcess | Unavailable> {
@@ -15,4 +16,25 @@ export async function startFakeGcs(): Promise<ServerProcess | Unavailable> {
       ...["-public-host", "127.0.0.1"],
     ],
   });
+}
+
+export interface GcsServers extends AsyncDisposable {
+  /** The fake as it is, which does resumable uploads only roughly. */
+  readonly rough: ServerProcess;
+  /** The same, with sessions as Google has them. */
+  readonly sessions: UploadSessions;
+}
+
+export async function startGcsServers(): Promise<GcsServers | Unavailable> {
+  const rough = await startFakeGcs();
+  if ("reason" in rough) return rough;
+  const sessions = await uploadSessions(rough);
+  return {
+    rough,
+    sessions,
+    [Symbol.asyncDispose]: async () => {
+      await sessions[Symbol.asyncDispose]();
+      await rough[Symbol.asyncDispose]();
+    },
+  };
 }

@@ -1,7 +1,7 @@
 /** A proxy as operators have them: HTTP requests with the whole address in them, tunnels for HTTPS, and a password. */
-import { once } from "node:events";
 import { createServer, request as httpRequest } from "node:http";
 import { connect } from "node:net";
+import { listening } from "./listening.ts";
 
 export interface ForwardProxy extends AsyncDisposable {
   readonly port: number;
@@ -44,13 +44,11 @@ export async function forwardProxy(login: {
     socket.on("error", () => target.destroy());
     socket.on("close", () => target.destroy());
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("no port");
+  const { port } = await listening(server);
   return {
-    port: address.port,
+    port,
     asked,
+    // Tunnels are left to their ends.
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();
       server.close();

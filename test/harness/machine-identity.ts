@@ -1,7 +1,7 @@
 /** What gives a machine's programs their tokens, as the hosts of Azure's app services do. */
-import { once } from "node:events";
 import { createServer } from "node:http";
 import { systemClock } from "../../src/clock.ts";
+import { listening } from "./listening.ts";
 
 export interface MachineIdentity extends AsyncDisposable {
   /** Variables that tell programs of it. */
@@ -29,19 +29,12 @@ export async function machineIdentity(): Promise<MachineIdentity> {
     const token = [part({ alg: "RS256", typ: "JWT" }), part(claims), "c2ln"].join(".");
     answer.end(JSON.stringify({ access_token: token, expires_on: String(ends), resource, token_type: "Bearer" }));
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("no port");
+  const { address, ...rest } = await listening(server);
   return {
-    environment: { IDENTITY_ENDPOINT: `http://127.0.0.1:${address.port}/token`, IDENTITY_HEADER: secret },
+    ...rest,
+    environment: { IDENTITY_ENDPOINT: `${address}/token`, IDENTITY_HEADER: secret },
     get given() {
       return given;
-    },
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections();
-      server.close();
-      await once(server, "close");
     },
   };
 }

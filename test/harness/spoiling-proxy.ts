@@ -8,6 +8,7 @@ import {
   type IncomingMessage,
   type ServerResponse,
 } from "node:http";
+import { listening } from "./listening.ts";
 
 export interface SeenRequest {
   readonly method: string;
@@ -62,12 +63,9 @@ export async function spoilingProxy(target: { readonly port: number }): Promise<
       .finally(() => underWay.delete(forwarding));
     underWay.add(forwarding);
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("no port");
+  const there = await listening(server);
   return {
-    endpoint: `http://127.0.0.1:${address.port}`,
+    endpoint: there.address,
     seen,
     spoil: (how) => {
       choose = how;
@@ -87,10 +85,8 @@ export async function spoilingProxy(target: { readonly port: number }): Promise<
       await Promise.all(underWay);
     },
     [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections();
-      server.close();
+      await there[Symbol.asyncDispose]();
       agent.destroy();
-      await once(server, "close");
     },
   };
 }
@@ -109,6 +105,8 @@ async function forward(incoming: IncomingMessage, outgoing: ServerResponse, { po
   }
   if (spoil?.kind === "answer") {
     incoming.resume();
+    // Only a server that refuses answers before it has heard it all.
+    if (spoil.status < 400) await once(incoming, "end");
     outgoing.writeHead(spoil.status, spoil.headers).end(spoil.body ?? "");
     return;
   }

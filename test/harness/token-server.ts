@@ -1,8 +1,8 @@
 /** Gives tokens as Google's token service does for the identity of a workload. */
-import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { join } from "node:path";
+import { listening } from "./listening.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 
 export interface TokenServer extends AsyncDisposable {
@@ -29,10 +29,7 @@ export async function tokenServer(): Promise<TokenServer> {
     const answer = { access_token: token, issued_token_type: issued, token_type: "Bearer", expires_in: how.seconds };
     outgoing.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer));
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("no port");
+  const there = await listening(server);
   const directory = await temporaryDirectory();
   const credentialsFile = join(directory.path, "credentials.json");
   const subjectFile = join(directory.path, "subject");
@@ -44,7 +41,7 @@ export async function tokenServer(): Promise<TokenServer> {
       type: "external_account",
       audience: pool,
       subject_token_type: "urn:ietf:params:oauth:token-type:jwt",
-      token_url: `http://127.0.0.1:${address.port}/v1/token`,
+      token_url: `${there.address}/v1/token`,
       credential_source: { file: subjectFile },
     }),
   );
@@ -55,8 +52,7 @@ export async function tokenServer(): Promise<TokenServer> {
       how = next;
     },
     [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections();
-      server.close();
+      await there[Symbol.asyncDispose]();
       await directory[Symbol.asyncDispose]();
     },
   };

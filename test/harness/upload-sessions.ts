@@ -6,12 +6,11 @@
 import { once } from "node:events";
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
 import { crc32c } from "@node-rs/crc32";
+import { listening } from "./listening.ts";
 
 export interface UploadSessions extends AsyncDisposable {
   readonly port: number;
   readonly endpoint: string;
-  /** How many were begun. */
-  readonly begun: number;
   /** Of the next chunk only so many bytes are taken. */
   takeAtMost(bytes: number): void;
   /** All that are under way are gone. */
@@ -98,25 +97,15 @@ export async function uploadSessions(server: { readonly endpoint: string }): Pro
         : proceed(id, incoming, outgoing);
     done.catch(() => outgoing.destroy());
   });
-  front.listen(0, "127.0.0.1");
-  await once(front, "listening");
-  const address = front.address();
-  if (address === null || typeof address === "string") throw new Error("no port");
+  const { address: endpoint, port, ...rest } = await listening(front);
   return {
-    port: address.port,
-    endpoint: `http://127.0.0.1:${address.port}`,
-    get begun() {
-      return begun;
-    },
+    ...rest,
+    port,
+    endpoint,
     takeAtMost: (bytes) => {
       most = bytes;
     },
     forget: () => sessions.clear(),
-    [Symbol.asyncDispose]: async () => {
-      front.closeAllConnections();
-      front.close();
-      await once(front, "close");
-    },
   };
 }
 

@@ -5,7 +5,8 @@ import { afterAll, describe, expect, test } from "vitest";
 import { type EsopOptions, type EsopRun, esop } from "../harness/esop.ts";
 import { minioSession } from "../harness/minio-session.ts";
 import { type ObjectStore, startStore } from "../harness/object-stores.ts";
-import { type OpenedS3, openS3 } from "../harness/opened-s3.ts";
+import { openS3 } from "../harness/opened-s3.ts";
+import type { OpenedStore } from "../harness/opened-store.ts";
 import { toArray } from "../harness/sample-bytes.ts";
 import type { SeenRequest, Spoil } from "../harness/spoiling-proxy.ts";
 
@@ -40,7 +41,7 @@ interface ValidateOptions extends EsopOptions {
   readonly below?: string;
 }
 
-function validate({ proxy, bucket }: OpenedS3, words: readonly string[] = [], options: ValidateOptions = {}) {
+function validate({ proxy, bucket }: OpenedStore, words: readonly string[] = [], options: ValidateOptions = {}) {
   const { credentials } = store as ObjectStore;
   const server = { AWS_ENDPOINT: proxy.endpoint, AWS_REGION: "us-east-1", AWS_ENABLE_PATH_STYLE_ACCESS: "true" };
   const environment = { ...credentials, ...server, ...options.environment };
@@ -52,7 +53,7 @@ function failed({ stdout }: EsopRun): string[] {
   return [...stdout.matchAll(/^FAIL {2}(.{18})/gm)].map(([, name = ""]) => name.trim());
 }
 
-async function left({ proxy, storage, bucket }: OpenedS3): Promise<unknown> {
+async function left({ proxy, storage, bucket }: OpenedStore): Promise<unknown> {
   proxy.spoil(() => undefined);
   const parts = join((store as ObjectStore).directory, bucket, ".sgwtmp", "multipart");
   return [...(await toArray(storage.list(""))).map(({ key }) => key), ...(await readdir(parts).catch(() => []))];

@@ -1,6 +1,6 @@
 /**
- * Moves files as a backup and a restore do, and nothing else of them: hashed with SHA-256 on the way, the largest first,
- * ten at once; downloads are verified and synced. `transfer.ts up|down DIRECTORY LIST`, where LIST is what was sent, as
+ * Moves files as a backup and a restore do, and nothing else of them: hashed with SHA-256 on the way, large ones beside
+ * the main thread, the largest first, ten at once; downloads are verified and synced. `transfer.ts up|down DIRECTORY LIST`, where LIST is what was sent, as
  * JSON: written by "up", read by "down". The store is named by the environment; it is spoken to as AWS is, or with the
  * dialect "any" as a server of which nothing is known: each chunk of a body is signed then, and so hashed twice.
  */
@@ -27,7 +27,7 @@ async function sendAll(storage: Storage, directory: string): Promise<readonly Se
     names.map(async (name) => ({ name, sizeBytes: (await stat(join(directory, name))).size })),
   );
   const sent: Sent[] = [];
-  await using threads = new HashThreads(Number(process.env["HT"] ?? "1"));
+  await using threads = new HashThreads();
   await forEachConcurrently(
     files.toSorted((a, b) => b.sizeBytes - a.sizeBytes),
     connections,
@@ -43,7 +43,7 @@ async function sendAll(storage: Storage, directory: string): Promise<readonly Se
 async function fetchAll(storage: Storage, directory: string, sent: readonly Sent[]): Promise<void> {
   await mkdir(directory, { recursive: true });
   const ahead = new ReadAhead(connections);
-  await using threads = new HashThreads(Number(process.env["HT"] ?? "1"));
+  await using threads = new HashThreads();
   await forEachConcurrently(
     sent.toSorted((a, b) => b.sizeBytes - a.sizeBytes),
     2 * connections,

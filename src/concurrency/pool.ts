@@ -26,6 +26,8 @@ export async function forEachConcurrently<T>(
   const work = async () => {
     try {
       for (let next = await source.next(); next.done !== true; next = await source.next()) {
+        // It may have been taken just before.
+        throwIfAborted(stop.signal);
         await fn(next.value, stop.signal);
       }
     } catch (error) {
@@ -64,7 +66,9 @@ class SharedSource<T> {
     if (this.#ended) return { done: true, value: undefined };
     try {
       throwIfAborted(this.#signal);
-      const step = await orAborted(Promise.resolve(this.#iterator.next()), this.#signal);
+      const next = this.#iterator.next();
+      // What is there needs no waiting, which costs as much as some of what is done with the items.
+      const step = "then" in next ? await orAborted(next, this.#signal) : next;
       if (step.done === true) this.#ended = true;
       return step;
     } catch (error) {

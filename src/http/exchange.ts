@@ -80,8 +80,9 @@ class Exchange implements ConnectionUser, ResponseHandler {
   readonly #answered = Promise.withResolvers<ResponseHead>();
   /** Wakes whoever sends and waits for the server. */
   #wake: (() => void) | undefined;
-  readonly #stop = new AbortController();
-  #watch: StallWatch;
+  /** Stops the opening of a connection. */
+  #opening: AbortController | undefined;
+  #watch: StallWatch | undefined;
   #connection: Connection | undefined;
   #head: ResponseHead | undefined;
   #body: IncomingBody | undefined;
@@ -92,8 +93,6 @@ class Exchange implements ConnectionUser, ResponseHandler {
   constructor(request: HttpRequest, terms: HttpTerms) {
     this.#request = request;
     this.#terms = terms;
-    const { connectMs } = terms.timeouts;
-    this.#watch = new StallWatch(connectMs, () => this.#stalled("accept a connection", connectMs));
     request.signal?.addEventListener("abort", this.#onAbort, { once: true });
     // It may fail before anybody waits for it.
     this.#answered.promise.catch(() => undefined);
@@ -119,20 +118,28 @@ class Exchange implements ConnectionUser, ResponseHandler {
   }
 
   async #connect(): Promise<Connection> {
-    const { url } = this.#request;
-    const { connections } = this.#terms.agents;
-    const connection = connections.takeIdle(url) ?? (await connections.open(url, this.#stop.signal));
+    const connection = this.#terms.agents.connections.takeIdle(this.#request.url) ?? (await this.#open());
     if (this.#isOver) {
-      connections.drop(connection);
+      this.#terms.agents.connections.drop(connection);
       throw this.#failure;
     }
     this.#connection = connection;
-    this.#watch.stop();
     const { idleMs } = this.#terms.timeouts;
     this.#watch = new StallWatch(idleMs, () => this.#stalled("answer", idleMs));
     // Closed meanwhile: it says so at once.
     connection.use(this);
     return connection;
+  }
+
+  async #open(): Promise<Connection> {
+    const { connectMs } = this.#terms.timeouts;
+    this.#opening = new AbortController();
+    this.#watch = new StallWatch(connectMs, () => this.#stalled("accept a connection", connectMs));
+    try {
+      return await this.#terms.agents.connections.open(this.#request.url, this.#opening.signal);
+    } finally {
+      this.#watch.stop();
+    }
   }
 
   async #send(connection: Connection): Promise<void> {
@@ -148,7 +155,7 @@ class Exchange implements ConnectionUser, ResponseHandler {
       await this.#sendBody(connection, head, frames, asks);
     }
     // Where an answer is there already, its reader may be the one who is waited for.
-    if (this.#body?.isFull !== true) this.#watch.run();
+    if (this.#body?.isFull !== true) this.#watch?.run();
   }
 
   async #sendBody(
@@ -166,16 +173,16 @@ class Exchange implements ConnectionUser, ResponseHandler {
       if (this.#isDecided) return;
     }
     // What the source takes its time for is no stall.
-    this.#watch.pause();
+    this.#watch?.pause();
     for await (const frame of frames) {
       if (this.#isDecided) return;
       leftBytes -= frame.length;
       if (!(leftBytes >= 0)) throw misstated();
-      this.#watch.run();
+      this.#watch?.run();
       const hasRoom = unsentHead === undefined ? connection.send(frame) : connection.send(unsentHead, frame);
       unsentHead = undefined;
       if (!hasRoom) await this.#woken();
-      this.#watch.pause();
+      this.#watch?.pause();
     }
     if (leftBytes !== 0) throw misstated();
     if (unsentHead !== undefined) connection.send(unsentHead);
@@ -206,12 +213,12 @@ class Exchange implements ConnectionUser, ResponseHandler {
   }
 
   drained(): void {
-    this.#watch.moved();
+    this.#watch?.moved();
     this.#wake?.();
   }
 
   receive(bytes: Buffer): boolean {
-    this.#watch.moved();
+    this.#watch?.moved();
     try {
       this.#parser.feed(bytes);
       if (this.#parser.isAtEnd) this.#finish();
@@ -220,7 +227,7 @@ class Exchange implements ConnectionUser, ResponseHandler {
     }
     if (this.#isOver || this.#body?.isFull !== true) return true;
     // Not the server is waited for now, but our reader.
-    this.#watch.pause();
+    this.#watch?.pause();
     return false;
   }
 
@@ -247,7 +254,7 @@ class Exchange implements ConnectionUser, ResponseHandler {
       pool: this.#terms.agents.connections.chunks,
       onRoom: () => {
         if (this.#isOver) return;
-        this.#watch.run();
+        this.#watch?.run();
         this.#connection?.resume();
       },
     });
@@ -327,7 +334,7 @@ class Exchange implements ConnectionUser, ResponseHandler {
     if (this.#failure === undefined) this.#failure = failure;
     if (this.#isOver) return;
     const connection = this.#release();
-    this.#stop.abort(failure);
+    this.#opening?.abort(failure);
     this.#answered.reject(failure);
     this.#wake?.();
     this.#body?.fail(failure);
@@ -337,7 +344,7 @@ class Exchange implements ConnectionUser, ResponseHandler {
   /** From here on, nothing is waited for. */
   #release(): Connection | undefined {
     this.#isOver = true;
-    this.#watch.stop();
+    this.#watch?.stop();
     this.#request.signal?.removeEventListener("abort", this.#onAbort);
     const connection = this.#connection;
     this.#connection = undefined;

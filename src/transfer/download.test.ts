@@ -14,7 +14,7 @@ import {
   type PlannedFault,
   withRetries,
 } from "../storage/testing.ts";
-import { download, partSuffix } from "./transfer.ts";
+import { download, HashThreads, partSuffix } from "./transfer.ts";
 
 const bytes = sampleBytes(300_000);
 const expected = {
@@ -59,6 +59,24 @@ describe("download", () => {
     const crc = await download(it.storage, "d/k", it.target, { expected: { algorithm: "CRC" } });
     expect(crc.hash).toMatch(/^\d+$/);
     expect((await readFile(it.target)).equals(bytes)).toBe(true);
+  });
+
+  test("of a large file the hash is taken on another thread, and counts as much", async () => {
+    await using threads = new HashThreads(1);
+    const large = sampleBytes(9_000_000);
+    const right = { sizeBytes: large.length, hash: createHash("sha256").update(large).digest("hex") };
+    await using it = await stored();
+    await it.storage.put("d/large", bytesSource(large));
+    const algorithm = "SHA-256";
+    expect(await download(it.storage, "d/large", it.target, { expected: { ...right, algorithm }, threads })).toEqual(
+      right,
+    );
+    expect((await readFile(it.target)).equals(large)).toBe(true);
+    large[8_999_999] = (large[8_999_999] ?? 0) ^ 1;
+    await it.storage.put("d/large", bytesSource(large));
+    const again = download(it.storage, "d/large", it.target, { expected: { ...right, algorithm }, threads });
+    await expect(again).rejects.toMatchObject({ code: "corrupt" });
+    expect(await it.names()).toEqual(["target.db"]);
   });
 
   test("goes on after a broken connection, and the hash is of the whole", async () => {

@@ -1,7 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { rename } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { abortable } from "../concurrency/concurrency.ts";
 import { AppError, fileError, throwIfAborted } from "../errors.ts";
 import { type ByteRange, type GetOptions, type ObjectStream, objectStream, type Storage } from "../storage/storage.ts";
 import { createHasher, type HashAlgorithm, type HashedBytes, type Hasher } from "./hash.ts";
@@ -62,9 +60,8 @@ export async function download(
     const received = () => receive(storage, key, { file, doing, hasher }, options);
     // What follows is the disk's, and the connection somebody else's.
     const result = await (options.ahead?.object(received, options.signal) ?? received());
-    await converted(doing, () => file.finish());
     // What is whole and proved stays, even where the run has come to its end.
-    await converted(doing, () => rename(partPath, targetPath));
+    await converted(doing, () => file.finish(targetPath));
     return result;
   } catch (error) {
     await file.discard();
@@ -92,7 +89,8 @@ async function receive(
   let sizeBytes = 0;
   const stored = await openObject(storage, key, options);
   const stream = unseal === undefined ? stored : await unseal.unseal(stored, unseal.objectKey);
-  for await (const chunk of abortable(stream, signal)) {
+  for await (const chunk of stream) {
+    throwIfAborted(signal);
     sizeBytes += chunk.length;
     // More than announced: why fill the disk with it.
     if (sizeBytes > limitBytes) break;

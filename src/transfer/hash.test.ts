@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { sampleBytes } from "../../test/harness/sample-bytes.ts";
 import { temporaryDirectory } from "../../test/harness/temporary-directory.ts";
-import { createHasher, hashFile } from "./transfer.ts";
+import { createHasher, hashFile } from "./hash.ts";
 
 describe("hashes as manifests write them", () => {
   test.each([

@@ -10,8 +10,16 @@ export interface PaceOptions {
 }
 
 /** The same bytes, each piece only when the budget allows it. */
-export async function* paced(stream: ByteStream, options: PaceOptions): AsyncGenerator<Uint8Array, void> {
-  const budget = options.rateLimit ?? unlimited;
+export function paced(stream: ByteStream, options: PaceOptions): ByteStream {
+  const { rateLimit = unlimited, onBytes } = options;
+  return rateLimit === unlimited && onBytes === undefined ? stream : inPieces(stream, rateLimit, options);
+}
+
+async function* inPieces(
+  stream: ByteStream,
+  budget: RateLimit,
+  options: PaceOptions,
+): AsyncGenerator<Uint8Array, void> {
   for await (const chunk of stream) {
     for (let at = 0; at < chunk.length; at += budget.maxTakeBytes) {
       const piece = chunk.subarray(at, Math.min(chunk.length, at + budget.maxTakeBytes));

@@ -26,12 +26,13 @@ test.each<[string, PartFileOptions, number]>([
   ["nothing at the end only", { sizeBytes: 0 }, 0],
 ])("each write brings to the disk: %s", async (_, options, expected) => {
   await using directory = await temporaryDirectory();
-  const path = join(directory.path, "part");
+  const [path, target] = [join(directory.path, "part"), join(directory.path, "target")];
   const file = await PartFile.create(path, options);
   expect((await flagsOf(path)) & constants.O_SYNC).toBe(expected);
   await file.write(Buffer.from("bytes"));
-  await file.finish();
-  expect(await readFile(path, "utf8")).toBe("bytes");
+  await file.finish(target);
+  expect(await readFile(target, "utf8")).toBe("bytes");
+  expect(await readdir(directory.path)).toEqual(["target"]);
 });
 
 test("what is discarded is gone; what is there already is left alone", async () => {

@@ -1,5 +1,5 @@
 /** A file in the making. */
-import { closeSync, constants, fchown, fdatasync, fsync, open, write } from "node:fs";
+import { closeSync, constants, fchown, fdatasync, fsync, open, rename, write } from "node:fs";
 import { unlink } from "node:fs/promises";
 import { promisify } from "node:util";
 
@@ -7,6 +7,7 @@ import { promisify } from "node:util";
 const calls = {
   open: promisify(open),
   write: promisify(write),
+  rename: promisify(rename),
   fchown: promisify(fchown),
   fdatasync: promisify(fdatasync),
   fsync: promisify(fsync),
@@ -60,10 +61,11 @@ export class PartFile {
     }
   }
 
-  /** It is on the disk, under its name for now. */
-  async finish(): Promise<void> {
+  /** It is on the disk, under the name of the target, which it replaces; that name is durable after a sync of the directory. */
+  async finish(targetPath: string): Promise<void> {
     await this.#sync?.(this.#descriptor);
     this.#close();
+    await calls.rename(this.#path, targetPath);
   }
 
   /** It is gone, as far as the file system lets us; whoever discards has a failure of its own to report. */

@@ -7,14 +7,7 @@ export { syncDirectory } from "../storage/storage.ts";
 export { bytesSource, readText } from "./bytes.ts";
 export { type Download, type DownloadOptions, download, partSuffix } from "./download.ts";
 export { fileSource } from "./file-source.ts";
-export {
-  createHasher,
-  type HashAlgorithm,
-  type Hasher,
-  hashFile,
-  hashStream,
-  type RealHashAlgorithm,
-} from "./hash.ts";
+export { type HashAlgorithm, hashFile, hashStream } from "./hash.ts";
 export { HashThreads } from "./hash-threads.ts";
 export { ReadAhead } from "./read-ahead.ts";
 export { replaceFile } from "./replace-file.ts";

@@ -42,7 +42,12 @@ export class Connections {
 
   /** The one that was used last, so that those which are not needed grow old; undefined where there is none. */
   takeIdle(url: URL): Connection | undefined {
-    return this.#fresh(url).pop()?.connection;
+    const kept = this.#idle.get(url.origin) ?? [];
+    for (let last = kept.pop(); last !== undefined; last = kept.pop()) {
+      if (isFresh(last)) return last.connection;
+      this.drop(last.connection);
+    }
+    return undefined;
   }
 
   /** A new one, its handshakes done. Rejects with the system's or TLS's errors, or the signal's reason. */
@@ -57,9 +62,16 @@ export class Connections {
   }
 
   /** Keeps it for the next request. */
-  keep(url: URL, connection: Connection): void {
+  keep({ origin }: URL, connection: Connection): void {
     connection.rest();
-    this.#fresh(url).push({ connection, sinceMs: performance.now() });
+    const kept = this.#idle.get(origin) ?? [];
+    kept.push({ connection, sinceMs: performance.now() });
+    this.#idle.set(origin, kept);
+    // The oldest come first; whoever has grown too old by now will not be asked for.
+    for (let [first] = kept; first !== undefined && !isFresh(first); [first] = kept) {
+      this.drop(first.connection);
+      kept.shift();
+    }
   }
 
   /** Nothing more is asked over it. */
@@ -84,18 +96,6 @@ export class Connections {
       text: `${url.origin}${path}`,
       headers: username === undefined ? {} : { "proxy-authorization": `Basic ${login}` },
     };
-  }
-
-  /** Those that wait for a request to this server; the others are dropped. */
-  #fresh({ origin }: URL): Idle[] {
-    const [kept, fresh] = [this.#idle.get(origin) ?? [], [] as Idle[]];
-    for (const idle of kept) {
-      const isFresh = !idle.connection.isClosed && performance.now() - idle.sinceMs < maxIdleMs;
-      if (isFresh) fresh.push(idle);
-      else this.drop(idle.connection);
-    }
-    this.#idle.set(origin, fresh);
-    return fresh;
   }
 
   #isTunneled({ protocol }: URL): boolean {
@@ -131,6 +131,10 @@ export class Connections {
       return () => toProxy?.destroy();
     });
   }
+}
+
+function isFresh({ connection, sinceMs }: Idle): boolean {
+  return !connection.isClosed && performance.now() - sinceMs < maxIdleMs;
 }
 
 function placeOf({ protocol, hostname, port }: URL) {

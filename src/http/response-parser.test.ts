@@ -225,6 +225,13 @@ describe("malformed", () => {
   });
 });
 
+test.each(["SSH-2.0-OpenSSH_9.6\r\n", "220 mail.example ESMTP\r\n", "\x15\x03\x01", "H2"])(
+  "a server that greets with %j speaks no HTTP, which is told at once",
+  (greeting) => {
+    expect(parseText(greeting, false).failure).toMatch(/does not begin/);
+  },
+);
+
 describe("bounds", () => {
   const kibibyte = 1024;
   const [blank, letter] = [" ", "a"].map((text) => text.repeat(kibibyte));

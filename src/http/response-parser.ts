@@ -43,6 +43,7 @@ export class InvalidResponse extends Error {
 const maxHeadBytes = 64 * 1024;
 /** Of a chunk's size and its extensions. */
 const maxLineBytes = 8 * 1024;
+const firstBytes = "HTTP/1.";
 const statusLine = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: |$)/;
 const headerLine = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):(.*)$/s;
 const controls = /[^\t\x20-\x7e\x80-\xff]/;
@@ -124,6 +125,8 @@ export class ResponseParser {
     const leastBytes = found < 0 ? text.length - terminator.length + 1 : found;
     if (leastBytes > maxBytes) throw new InvalidResponse("its head is too long");
     if (found < 0) {
+      // Servers of other protocols speak first, and wait then.
+      if (this.#state === "head" && !firstBytes.startsWith(text.slice(0, firstBytes.length))) throw notHttp();
       this.#carried = text;
       return bytes.length;
     }
@@ -148,7 +151,7 @@ export class ResponseParser {
     const [first = "", ...lines] = text.split("\r\n");
     const [, minor, digits] = statusLine.exec(first) ?? [];
     if (digits === undefined || controls.test(first)) {
-      throw new InvalidResponse("it does not begin as an answer in HTTP/1.1 does");
+      throw notHttp();
     }
     const status = Number(digits);
     const headers = parseHeaders(lines);
@@ -188,6 +191,10 @@ export class ResponseParser {
     this.#state = "end";
     this.#handler.onEnd();
   }
+}
+
+function notHttp(): InvalidResponse {
+  return new InvalidResponse("it does not begin as an answer in HTTP/1.1 does");
 }
 
 function parseHeaders(lines: readonly string[]): ResponseHeaders {

@@ -67,7 +67,7 @@ class SharedSource<T> {
     try {
       throwIfAborted(this.#signal);
       const next = this.#iterator.next();
-      // What is there needs no waiting, which costs as much as some of what is done with the items.
+      // What is there already is not waited for.
       const step = "then" in next ? await orAborted(next, this.#signal) : next;
       if (step.done === true) this.#ended = true;
       return step;

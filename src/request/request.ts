@@ -49,7 +49,6 @@ export {
   generalOptions,
   type JmxSettings,
   type OutputSettings,
-  type ProxySettings,
   type RequestContext,
   type RetrySettings,
   type StorageOptions,

@@ -1,5 +1,6 @@
 /** Options that several verbs share, and the parts of requests they become. */
 import { AppError } from "../errors.ts";
+import type { HttpProxy } from "../http/http.ts";
 import { defaulted, optional, required, toggle, type Values } from "./option.ts";
 import { buildS3Settings, maxTags, type S3Settings, s3Options } from "./s3-options.ts";
 import { locationKind, type StorageLocation, speaksS3 } from "./storage-location.ts";
@@ -14,17 +15,9 @@ export interface StorageOptions {
   readonly insecureHttp: boolean;
   readonly skipBucketVerification: boolean;
   readonly kmsKeyId?: string | undefined;
-  readonly proxy?: ProxySettings | undefined;
+  readonly proxy?: HttpProxy | undefined;
   readonly retry: RetrySettings;
   readonly s3: S3Settings;
-}
-
-export interface ProxySettings {
-  readonly protocol: "HTTP" | "HTTPS";
-  readonly host: string;
-  readonly port: number;
-  readonly username?: string | undefined;
-  readonly password?: string | undefined;
 }
 
 export interface RetrySettings {
@@ -257,7 +250,7 @@ function buildStoreOptions(values: Values<typeof storeOptions>): Omit<StorageOpt
   };
 }
 
-function buildProxy(values: Values<typeof storeOptions>): ProxySettings | undefined {
+function buildProxy(values: Values<typeof storeOptions>): HttpProxy | undefined {
   const { proxyHost: host, proxyPort, proxyUsername: username, proxyPassword: password } = values;
   if (!values.useProxy) {
     if (host === undefined && proxyPort === undefined && username === undefined && password === undefined) {

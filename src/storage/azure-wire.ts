@@ -1,8 +1,7 @@
 /** The requests that carry objects, sent without the SDK's pipeline: a proof of who asks, and a socket. */
 import type { Clock } from "../clock.ts";
 import { throwIfAborted } from "../errors.ts";
-import type { HttpAgents } from "../http/http.ts";
-import { exchange, type HttpResponse, type HttpTerms, type HttpTimeouts } from "../http/http.ts";
+import { exchange, type HttpAgents, type HttpResponse, type HttpTerms, type HttpTimeouts } from "../http/http.ts";
 import { azureError, azureRefusal } from "./azure-errors.ts";
 import type { KeySignable } from "./azure-sign.ts";
 import { type Doing, xmlText } from "./refusals.ts";

@@ -5,8 +5,7 @@
 import type { Clock } from "../clock.ts";
 import { withDeadline } from "../concurrency/concurrency.ts";
 import { AppError, isAppError, throwIfAborted } from "../errors.ts";
-import type { HttpAgents } from "../http/http.ts";
-import { exchange, type HttpRequest, type HttpResponse, type HttpTimeouts } from "../http/http.ts";
+import { exchange, type HttpAgents, type HttpRequest, type HttpResponse, type HttpTimeouts } from "../http/http.ts";
 import type { AuthorizationHeaders, GcsCredentials } from "./gcs-credentials.ts";
 import { fieldsOf, gcsError, gcsRefusal, parseGcsRefusal } from "./gcs-errors.ts";
 import { type Doing, refusalBehind } from "./refusals.ts";

@@ -1,8 +1,14 @@
 /** The requests that carry objects, sent without the SDK's pipeline: a signature and a socket, at half the cost. */
 import type { Clock } from "../clock.ts";
 import { AppError, isAppError, throwIfAborted } from "../errors.ts";
-import type { HttpAgents } from "../http/http.ts";
-import { exchange, type HttpRequest, type HttpResponse, type HttpTerms, type HttpTimeouts } from "../http/http.ts";
+import {
+  exchange,
+  type HttpAgents,
+  type HttpRequest,
+  type HttpResponse,
+  type HttpTerms,
+  type HttpTimeouts,
+} from "../http/http.ts";
 import { type Doing, refusalBehind } from "./refusals.ts";
 import { parseRefusal, refusalError, s3Error } from "./s3-errors.ts";
 import { type Payload, signedChunksHash } from "./s3-payload.ts";

@@ -12,7 +12,7 @@ export default defineConfig({
         test: {
           ...quick,
           name: "unit",
-          include: ["src/**/*.test.ts", "test/harness/**/*.test.ts"],
+          include: ["src/**/*.test.ts", "test/harness/**/*.test.ts", "test/architecture/**/*.test.ts"],
         },
       },
       {

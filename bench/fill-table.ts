@@ -3,7 +3,8 @@ import { cp, mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type CassandraNode, parseComponentName, withGeneration } from "../src/cassandra/cassandra.ts";
 import { type JmxConnection, jmx } from "../src/jmx/jmx.ts";
-import type { CqlSession, Sandbox } from "../src/sandbox/sandbox.ts";
+import type { CqlSession } from "../src/sandbox/sandbox.ts";
+import type { Sandbox } from "../src/sandbox/start.ts";
 
 export interface FillingNode {
   readonly sandbox: Sandbox;

@@ -6,8 +6,7 @@
 import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { constants, homedir } from "node:os";
-import type { TextSink } from "./cli/output.ts";
-import type { ProgramIo } from "./cli/program.ts";
+import type { ProgramIo, TextSink } from "./cli/cli.ts";
 import { systemClock } from "./clock.ts";
 import { AppError, errorTable, fileError, systemErrorCode, toAppError } from "./errors.ts";
 
@@ -106,11 +105,7 @@ function createIo(signal: AbortSignal): ProgramIo {
 }
 
 async function runProgram(): Promise<void> {
-  const [{ earlySettings, run }, { registry }, { createOutput }] = await Promise.all([
-    import("./cli/program.ts"),
-    import("./cli/registry.ts"),
-    import("./cli/output.ts"),
-  ]);
+  const { createOutput, earlySettings, registry, run } = await import("./cli/cli.ts");
   // What libraries warn of is for their developers.
   process.removeAllListeners("warning");
   if (earlySettings(argv, process.env).debug) {

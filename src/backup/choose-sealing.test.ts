@@ -5,7 +5,7 @@ import { requestOf } from "../../test/harness/request-of.ts";
 import { sampleKey, sampleManifest, sampleName } from "../../test/harness/sample-manifest.ts";
 import { quietLog, SampleNode } from "../../test/harness/sample-node.ts";
 import { EarlierBackups } from "../repository/repository.ts";
-import { memoryStorage } from "../storage/testing.ts";
+import { memoryStorage } from "../storage/testing/testing.ts";
 import { chooseSealing } from "./choose-sealing.ts";
 
 const { signal } = new AbortController();

@@ -1,8 +1,8 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { LocalFile } from "../cassandra/cassandra.ts";
+import { replaceFile } from "../files/files.ts";
 import type { Logger } from "../log.ts";
-import { replaceFile } from "../transfer/transfer.ts";
 
 /**
  * What this machine remembers of files it has hashed: the SHA-256 of a file that has the same device, inode, size and

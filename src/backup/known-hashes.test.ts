@@ -4,7 +4,7 @@ import { sampleKey, sampleManifest, sampleName } from "../../test/harness/sample
 import { quietLog, SampleNode } from "../../test/harness/sample-node.ts";
 import { EarlierBackups } from "../repository/repository.ts";
 import type { Storage } from "../storage/storage.ts";
-import { faultyStorage, memoryStorage } from "../storage/testing.ts";
+import { faultyStorage, memoryStorage } from "../storage/testing/testing.ts";
 import { knownObjects } from "./known-hashes.ts";
 
 let storage: Storage;

@@ -2,8 +2,10 @@
  * The Cassandra node beside us: asked over JMX while it runs (node.ts; every call in one table, mbeans.ts), and read from
  * its directories and files whether it runs or not. The door of this folder; it knows nothing of repositories.
  */
+
+export { deviceOf, existingParent, freeBytes, keepingPlace } from "../files/files.ts";
 export { checkDataDirectories } from "./check-data-directories.ts";
-export { type CommitLogTables, findInCommitLog, listSegments, maskTables } from "./commit-log.ts";
+export { type CommitLogTables, findInCommitLog, listSegments, maskTables } from "./commit-log/commit-log.ts";
 export { type CassandraConfig, configFilePath, editConfig, parseConfig, readConfigFile } from "./config-file.ts";
 export { type ConnectOptions, connectNode, findNode } from "./connect.ts";
 export {
@@ -16,7 +18,6 @@ export {
   snapshotSchema,
   type TableDirectory,
 } from "./data-directories.ts";
-export { deviceOf, existingParent, freeBytes, keepingPlace } from "./file-system.ts";
 export { CassandraNode, type ClusterHealth, type ClusterNode, type NodeFacts } from "./node.ts";
 export { processUsing } from "./processes.ts";
 export {
@@ -26,4 +27,4 @@ export {
   parseComponentName,
   sstableDigest,
   withGeneration,
-} from "./sstable.ts";
+} from "./sstable/sstable.ts";

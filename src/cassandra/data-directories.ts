@@ -2,7 +2,7 @@ import type { Dirent } from "node:fs";
 import { lstat, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError, fileError, systemErrorCode, throwIfAborted } from "../errors.ts";
-import { parseComponentName } from "./sstable.ts";
+import { parseComponentName } from "./sstable/sstable.ts";
 
 /**
  * What lies below a node's data directories:

@@ -5,7 +5,7 @@ import { requestOf } from "../../test/harness/request-of.ts";
 import { sampleKey, sampleManifest, sampleName } from "../../test/harness/sample-manifest.ts";
 import { quietLog, SampleNode, sampleSize } from "../../test/harness/sample-node.ts";
 import type { Storage } from "../storage/storage.ts";
-import { faultyStorage, memoryStorage } from "../storage/testing.ts";
+import { faultyStorage, memoryStorage } from "../storage/testing/testing.ts";
 import { listBackups } from "./list.ts";
 
 const signal = new AbortController().signal;

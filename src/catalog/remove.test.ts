@@ -5,9 +5,9 @@ import { requestOf } from "../../test/harness/request-of.ts";
 import { bytesSource, seededRandom, toArray } from "../../test/harness/sample-bytes.ts";
 import { sampleKey } from "../../test/harness/sample-manifest.ts";
 import { quietLog, SampleNode, sampleSize } from "../../test/harness/sample-node.ts";
-import { holdExclusively } from "../operation/operation.ts";
+import { holdExclusively } from "../operation/hold.ts";
 import type { Storage } from "../storage/storage.ts";
-import { type Fault, faultyStorage, memoryStorage, randomlyFaultyStorage } from "../storage/testing.ts";
+import { type Fault, faultyStorage, memoryStorage, randomlyFaultyStorage } from "../storage/testing/testing.ts";
 import { readReferences } from "./references.ts";
 import { type RemoveReport, removeBackups } from "./remove.ts";
 

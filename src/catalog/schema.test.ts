@@ -3,7 +3,7 @@ import { ManualClock } from "../../test/harness/manual-clock.ts";
 import { requestOf } from "../../test/harness/request-of.ts";
 import { sampleName, sampleTableId } from "../../test/harness/sample-manifest.ts";
 import { quietLog, SampleNode } from "../../test/harness/sample-node.ts";
-import { memoryStorage } from "../storage/testing.ts";
+import { memoryStorage } from "../storage/testing/testing.ts";
 import { readSchema } from "./schema.ts";
 
 const signal = new AbortController().signal;

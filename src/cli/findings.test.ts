@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Finding } from "../check/check.ts";
+import type { Finding } from "../preflight/preflight.ts";
 import { describeFinding, throwIfFailed } from "./findings.ts";
 
 const passed: Finding = { check: "small put", verdict: "ok", says: "wrote 61 B", tookMs: 12 };

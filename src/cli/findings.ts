@@ -1,5 +1,5 @@
-import { areCredentialsRefused, type Finding } from "../check/check.ts";
 import { AppError } from "../errors.ts";
+import { areCredentialsRefused, type Finding } from "../preflight/preflight.ts";
 import { formatCount, formatDuration } from "../units.ts";
 import { wrap } from "./wrap.ts";
 

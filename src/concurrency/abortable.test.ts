@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { abortable, orAborted } from "./concurrency.ts";
+import { abortable, orAborted } from "./abortable.ts";
 
 const never = new Promise<never>(() => undefined);
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { ManualClock } from "../../test/harness/manual-clock.ts";
 import { AppError } from "../errors.ts";
-import { AdaptiveLimit } from "./concurrency.ts";
+import { AdaptiveLimit } from "./adaptive-limit.ts";
 
 /** Starts so many calls; each ends when told to. */
 function started(limit: AdaptiveLimit, count: number, signal?: AbortSignal) {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { ManualClock } from "../../test/harness/manual-clock.ts";
 import { AppError } from "../errors.ts";
-import { withDeadline } from "./concurrency.ts";
+import { withDeadline } from "./deadline.ts";
 
 describe("withDeadline", () => {
   test("aborts with a timeout that says what was late", async () => {

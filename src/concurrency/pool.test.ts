@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { AppError } from "../errors.ts";
-import { forEachConcurrently } from "./concurrency.ts";
+import { forEachConcurrently } from "./pool.ts";
 
 function untilAborted(signal: AbortSignal): Promise<void> {
   return new Promise((_, reject) =>

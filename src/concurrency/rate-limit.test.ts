@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { ManualClock } from "../../test/harness/manual-clock.ts";
-import { rateLimit, unlimited } from "./concurrency.ts";
+import { rateLimit, unlimited } from "./rate-limit.ts";
 
 describe("rateLimit", () => {
   test.each([1_000, 100_000, 50_000_000])(

@@ -13,10 +13,11 @@ import {
   transientSource,
 } from "../../test/harness/sample-bytes.ts";
 import type { ByteRange, ReadOptions, RewindableSource } from "../storage/storage.ts";
-import { kmsSealing, plainBytes } from "./encryption.ts";
-import { type DataKey, headerBytes, segmentBytes, storedBytesOf, tagBytes } from "./object-format.ts";
-import { aesSealing } from "./seal.ts";
-import { unsealed } from "./unseal.ts";
+import { plainBytes } from "./format/marks.ts";
+import { type DataKey, headerBytes, segmentBytes, storedBytesOf, tagBytes } from "./format/object-format.ts";
+import { aesSealing } from "./format/seal.ts";
+import { unsealed } from "./format/unseal.ts";
+import { kmsSealing } from "./kms/sealing.ts";
 
 const objectKey = "data/ks/t-0978d800e67611f19a07dbe54d2f2ac2/1-42-aes1a2b3c4d/nb-1-big-Data.db";
 const dataKey: DataKey = { id: "1a2b3c4d", key: sampleBytes(32, 5) };

@@ -5,14 +5,7 @@ import { Agent as HttpsAgent } from "node:https";
 import { rootCertificates } from "node:tls";
 import { AppError, fileError } from "../errors.ts";
 import { Connections } from "./connections.ts";
-
-export interface HttpProxy {
-  readonly protocol: "HTTP" | "HTTPS";
-  readonly host: string;
-  readonly port: number;
-  readonly username?: string | undefined;
-  readonly password?: string | undefined;
-}
+import type { HttpProxy } from "./proxy.ts";
 
 export interface HttpSettings {
   readonly proxy?: HttpProxy | undefined;

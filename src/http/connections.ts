@@ -2,9 +2,9 @@ import type { Agent as HttpsAgent } from "node:https";
 import { connect as connectPlain, isIP, Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { abortError, throwIfAborted } from "../errors.ts";
-import type { HttpProxy } from "./agents.ts";
 import { Connection } from "./connection.ts";
 import { ChunkPool } from "./incoming-body.ts";
+import type { HttpProxy } from "./proxy.ts";
 
 export interface ConnectionMeans {
   /** Knows the way through the proxy. */

@@ -3,7 +3,7 @@
  * again. Knows nothing of stores. Other folders enter here.
  */
 
-export { type HttpAgents, type HttpProxy, makeAgents } from "./agents.ts";
+export { type HttpAgents, makeAgents } from "./agents.ts";
 export {
   exchange,
   type HttpRequest,
@@ -12,4 +12,19 @@ export {
   type HttpTimeouts,
   usualTimeouts,
 } from "./exchange.ts";
+export { networkError } from "./network-errors.ts";
+export type { HttpProxy } from "./proxy.ts";
+export {
+  type Doing,
+  isBehindEnd,
+  kindOfStatus,
+  lowered,
+  type Refusal,
+  type RefusalKind,
+  refusalBehind,
+  refused,
+  unlessMissing,
+  xmlText,
+} from "./refusals.ts";
 export type { ResponseHeaders } from "./response-parser.ts";
+export { encodePath, sortedQuery } from "./url-text.ts";

@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
 import { ManualClock } from "../../test/harness/manual-clock.ts";
 import { SampleNode } from "../../test/harness/sample-node.ts";
-import { memoryStorage } from "../storage/testing.ts";
-import { EarlierBackups } from "./repository.ts";
+import { memoryStorage } from "../storage/testing/testing.ts";
+import { EarlierBackups } from "./earlier-backups.ts";
 
 it("are listed once, and the manifest that was read last is read once, until it is forgotten", async () => {
   const storage = memoryStorage({ clock: new ManualClock() });

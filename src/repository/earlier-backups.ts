@@ -1,5 +1,5 @@
 import type { BackupName } from "./layout.ts";
-import type { NodeRepository, StoredBackup, StoredManifest } from "./repository.ts";
+import type { NodeRepository, StoredBackup, StoredManifest } from "./node-repository.ts";
 
 /**
  * The backups that a node had when a run began, each fact asked once: they are listed once, and the manifest that was

@@ -1,5 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { environmentSource, jsonSource, mistypedVariables, type Source, type VerbName, verbs } from "./request.ts";
+import { type VerbName, verbs } from "./commands/verbs.ts";
+import { environmentSource, mistypedVariables } from "./options/environment.ts";
+import { jsonSource } from "./options/json.ts";
+import type { Source } from "./options/resolve.ts";
 
 const context = { homeDirectory: "/home/op" };
 const location = { "storage-location": "s3://b/c/d/n" };

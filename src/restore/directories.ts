@@ -1,10 +1,10 @@
 import { chown, lstat, mkdir, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
 import { basename, dirname, join, relative, sep } from "node:path";
-import { existingParent, freeBytes } from "../cassandra/cassandra.ts";
 import { AppError, fileError, systemErrorCode } from "../errors.ts";
+import { existingParent, freeBytes } from "../files/files.ts";
 import { formatBytes } from "../units.ts";
 
-export { deviceOf, existingParent, freeBytes } from "../cassandra/cassandra.ts";
+export { deviceOf, existingParent, freeBytes } from "../files/files.ts";
 
 /** Whose files Cassandra's are; what a restore writes must be theirs too, or the node cannot read it. */
 export interface Owner {

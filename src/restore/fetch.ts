@@ -2,20 +2,13 @@ import { link, lstat, readdir, rm } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { forEachConcurrently, type RateLimit } from "../concurrency/concurrency.ts";
 import { AppError, isAppError, systemErrorCode } from "../errors.ts";
+import { syncDirectory } from "../files/files.ts";
 import type { Logger } from "../log.ts";
 import type { Progress } from "../progress.ts";
 import { hashAlgorithmOf, type ManifestEntry, type NodeRepository } from "../repository/repository.ts";
-import {
-  type DownloadOptions,
-  download,
-  HashThreads,
-  hashFile,
-  ReadAhead,
-  syncDirectory,
-  type Unseal,
-} from "../transfer/transfer.ts";
+import { type DownloadOptions, download, HashThreads, hashFile, ReadAhead, type Unseal } from "../transfer/transfer.ts";
+import type { FetchReport, RestoreRun } from "./context.ts";
 import { makeDirectory, type Owner } from "./directories.ts";
-import type { RestoreRun } from "./restore.ts";
 
 /** One stored object that must lie at `path` before the restore can go on. */
 export interface WantedFile {
@@ -44,12 +37,6 @@ export function fetchOptions(run: RestoreRun, owner: Owner | undefined): FetchOp
   const verify = request.hashAlgorithm !== "NONE";
   const connections = request.concurrentConnections;
   return { repository, unseal, connections, verify, rateLimit, progress, log, signal, owner };
-}
-
-export interface FetchReport {
-  readonly fetched: { readonly files: number; readonly bytes: number };
-  /** Files that were there already, and right. */
-  readonly reused: { readonly files: number; readonly bytes: number };
 }
 
 /** What lies in directories, each asked once: in a restore from scratch, nothing. */

@@ -1,7 +1,7 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { AppError, fileError, systemErrorCode } from "../errors.ts";
-import { replaceFile } from "../transfer/transfer.ts";
+import { replaceFile } from "../files/files.ts";
 
 /** Reads a restore's journal; undefined where there is none. A damaged one is an error: it says what was touched. */
 export async function readJournal<T>(path: string, parse: (value: unknown) => T | undefined): Promise<T | undefined> {

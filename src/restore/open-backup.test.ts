@@ -6,7 +6,7 @@ import { sampleKey, sampleManifest, sampleName } from "../../test/harness/sample
 import { quietLog, SampleNode } from "../../test/harness/sample-node.ts";
 import type { SecretSource } from "../encryption/encryption.ts";
 import { type ManifestFile, manifestFiles } from "../repository/repository.ts";
-import { memoryStorage } from "../storage/testing.ts";
+import { memoryStorage } from "../storage/testing/testing.ts";
 import { openBackup, withFileSizes } from "./open-backup.ts";
 
 const { signal } = new AbortController();

@@ -1,5 +1,5 @@
 import { AppError } from "../errors.ts";
-import type { ByteRange, CallOptions, Storage } from "./storage.ts";
+import type { ByteRange, CallOptions, Storage } from "./contract.ts";
 
 /** Whether the text can name an object in every store. */
 export function isKey(text: string): boolean {

@@ -1,5 +1,4 @@
-import type { ResponseHeaders } from "../http/http.ts";
-import type { ByteStream, ObjectStream } from "./storage.ts";
+import type { ByteStream, ObjectStream } from "./contract.ts";
 
 /** The bytes, with what was put beside them. */
 export function objectStream(stream: ByteStream, metadata: ObjectStream["metadata"]): ObjectStream {
@@ -8,12 +7,3 @@ export function objectStream(stream: ByteStream, metadata: ObjectStream["metadat
 }
 
 export async function* nothing(): AsyncGenerator<Uint8Array, void> {}
-
-/** The headers of a response whose names begin so, by the rest of their names: where stores put the metadata. */
-export function prefixedHeaders(headers: ResponseHeaders, prefix: string): Record<string, string> {
-  const found: Record<string, string> = {};
-  for (const [name, value] of Object.entries(headers)) {
-    if (name.startsWith(prefix) && typeof value === "string") found[name.slice(prefix.length)] = value;
-  }
-  return found;
-}

@@ -4,10 +4,10 @@ import { bytesSource, collect } from "../../test/harness/sample-bytes.ts";
 import { temporaryDirectory } from "../../test/harness/temporary-directory.ts";
 import { AppError } from "../errors.ts";
 import { type Logger, silentLogger } from "../log.ts";
-import { faultyStorage } from "./faulty.ts";
-import { memoryStorage } from "./memory.ts";
-import { openStorage } from "./storage.ts";
-import { withLogging } from "./wrap.ts";
+import { openStorage } from "./open.ts";
+import { faultyStorage } from "./testing/faulty.ts";
+import { memoryStorage } from "./testing/memory.ts";
+import { withLogging } from "./wrappers/logging.ts";
 
 const options = { clock: new ManualClock(), random: () => 0.5, log: silentLogger };
 

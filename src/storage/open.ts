@@ -2,11 +2,13 @@ import type { Clock } from "../clock.ts";
 import { AdaptiveLimit } from "../concurrency/concurrency.ts";
 import { AppError } from "../errors.ts";
 import type { Logger } from "../log.ts";
-import { defaultRetryPolicy, type RetryPolicy, withRetries } from "./retry.ts";
-import { RetryBudget } from "./retry-budget.ts";
-import type { S3Options } from "./s3-options.ts";
-import type { Storage } from "./storage.ts";
-import { withLimit, withLogging, withoutWriting } from "./wrap.ts";
+import { defaultRetryPolicy, RetryBudget, type RetryPolicy } from "../retry/retry.ts";
+import type { Storage } from "./contract.ts";
+import type { S3Options } from "./s3/options.ts";
+import { withLimit } from "./wrappers/limit.ts";
+import { withLogging } from "./wrappers/logging.ts";
+import { withoutWriting } from "./wrappers/read-only.ts";
+import { withRetries } from "./wrappers/retries.ts";
 
 export type StoreProtocol = "file" | "s3" | "azure" | "gcp" | "ceph" | "minio" | "oracle";
 
@@ -51,7 +53,7 @@ async function openDriver(
   switch (location.protocol) {
     case "file": {
       if (location.root === undefined) throw new AppError("usage", "a file store needs the path of its root directory");
-      const { fileStorage } = await import("./file.ts");
+      const { fileStorage } = await import("./file/file.ts");
       return fileStorage({ root: location.root, bucket: location.bucket, clock: options.clock });
     }
     case "s3":
@@ -61,20 +63,20 @@ async function openDriver(
       const { bucket, protocol } = location;
       const { clock, random, log, ownDepth, settings = {}, retry } = options;
       const [{ s3Storage }, { dialectOf, withAwsVariables }] = await Promise.all([
-        import("./s3.ts"),
-        import("./s3-options.ts"),
+        import("./s3/s3.ts"),
+        import("./s3/options.ts"),
       ]);
       const s3 = withAwsVariables(settings);
       return s3Storage({ bucket, dialect: dialectOf(protocol, s3), s3, clock, random, log, retry, ownDepth });
     }
     case "gcp": {
       const { clock, random, log, settings = {}, retry } = options;
-      const { gcsStorage } = await import("./gcs.ts");
+      const { gcsStorage } = await import("./gcs/gcs.ts");
       return gcsStorage({ bucket: location.bucket, options: settings, clock, random, log, retry });
     }
     case "azure": {
       const { clock, random, log, settings = {}, retry } = options;
-      const { azureStorage } = await import("./azure.ts");
+      const { azureStorage } = await import("./azure/azure.ts");
       return azureStorage({ container: location.bucket, settings, clock, random, log, retry });
     }
   }

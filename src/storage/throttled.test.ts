@@ -4,10 +4,11 @@ import { bytesSource, seededRandom } from "../../test/harness/sample-bytes.ts";
 import { AdaptiveLimit, forEachConcurrently } from "../concurrency/concurrency.ts";
 import { AppError } from "../errors.ts";
 import { silentLogger } from "../log.ts";
-import { memoryStorage } from "./memory.ts";
-import { RetryBudget } from "./retry-budget.ts";
-import type { Storage } from "./storage.ts";
-import { defaultRetryPolicy, withLimit, withRetries } from "./testing.ts";
+import { RetryBudget } from "../retry/budget.ts";
+import { defaultRetryPolicy } from "../retry/retry.ts";
+import type { Storage } from "./contract.ts";
+import { memoryStorage } from "./testing/memory.ts";
+import { withLimit, withRetries } from "./testing/testing.ts";
 
 /** A store that takes so many puts at once, each of 50 ms, and refuses all further ones. */
 function narrow(storage: Storage, room: number, clock: ManualClock) {

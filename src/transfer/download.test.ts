@@ -7,14 +7,10 @@ import { bytesSource, sampleBytes } from "../../test/harness/sample-bytes.ts";
 import { temporaryDirectory } from "../../test/harness/temporary-directory.ts";
 import { rateLimit } from "../concurrency/concurrency.ts";
 import { silentLogger } from "../log.ts";
-import {
-  defaultRetryPolicy,
-  faultyStorage,
-  memoryStorage,
-  type PlannedFault,
-  withRetries,
-} from "../storage/testing.ts";
-import { download, HashThreads, partSuffix } from "./transfer.ts";
+import { defaultRetryPolicy } from "../retry/retry.ts";
+import { faultyStorage, memoryStorage, type PlannedFault, withRetries } from "../storage/testing/testing.ts";
+import { download, partSuffix } from "./download.ts";
+import { HashThreads } from "./hash-threads.ts";
 
 const bytes = sampleBytes(300_000);
 const expected = {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { collect, sampleBytes } from "../../test/harness/sample-bytes.ts";
 import { temporaryDirectory } from "../../test/harness/temporary-directory.ts";
-import { fileSource } from "./transfer.ts";
+import { fileSource } from "./file-source.ts";
 
 async function sampleFile(size: number) {
   const directory = await temporaryDirectory();

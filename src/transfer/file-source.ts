@@ -1,6 +1,7 @@
 import { open, stat } from "node:fs/promises";
 import { AppError, fileError } from "../errors.ts";
-import { type ByteRange, chunkReader, type ReadOptions, type RewindableSource } from "../storage/storage.ts";
+import { chunkReader } from "../files/files.ts";
+import type { ByteRange, ReadOptions, RewindableSource } from "../storage/storage.ts";
 
 /**
  * A file as the source of a put. Without `sizeBytes` the size is asked for now. A file that turns out longer or shorter

@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { sampleBytes } from "../../test/harness/sample-bytes.ts";
-import type { Hasher } from "./hash.ts";
 import { HashThreads } from "./hash-threads.ts";
+import type { Hasher } from "./hasher.ts";
 
 const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
 const bytes = sampleBytes(9_000_000);

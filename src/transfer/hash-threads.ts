@@ -5,8 +5,8 @@
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { AppError } from "../errors.ts";
-import type { Hasher } from "./hash.ts";
 import { type HashAnswer, type HashOrder, type SharedSlots, slotOf } from "./hash-slots.ts";
+import type { Hasher } from "./hasher.ts";
 
 const slotBytes = 512 * 1024;
 const slotsPerThread = 8;

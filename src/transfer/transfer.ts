@@ -3,13 +3,13 @@
  * whatever its size. Nothing is visible under its final name, here or there, before it is whole, verified and on disk.
  */
 
-export { syncDirectory } from "../storage/storage.ts";
+export { replaceFile, syncDirectory } from "../files/files.ts";
 export { bytesSource, readText } from "./bytes.ts";
 export { type Download, type DownloadOptions, download, partSuffix } from "./download.ts";
 export { fileSource } from "./file-source.ts";
-export { type HashAlgorithm, hashFile, hashStream } from "./hash.ts";
+export { hashFile, hashStream } from "./hash.ts";
 export { HashThreads } from "./hash-threads.ts";
+export type { HashAlgorithm } from "./hasher.ts";
 export { ReadAhead } from "./read-ahead.ts";
-export { replaceFile } from "./replace-file.ts";
 export { markIn, type SealedSource, type Sealing, type Unseal } from "./sealing.ts";
 export { type Upload, type UploadOptions, upload } from "./upload.ts";

@@ -7,15 +7,10 @@ import { bytesSource, collect, sampleBytes } from "../../test/harness/sample-byt
 import { temporaryDirectory } from "../../test/harness/temporary-directory.ts";
 import { rateLimit } from "../concurrency/concurrency.ts";
 import { silentLogger } from "../log.ts";
+import { defaultRetryPolicy } from "../retry/retry.ts";
 import type { ByteRange, Storage } from "../storage/storage.ts";
-import {
-  defaultRetryPolicy,
-  faultyStorage,
-  memoryStorage,
-  type PlannedFault,
-  withRetries,
-} from "../storage/testing.ts";
-import { upload } from "./transfer.ts";
+import { faultyStorage, memoryStorage, type PlannedFault, withRetries } from "../storage/testing/testing.ts";
+import { upload } from "./upload.ts";
 
 const bytes = sampleBytes(300_000);
 const sha256 = createHash("sha256").update(bytes).digest("hex");

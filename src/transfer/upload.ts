@@ -1,6 +1,7 @@
 import type { ByteRange, ReadOptions, RewindableSource, Storage } from "../storage/storage.ts";
 import { fileSource } from "./file-source.ts";
-import { createHasher, type HashAlgorithm, type HashedBytes, type Hasher } from "./hash.ts";
+import { createHasher, type HashedBytes } from "./hash.ts";
+import type { HashAlgorithm, Hasher } from "./hasher.ts";
 import { type PaceOptions, paced } from "./paced.ts";
 import type { SealedSource, Sealing } from "./sealing.ts";
 

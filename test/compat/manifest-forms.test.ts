@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Manifest } from "../../src/repository/repository.ts";
-import { fileStorage } from "../../src/storage/file.ts";
+import { fileStorage } from "../../src/storage/file/file.ts";
 import { esopJar, jarList } from "../harness/esop-jar.ts";
 import { ManualClock } from "../harness/manual-clock.ts";
 import { sampleKey, sampleManifest, sampleName, sampleTableId } from "../harness/sample-manifest.ts";

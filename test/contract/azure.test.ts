@@ -1,8 +1,9 @@
 import { systemClock } from "../../src/clock.ts";
 import { silentLogger } from "../../src/log.ts";
-import { azureStorage } from "../../src/storage/azure.ts";
+import { defaultRetryPolicy } from "../../src/retry/retry.ts";
+import { azureStorage } from "../../src/storage/azure/azure.ts";
 import { openStorage, type Storage } from "../../src/storage/storage.ts";
-import { defaultRetryPolicy, withRetries } from "../../src/storage/testing.ts";
+import { withRetries } from "../../src/storage/testing/testing.ts";
 import { type Azurite, accountUrl, startAzurite } from "../harness/azurite.ts";
 import { casesOn } from "../harness/cases-on.ts";
 import { describeStorageContract } from "./storage-contract.ts";

@@ -1,8 +1,9 @@
 import { systemClock } from "../../src/clock.ts";
 import { silentLogger } from "../../src/log.ts";
-import { gcsStorage } from "../../src/storage/gcs.ts";
+import { defaultRetryPolicy } from "../../src/retry/retry.ts";
+import { gcsStorage } from "../../src/storage/gcs/gcs.ts";
 import { openStorage, type Storage } from "../../src/storage/storage.ts";
-import { defaultRetryPolicy, withRetries } from "../../src/storage/testing.ts";
+import { withRetries } from "../../src/storage/testing/testing.ts";
 import { casesOn } from "../harness/cases-on.ts";
 import { startGcsServers } from "../harness/fake-gcs.ts";
 import { describeStorageContract } from "./storage-contract.ts";

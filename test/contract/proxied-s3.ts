@@ -1,4 +1,4 @@
-import type { S3Integrity } from "../../src/storage/s3-options.ts";
+import type { S3Integrity } from "../../src/storage/s3/options.ts";
 import type { ObjectStore } from "../harness/object-stores.ts";
 import { openS3 } from "../harness/opened-s3.ts";
 import type { SeenRequest } from "../harness/spoiling-proxy.ts";

@@ -1,9 +1,9 @@
 import type { ErrorCode } from "../../src/errors.ts";
 import type { HttpTimeouts } from "../../src/http/http.ts";
-import type { RetryPolicy } from "../../src/storage/retry.ts";
+import type { RetryPolicy } from "../../src/retry/retry.ts";
+import type { StoreOptions } from "../../src/storage/remote/store-options.ts";
 import type { Storage } from "../../src/storage/storage.ts";
-import type { StoreOptions } from "../../src/storage/store-options.ts";
-import { withRetries } from "../../src/storage/testing.ts";
+import { withRetries } from "../../src/storage/testing/testing.ts";
 import { type OpenedStore, usualMeans } from "../harness/opened-store.ts";
 import type { SeenRequest, Spoil } from "../harness/spoiling-proxy.ts";
 

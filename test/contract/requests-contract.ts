@@ -2,7 +2,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { NodeRepository } from "../../src/repository/repository.ts";
+import { NodeRepository } from "../../src/repository/node-repository.ts";
 import { upload } from "../../src/transfer/transfer.ts";
 import { bytesSource, collect, sampleBytes, toArray } from "../harness/sample-bytes.ts";
 import { sampleKey } from "../harness/sample-manifest.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { HeadObjectCommand } from "@aws-sdk/client-s3";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 import { afterAll, expect, test } from "vitest";
-import { s3Dialects } from "../../src/storage/s3-options.ts";
+import { s3Dialects } from "../../src/storage/s3/options.ts";
 import type { S3Encryption } from "../../src/storage/storage.ts";
 import { casesOn } from "../harness/cases-on.ts";
 import { makeCertificates } from "../harness/certificates.ts";

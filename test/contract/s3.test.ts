@@ -1,10 +1,11 @@
 import { expect, test } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import { silentLogger } from "../../src/log.ts";
-import { s3Storage } from "../../src/storage/s3.ts";
-import { type S3Dialect, s3Dialects } from "../../src/storage/s3-options.ts";
+import { defaultRetryPolicy } from "../../src/retry/retry.ts";
+import { type S3Dialect, s3Dialects } from "../../src/storage/s3/options.ts";
+import { s3Storage } from "../../src/storage/s3/s3.ts";
 import { openStorage, type Storage, type StoreProtocol } from "../../src/storage/storage.ts";
-import { defaultRetryPolicy, withRetries } from "../../src/storage/testing.ts";
+import { withRetries } from "../../src/storage/testing/testing.ts";
 import { casesOn } from "../harness/cases-on.ts";
 import { startCeph } from "../harness/ceph.ts";
 import { type ObjectStore, startStore, type Unavailable } from "../harness/object-stores.ts";

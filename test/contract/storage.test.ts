@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import { silentLogger } from "../../src/log.ts";
-import { fileStorage } from "../../src/storage/file.ts";
+import { defaultRetryPolicy } from "../../src/retry/retry.ts";
+import { fileStorage } from "../../src/storage/file/file.ts";
 import { openStorage, type Storage } from "../../src/storage/storage.ts";
-import { defaultRetryPolicy, memoryStorage, randomlyFaultyStorage, withRetries } from "../../src/storage/testing.ts";
+import { memoryStorage, randomlyFaultyStorage, withRetries } from "../../src/storage/testing/testing.ts";
 import { ManualClock } from "../harness/manual-clock.ts";
 import { seededRandom } from "../harness/sample-bytes.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";

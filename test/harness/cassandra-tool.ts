@@ -2,7 +2,8 @@
 import { commandLine } from "../../src/sandbox/command-line.ts";
 import { nodeDirectories } from "../../src/sandbox/config.ts";
 import { runProgram } from "../../src/sandbox/program.ts";
-import { prepareCassandra, type Sandbox } from "../../src/sandbox/sandbox.ts";
+import { prepareCassandra } from "../../src/sandbox/sandbox.ts";
+import type { Sandbox } from "../../src/sandbox/start.ts";
 import { cacheDirectory } from "./cassandra.ts";
 
 /** `tool` is a class of org.apache.cassandra.tools. Throws with what the tool said when it fails. */

@@ -7,14 +7,8 @@ import { mkdir, rm } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { inject, onTestFinished } from "vitest";
-import {
-  type CassandraVersion,
-  type CqlSession,
-  connectCql,
-  createSandbox,
-  type Sandbox,
-  type SandboxOptions,
-} from "../../src/sandbox/sandbox.ts";
+import { type CassandraVersion, type CqlSession, connectCql } from "../../src/sandbox/sandbox.ts";
+import { createSandbox, type Sandbox, type SandboxOptions } from "../../src/sandbox/start.ts";
 import type {} from "./run-directory.ts";
 
 /** What makes two nodes different; tests that ask for the same get the same node. */

@@ -1,4 +1,4 @@
-import { type AzureStorageOptions, azureStorage } from "../../src/storage/azure.ts";
+import { type AzureStorageOptions, azureStorage } from "../../src/storage/azure/azure.ts";
 import { type Azurite, accountUrl } from "./azurite.ts";
 import { type OpenedStore, openThroughProxy, usualMeans } from "./opened-store.ts";
 

@@ -1,4 +1,4 @@
-import { type GcsStorageOptions, gcsStorage } from "../../src/storage/gcs.ts";
+import { type GcsStorageOptions, gcsStorage } from "../../src/storage/gcs/gcs.ts";
 import { type OpenedStore, openThroughProxy, usualMeans } from "./opened-store.ts";
 
 export function openGcs(

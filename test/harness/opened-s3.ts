@@ -1,5 +1,5 @@
-import { type S3StorageOptions, s3Storage } from "../../src/storage/s3.ts";
-import { type S3Dialect, s3Dialects } from "../../src/storage/s3-options.ts";
+import { type S3Dialect, s3Dialects } from "../../src/storage/s3/options.ts";
+import { type S3StorageOptions, s3Storage } from "../../src/storage/s3/s3.ts";
 import type { ObjectStore } from "./object-stores.ts";
 import { type OpenedStore, openThroughProxy, usualMeans } from "./opened-store.ts";
 

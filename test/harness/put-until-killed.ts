@@ -4,7 +4,7 @@
  */
 import { pathToFileURL } from "node:url";
 import { systemClock } from "../../src/clock.ts";
-import { fileStorage } from "../../src/storage/file.ts";
+import { fileStorage } from "../../src/storage/file/file.ts";
 import { bytesSource, sampleBytes, seededRandom } from "./sample-bytes.ts";
 
 /** The bytes of the object of a key ".../<size>-<seed>". */

@@ -5,7 +5,8 @@
 import { writeFile } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
-import { connectJmx, type JmxConnection, jmx } from "../../src/jmx/jmx.ts";
+import { connectJmx } from "../../src/jmx/connect.ts";
+import { type JmxConnection, jmx } from "../../src/jmx/jmx.ts";
 import { compileAgent, jdks, startAgent } from "./jmx-agent.ts";
 import { expectedValues } from "./jmx-values.ts";
 

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { type BackupName, manifestEntries, NodeRepository } from "../../src/repository/repository.ts";
+import { NodeRepository } from "../../src/repository/node-repository.ts";
+import { type BackupName, manifestEntries } from "../../src/repository/repository.ts";
 import type { Storage } from "../../src/storage/storage.ts";
 import { bytesSource, toArray } from "./sample-bytes.ts";
 import { sampleKey, sampleManifest, sampleName } from "./sample-manifest.ts";

@@ -1,5 +1,6 @@
 /** Calls to a test node's management interface that the product itself never makes. */
-import { connectJmx, type JmxArgument, jmx, parseServiceUrl } from "../../src/jmx/jmx.ts";
+import { connectJmx } from "../../src/jmx/connect.ts";
+import { type JmxArgument, jmx, parseServiceUrl } from "../../src/jmx/jmx.ts";
 import type { CassandraNode } from "./cassandra.ts";
 
 /** From now on (until a restart) no SSTable of the keyspace is compacted by itself. */

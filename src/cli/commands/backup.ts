@@ -1,10 +1,9 @@
+import { openRequestedStorage, refuseGlobal, requestedKeys } from "../../app/app.ts";
 import { type BackupDependencies, type BackupPlan, type BackupReport, backup, planOnly } from "../../backup/backup.ts";
 import { connectNode } from "../../cassandra/cassandra.ts";
 import type { BackupRequest } from "../../request/request.ts";
 import { formatBytes, formatCount, formatDuration, formatFiles } from "../../units.ts";
 import type { Command, CommandContext } from "../command.ts";
-import { requestedKeys } from "../keys.ts";
-import { openRequestedStorage, refuseGlobal } from "../open.ts";
 
 export const backupCommand: Command<BackupRequest> = {
   async run(request, context) {

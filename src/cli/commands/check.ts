@@ -1,9 +1,8 @@
-import { check, type Finding } from "../../check/check.ts";
+import { openRequestedStorage, requestedKeys } from "../../app/app.ts";
+import { check, type Finding } from "../../preflight/preflight.ts";
 import type { CheckRequest } from "../../request/request.ts";
 import type { Command } from "../command.ts";
 import { describeFinding, throwIfFailed } from "../findings.ts";
-import { requestedKeys } from "../keys.ts";
-import { openRequestedStorage } from "../open.ts";
 
 export const checkCommand: Command<CheckRequest> = {
   async run(request, context) {

@@ -1,8 +1,8 @@
+import { openRequestedStorage } from "../../app/app.ts";
 import { type DemoReport, type DemoStep, type KeptDemo, runDemo } from "../../demo/demo.ts";
 import type { DemoRequest } from "../../request/request.ts";
 import { formatDuration } from "../../units.ts";
 import type { Command } from "../command.ts";
-import { openRequestedStorage } from "../open.ts";
 
 export const demoCommand: Command<DemoRequest> = {
   async run(request, context) {

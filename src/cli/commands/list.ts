@@ -1,3 +1,4 @@
+import { openRequestedStorage } from "../../app/app.ts";
 import {
   type BackupSchema,
   type ListedBackup,
@@ -5,13 +6,12 @@ import {
   listBackups,
   readSchema,
 } from "../../catalog/catalog.ts";
+import { replaceFile } from "../../files/files.ts";
 import type { ListRequest } from "../../request/request.ts";
 import type { Storage } from "../../storage/storage.ts";
-import { replaceFile } from "../../transfer/transfer.ts";
 import { formatBytes, formatCount, formatInstant } from "../../units.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { preferLittleMemory } from "../memory.ts";
-import { openRequestedStorage } from "../open.ts";
 import type { JsonLine } from "../output.ts";
 import { renderTable } from "../table.ts";
 

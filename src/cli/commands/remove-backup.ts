@@ -1,10 +1,10 @@
+import { openRequestedStorage } from "../../app/app.ts";
 import { type RemoveReport, removeBackups } from "../../catalog/catalog.ts";
 import { toAppError } from "../../errors.ts";
 import type { RemoveRequest } from "../../request/request.ts";
 import { formatBytes, formatCount, formatDuration, formatFiles } from "../../units.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { preferLittleMemory } from "../memory.ts";
-import { openRequestedStorage } from "../open.ts";
 
 export const removeBackupCommand: Command<RemoveRequest> = {
   async run(request, context) {

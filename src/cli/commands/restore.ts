@@ -1,10 +1,9 @@
+import { openRequestedStorage, refuseGlobal, requestedKeys } from "../../app/app.ts";
 import { findNode } from "../../cassandra/cassandra.ts";
 import type { RestoreRequest } from "../../request/request.ts";
 import { type RestoreReport, restore } from "../../restore/restore.ts";
 import { formatCount, formatDuration, formatFiles } from "../../units.ts";
 import type { Command } from "../command.ts";
-import { requestedKeys } from "../keys.ts";
-import { openRequestedStorage, refuseGlobal } from "../open.ts";
 
 export const restoreCommand: Command<RestoreRequest> = {
   async run(request, context) {

@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
+import { openRequestedStorage } from "../../app/app.ts";
 import { type RotationReport, rotateKeys } from "../../encryption/encryption.ts";
 import { NodeRepository } from "../../repository/repository.ts";
 import type { RotateKeyRequest } from "../../request/request.ts";
 import type { Command } from "../command.ts";
-import { openRequestedStorage } from "../open.ts";
 
 export const rotateKeyCommand: Command<RotateKeyRequest> = {
   async run(request, context) {

@@ -1,9 +1,9 @@
-import { type Finding, validateStorage } from "../../check/check.ts";
+import { openRequestedStorage } from "../../app/app.ts";
+import { type Finding, validateStorage } from "../../preflight/preflight.ts";
 import type { ValidateStorageRequest } from "../../request/request.ts";
 import { formatDuration } from "../../units.ts";
 import type { Command } from "../command.ts";
 import { describeFinding, throwIfFailed } from "../findings.ts";
-import { openRequestedStorage } from "../open.ts";
 
 export const validateStorageCommand: Command<ValidateStorageRequest> = {
   async run(request, context) {

@@ -2,13 +2,14 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type BackupReport, backup } from "../../../src/backup/backup.ts";
+import { type BackupReport, backup } from "../../../src/backup/run.ts";
 import { type CassandraNode as ConnectedNode, connectNode } from "../../../src/cassandra/cassandra.ts";
 import { systemClock as clock } from "../../../src/clock.ts";
 import { silentProgress as progress } from "../../../src/progress.ts";
-import { manifestEntries, NodeRepository } from "../../../src/repository/repository.ts";
+import { NodeRepository } from "../../../src/repository/node-repository.ts";
+import { manifestEntries } from "../../../src/repository/repository.ts";
 import type { Storage } from "../../../src/storage/storage.ts";
-import { type Fault, faultyStorage, memoryStorage, type PlannedFault } from "../../../src/storage/testing.ts";
+import { type Fault, faultyStorage, memoryStorage, type PlannedFault } from "../../../src/storage/testing/testing.ts";
 import { hashStream } from "../../../src/transfer/transfer.ts";
 import { type CassandraNode, useCassandra } from "../../harness/cassandra.ts";
 import { openTestKeys } from "../../harness/keys.ts";

@@ -2,8 +2,8 @@ import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AppError, isAppError } from "../../../src/errors.ts";
+import { connectJmx } from "../../../src/jmx/connect.ts";
 import {
-  connectJmx,
   isAbsentInRemote,
   isConnectionRefused,
   type JmxArgument,

@@ -1,7 +1,8 @@
 import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import { describe, expect, it } from "vitest";
-import { connectJmx, isConnectionRefused, type JmxConnection, type JmxOptions } from "../../../src/jmx/jmx.ts";
+import { connectJmx } from "../../../src/jmx/connect.ts";
+import { isConnectionRefused, type JmxConnection, type JmxOptions } from "../../../src/jmx/jmx.ts";
 import { freePort } from "../../harness/jmx-agent.ts";
 import { listen, portBytes, startRudeServer } from "../../harness/rude-jmx-server.ts";
 

@@ -2,8 +2,8 @@ import { createServer } from "node:net";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { AppError, isAppError } from "../../../src/errors.ts";
+import { connectJmx } from "../../../src/jmx/connect.ts";
 import {
-  connectJmx,
   isAbsentInRemote,
   isConnectionRefused,
   type JmxConnection,

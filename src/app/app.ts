@@ -1,0 +1,3 @@
+/** The composition root. */
+export { requestedKeys } from "./keys.ts";
+export { openRequestedStorage, refuseGlobal, retryPolicy, storeSettings } from "./open.ts";

@@ -1,0 +1,326 @@
+/**
+ * Backing up one node. The recipe:
+ *
+ *   ask the node who it is, check what can be checked -> hold the node -> clear leftovers -> snapshot
+ *   -> plan (the snapshot's files minus what one listing of the repository shows) -> send what is missing, each file read
+ *   once -> renew what is old -> manifest, the commit point -> clear the snapshot
+ *
+ * Whatever ends a run midway, the repository holds complete objects and no manifest, and the next run sends the rest.
+ */
+import { join } from "node:path";
+import { type CassandraNode, checkDataDirectories, type NodeFacts } from "../cassandra/cassandra.ts";
+import type { Clock } from "../clock.ts";
+import { forEachConcurrently, type RateLimit, rateLimit, unlimited, withDeadline } from "../concurrency/concurrency.ts";
+import type { BackupSealing, Keys } from "../encryption/encryption.ts";
+import { AppError, isAppError } from "../errors.ts";
+import type { Logger } from "../log.ts";
+import { holdExclusively } from "../operation/operation.ts";
+import type { Progress } from "../progress.ts";
+import { backupName, dataPrefix, EarlierBackups, NodeRepository, type TopologyFile } from "../repository/repository.ts";
+import {
+  type BackupRequest,
+  completeLocation,
+  defaultSnapshotTag,
+  type Entities,
+  formatTableName,
+} from "../request/request.ts";
+import type { Storage } from "../storage/storage.ts";
+import { fileSource, HashThreads, hashFile, hashStream, type UploadOptions, upload } from "../transfer/transfer.ts";
+import { checkMode, type ExpectedTables, expectedTables } from "./check-node.ts";
+import { chooseSealing } from "./choose-sealing.ts";
+import { HashRecord } from "./hash-record.ts";
+import { knownObjects } from "./known-hashes.ts";
+import { type LocalTable, readLocalTables } from "./local-files.ts";
+import { newManifest } from "./new-manifest.ts";
+import { type BackupPlan, type PlannedFile, planBackup } from "./plan.ts";
+import { clearLeftovers, snapshotName, withSnapshot } from "./snapshot.ts";
+
+export interface BackupDependencies {
+  readonly storage: Storage;
+  readonly node: CassandraNode;
+  readonly keys: Keys;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+}
+
+export interface BackupReport {
+  readonly name: string;
+  /** Where in the store: the node's prefix. */
+  readonly location: string;
+  readonly sent: { readonly files: number; readonly bytes: number };
+  readonly kept: { readonly files: number; readonly bytes: number };
+  /** Objects whose modification date was renewed. */
+  readonly refreshed: number;
+  readonly tables: number;
+  readonly durationMs: number;
+}
+
+/** What all steps of one run share. */
+interface Run extends BackupDependencies {
+  readonly request: BackupRequest;
+  readonly facts: NodeFacts;
+  readonly dataDirectories: readonly string[];
+  readonly expected: ExpectedTables;
+  readonly repository: NodeRepository;
+  readonly earlier: EarlierBackups;
+  readonly record: HashRecord;
+  /** Undefined for a backup in the clear. */
+  readonly sealing: BackupSealing | undefined;
+}
+
+/** Everything that can be wrong before the node or the repository is touched is found here. */
+async function prepare(request: BackupRequest, dependencies: BackupDependencies): Promise<Run> {
+  const { storage, node, keys, log, signal } = dependencies;
+  const facts = await node.facts({ signal });
+  checkMode(facts, log);
+  const expected = await expectedTables(node, facts, request.entities, signal);
+  const dataDirectories = await checkDataDirectories(request.dataDirs, facts);
+  const path = completeLocation(request.storageLocation, facts).node;
+  const repository = new NodeRepository(storage, path, log);
+  const earlier = new EarlierBackups(repository);
+  const exists = request.skipBucketVerification || (await storage.bucketExists({ signal }));
+  if (!exists && !request.createMissingBucket) {
+    throw new AppError("not-found", `there is no ${storage.description}`, {
+      hint: "check --storage-location, or give --create-missing-bucket to have it made",
+    });
+  }
+  if (exists && path.node !== facts.hostId) await refuseForeignPlace(repository, earlier, facts, signal);
+  const sealing = await chooseSealing({ request, repository, earlier, exists, keys, log, signal });
+  const record = await HashRecord.load(join(request.cacheDir, "hashes", `${facts.hostId}.json`), log);
+  return { ...dependencies, request, facts, dataDirectories, expected, repository, earlier, record, sealing };
+}
+
+/**
+ * A place that is not named after the node's host ID may be another node's by mistake, and the removal of either's
+ * backups would then take the other's for its own. Tokens tell two nodes apart.
+ */
+async function refuseForeignPlace(
+  { description }: NodeRepository,
+  earlier: EarlierBackups,
+  facts: NodeFacts,
+  signal: AbortSignal,
+): Promise<void> {
+  const [newest] = await earlier.list(signal);
+  if (newest === undefined) return;
+  const { tokens } = (await earlier.read(newest.name, signal)).manifest;
+  if (tokens.toSorted().join() === facts.tokens.toSorted().join()) return;
+  throw new AppError("usage", `${description} holds backups of a node with other tokens`, {
+    hint: `give each node a place of its own: let the location end with this node's host ID, ${facts.hostId}`,
+  });
+}
+
+/** Backs up the node; the report is of what was done. */
+export async function backup(request: BackupRequest, dependencies: BackupDependencies): Promise<BackupReport> {
+  const { clock, log, node, storage } = dependencies;
+  const startedMs = clock.monotonic();
+  using signal = withDeadline(request.timeoutMs, dependencies.signal, "the backup");
+  const run = await prepare(request, { ...dependencies, signal });
+  const { facts, repository } = run;
+  await using _hold = await holdExclusively(
+    `esop/backup/${facts.hostId}`,
+    `another backup of node ${facts.hostId} is running on this machine`,
+  );
+  if (request.createMissingBucket) await storage.createBucket({ signal });
+  await run.sealing?.commit();
+  await clearLeftovers(node, run.dataDirectories, log, signal);
+
+  const takenMs = clock.now();
+  const tag = request.snapshotTag ?? defaultSnapshotTag(takenMs);
+  const name = backupName(tag, facts.schemaVersion, takenMs);
+  const snapshot = { name: snapshotName(tag), entities: snapshotEntities(request.entities) };
+  log.info(`backing up node ${facts.hostId} (Cassandra ${facts.releaseVersion}) as ${name.text}`);
+  const report = await withSnapshot(node, snapshot, { log, signal }, async () => {
+    const tables = await readLocalTables({ ...sourceOf(run), source: { snapshot: snapshot.name } });
+    checkComplete(tables, run.expected);
+    const plan = await makePlan(tables, run);
+    const hashes = await sendMissing(plan, run);
+    const refreshed = await renewOld(plan, hashes, run);
+    if (!request.skipRefreshing) await run.sealing?.renew();
+    await repository.writeManifest(name, newManifest(plan, hashes, name, facts, run.sealing?.kmsKeyId), signal);
+    if (request.uploadClusterTopology) await repository.writeTopology(name, await topologyOf(run, takenMs), signal);
+    return { sent: plan.send, kept: plan.keep, refreshed, tables: tables.length };
+  });
+  await run.record.save();
+  return { name: name.text, location: repository.description, ...report, durationMs: clock.monotonic() - startedMs };
+}
+
+/** What a backup would do now, from the live directories: nothing is flushed, snapshotted or written. */
+export async function planOnly(request: BackupRequest, dependencies: BackupDependencies): Promise<BackupPlan> {
+  using signal = withDeadline(request.timeoutMs, dependencies.signal, "the plan");
+  const run = await prepare(request, { ...dependencies, signal });
+  return makePlan(await readLocalTables({ ...sourceOf(run), source: "live" }), run);
+}
+
+function sourceOf({ dataDirectories, expected, signal }: Run) {
+  const wanted = (keyspace: string, table: string) => expected.get(keyspace)?.includes(table) === true;
+  return { dataDirectories, wanted, signal };
+}
+
+/** Every table that the node says it has must have been in the snapshot, or the data directories are not all there. */
+function checkComplete(tables: readonly LocalTable[], expected: ExpectedTables): void {
+  const found = new Set(tables.map(({ keyspace, table }) => `${keyspace}.${table}`));
+  for (const [keyspace, names] of expected) {
+    const missing = names.find((table) => !found.has(`${keyspace}.${table}`));
+    if (missing === undefined) continue;
+    throw new AppError("not-found", `the snapshot of ${keyspace}.${missing} is in none of the data directories`, {
+      hint: "check --data-dir; if the table was dropped just now, run the backup again",
+    });
+  }
+}
+
+async function makePlan(tables: readonly LocalTable[], run: Run): Promise<BackupPlan> {
+  const { request, repository, earlier, record, sealing, log, signal } = run;
+  const ids = new Set(tables.map(({ keyspace, table, tableId }) => `${keyspace}/${table}-${tableId}`));
+  const stored = new Map<string, { sizeBytes: number; modifiedMs: number }>();
+  for (const prefix of listedPrefixes(request.entities)) {
+    for await (const { key, sizeBytes, modifiedMs } of repository.listData(prefix, signal)) {
+      const [, keyspace = "", directory = ""] = key.split("/", 3);
+      if (ids.has(`${keyspace}/${directory}`)) stored.set(key, { sizeBytes, modifiedMs });
+    }
+  }
+  return planBackup(tables, {
+    algorithm: request.hashAlgorithm,
+    sealing: sealing?.sealing,
+    stored: (key) => stored.get(key),
+    known: (keys) => knownObjects(earlier, keys, log, signal),
+    hashLocal: async (file, algorithm) => {
+      const remembered = algorithm === "SHA-256" ? record.get(file) : undefined;
+      if (remembered !== undefined) return remembered;
+      const hash = await hashFile(file.path, algorithm, { signal });
+      if (algorithm === "SHA-256") record.set(file, hash);
+      return hash;
+    },
+    hashStored: async (key, algorithm) => {
+      const stored = await repository.storage.get(repository.key(key), { signal });
+      if (sealing === undefined) return hashStream(stored, algorithm, { signal });
+      try {
+        return await hashStream(await sealing.unseal(stored, key), algorithm, { signal });
+      } catch (error) {
+        if (!isAppError(error, "corrupt")) throw error;
+        return undefined;
+      }
+    },
+    signal,
+  });
+}
+
+/** As takeSnapshot wants them: none for everything. */
+function snapshotEntities(entities: Entities): readonly string[] {
+  if (entities.kind === "all") return [];
+  return entities.kind === "keyspaces" ? entities.keyspaces : entities.tables.map(formatTableName);
+}
+
+/** The fewest listings that show everything the backup may find stored. */
+function listedPrefixes(entities: Entities): readonly string[] {
+  switch (entities.kind) {
+    case "all":
+      return [dataPrefix];
+    case "keyspaces":
+      return entities.keyspaces.map((keyspace) => `${dataPrefix}${keyspace}/`);
+    case "tables":
+      return entities.tables.map(({ keyspace, table }) => `${dataPrefix}${keyspace}/${table}-`);
+  }
+}
+
+/** The tighter of the bandwidth and what `--duration` asks for. */
+function pace(plan: BackupPlan, { request, clock }: Run): RateLimit {
+  const spread =
+    request.durationMs === undefined ? Number.POSITIVE_INFINITY : plan.send.bytes / (request.durationMs / 1000);
+  const bytesPerSecond = Math.min(request.bandwidthBytesPerSecond ?? Number.POSITIVE_INFINITY, spread);
+  return Number.isFinite(bytesPerSecond) && bytesPerSecond > 0 ? rateLimit(bytesPerSecond, clock) : unlimited;
+}
+
+/** Sends what the plan says; gives the manifest hashes learned on the way, by object key. */
+async function sendMissing(plan: BackupPlan, run: Run): Promise<Map<string, string | null>> {
+  const { request, progress, signal } = run;
+  const files = plan.tables.flatMap((table) => table.files.filter(({ action }) => action === "send"));
+  // The largest first, so that the end of a run is not one long file alone.
+  files.sort((a, b) => b.local.sizeBytes - a.local.sizeBytes);
+  await using threads = new HashThreads();
+  const how = { rateLimit: pace(plan, run), threads };
+  const hashes = new Map<string, string | null>();
+  const totalBytes = files.reduce((sum, { local }) => sum + local.sizeBytes, 0);
+  progress.start({ label: "backing up", totalBytes, totalFiles: files.length });
+  try {
+    await forEachConcurrently(
+      files,
+      request.concurrentConnections,
+      async (file, signal) => {
+        hashes.set(file.objectKey, await sendFile(file, { ...run, signal }, how));
+        progress.fileDone();
+      },
+      { signal },
+    );
+  } finally {
+    progress.done();
+  }
+  return hashes;
+}
+
+type SendHow = Pick<UploadOptions, "rateLimit" | "threads">;
+
+async function sendFile(file: PlannedFile, run: Run, how: SendHow = {}): Promise<string | null> {
+  const { repository, request, sealing, progress, record, signal } = run;
+  const { local, contentSha256, objectKey } = file;
+  const algorithm = contentSha256 === undefined ? request.hashAlgorithm : "SHA-256";
+  const source = await fileSource(local.path, local.sizeBytes);
+  const { hash } = await upload(repository.storage, repository.key(objectKey), source, {
+    algorithm,
+    seal: sealing === undefined ? undefined : { sealing: sealing.sealing, objectKey },
+    ...how,
+    signal,
+    onBytes: (bytes) => progress.add(bytes),
+  });
+  if (contentSha256 !== undefined && hash !== contentSha256) {
+    throw new AppError("io", `${local.path} changed while it was read`, { hint: "run the backup again" });
+  }
+  if (algorithm === "SHA-256" && hash !== undefined) record.set(local, hash);
+  if (algorithm === request.hashAlgorithm) return hash ?? null;
+  return request.hashAlgorithm === "NONE" ? null : hashFile(local.path, request.hashAlgorithm, { signal });
+}
+
+/**
+ * Renews the modification date of stored objects older than asked, so that a bucket's lifecycle rule expires only what
+ * no recent backup uses. One that has just expired, or that the store cannot renew, is sent again. Gives the number of renewed objects.
+ */
+async function renewOld(plan: BackupPlan, hashes: Map<string, string | null>, run: Run): Promise<number> {
+  const { request, repository, clock, signal } = run;
+  if (request.skipRefreshing) return 0;
+  const oldestMs = clock.now() - request.refreshOlderThanMs;
+  const old = plan.tables.flatMap(({ files }) =>
+    files.filter(({ action, storedModifiedMs }) => action === "keep" && (storedModifiedMs ?? 0) <= oldestMs),
+  );
+  await forEachConcurrently(
+    old,
+    request.concurrentConnections,
+    async (file, signal) => {
+      try {
+        await repository.storage.refresh(repository.key(file.objectKey), { signal });
+      } catch (error) {
+        if (!isAppError(error, "not-found") && !isAppError(error, "unsupported")) throw error;
+        hashes.set(file.objectKey, await sendFile(file, { ...run, signal }));
+      }
+    },
+    { signal },
+  );
+  return old.length;
+}
+
+async function topologyOf({ node, facts, signal }: Run, timestamp: number): Promise<TopologyFile> {
+  const nodes = await node.topology({ signal });
+  return {
+    timestamp,
+    clusterName: facts.clusterName,
+    schemaVersion: facts.schemaVersion,
+    topology: nodes.map(({ address, hostId, datacenter, rack }) => ({
+      hostname: address,
+      cluster: facts.clusterName,
+      dc: datacenter,
+      rack,
+      nodeId: hostId,
+      ipAddress: address,
+    })),
+  };
+}

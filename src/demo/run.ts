@@ -1,0 +1,364 @@
+/**
+ * A demonstration that proves what it shows: a real node of its own, the recipes that the commands run, and every row
+ * compared. The door of this folder. Whatever ends it, the node is stopped and everything it made is deleted, unless it
+ * came to its end and was told to keep them.
+ */
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { backup } from "../backup/backup.ts";
+import { type CassandraNode, connectNode, type NodeFacts } from "../cassandra/cassandra.ts";
+import type { Clock } from "../clock.ts";
+import { type Keys, openKeys } from "../encryption/encryption.ts";
+import { AppError, throwIfAborted, toAppError } from "../errors.ts";
+import type { Logger } from "../log.ts";
+import { silentProgress } from "../progress.ts";
+import {
+  type BackupRequest,
+  type DemoRequest,
+  parseStorageLocation,
+  type RestoreRequest,
+  type StorageOptions,
+} from "../request/request.ts";
+import { restore } from "../restore/restore.ts";
+import { type CqlSession, connectCql, createSandbox, type Sandbox } from "../sandbox/sandbox.ts";
+import type { Storage } from "../storage/storage.ts";
+import { formatFiles } from "../units.ts";
+import { commandLine, demoCommand, type Flags } from "./command.ts";
+import {
+  addToShop,
+  compareShops,
+  createShop,
+  type Difference,
+  damageShop,
+  isDifferent,
+  readShop,
+  type ShopContent,
+  shopKeyspace,
+  shopTables,
+} from "./shop.ts";
+import { makeWorkplace, type Workplace } from "./workplace.ts";
+
+export interface DemoDependencies {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  openStorage(request: StorageOptions, readOnly: boolean): Promise<Storage>;
+  /** Called as each step ends. */
+  onStep(step: DemoStep): void;
+}
+
+export interface DemoStep {
+  /** What was done, as one clause. */
+  readonly title: string;
+  readonly durationMs: number;
+  /** The command line that does the same. */
+  readonly command?: string;
+  readonly details: readonly string[];
+}
+
+export interface DemoReport {
+  readonly version: string;
+  /** The backup that was restored. */
+  readonly backup: string;
+  readonly tables: number;
+  /** Rows that were compared, each of them equal. */
+  readonly rows: number;
+  readonly durationMs: number;
+  /** What was left, where that was asked for. */
+  readonly kept: KeptDemo | undefined;
+}
+
+export interface KeptDemo {
+  readonly directory: string;
+  readonly pid: number;
+  readonly location: string;
+  readonly address: string;
+  readonly cqlPort: number;
+  readonly jmxPort: number;
+  readonly configDirectory: string;
+  /** How to go on: what it is for, and the command line. */
+  readonly next: readonly { readonly says: string; readonly command: string }[];
+}
+
+/** Throws `not-found` for a missing Java or Maven, `corrupt` if a row did not come back, and as the recipes do. */
+export async function runDemo(request: DemoRequest, dependencies: DemoDependencies): Promise<DemoReport> {
+  const workplace = await makeWorkplace(request.directory, dependencies.environment);
+  let done = false;
+  let sandbox: Sandbox | undefined;
+  try {
+    // A path that cannot be part of a location is refused before anything is started.
+    parseStorageLocation(`file://${workplace.path}/backups/c/dc/node`);
+    const startedMs = dependencies.clock.monotonic();
+    const steps = new Steps(dependencies);
+    sandbox = await prepare(request, workplace, dependencies, steps);
+    const report = await showAll(await startNode(sandbox, steps, dependencies), workplace, steps, dependencies);
+    throwIfAborted(dependencies.signal);
+    done = true;
+    const kept = request.keep ? keep(sandbox, workplace, report.location) : undefined;
+    const { location: _, ...rest } = report;
+    return { ...rest, durationMs: dependencies.clock.monotonic() - startedMs, kept };
+  } finally {
+    if (!done || !request.keep) {
+      await sandbox?.stop("KILL");
+      await workplace.remove();
+    }
+  }
+}
+
+/** Times each step and tells of it. */
+class Steps {
+  readonly #dependencies: DemoDependencies;
+
+  constructor(dependencies: DemoDependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  async run<T>(work: () => Promise<T>, tell: (result: T) => Omit<DemoStep, "durationMs">): Promise<T> {
+    const { clock, signal, onStep } = this.#dependencies;
+    throwIfAborted(signal);
+    const startedMs = clock.monotonic();
+    const result = await work();
+    onStep({ durationMs: clock.monotonic() - startedMs, ...tell(result) });
+    return result;
+  }
+}
+
+function prepare(request: DemoRequest, workplace: Workplace, dependencies: DemoDependencies, steps: Steps) {
+  const { environment, log, signal } = dependencies;
+  return steps.run(
+    () =>
+      createSandbox({
+        version: "5.0",
+        directory: join(workplace.path, "node"),
+        cacheDirectory: request.cacheDir,
+        clusterName: "demo",
+        releasable: request.keep,
+        environment: { ...environment },
+        log: (line) => log.info(line),
+        signal,
+      }),
+    ({ fullVersion }) => ({
+      title: `prepared a node of Cassandra ${fullVersion}`,
+      details: [`in ${workplace.path}, Cassandra itself from ${request.cacheDir}`],
+    }),
+  );
+}
+
+function startNode(sandbox: Sandbox, steps: Steps, { signal }: DemoDependencies): Promise<Sandbox> {
+  const start = async () => {
+    try {
+      await sandbox.start({ signal });
+    } catch (error) {
+      const { code, message } = toAppError(error);
+      if (code !== "node-state") throw error;
+      throw new AppError(code, message, { hint: "its logs are deleted with the rest of the demo", cause: error });
+    }
+    return sandbox;
+  };
+  return steps.run(start, ({ address, cqlPort, jmxPort, pid }) => ({
+    title: "started it",
+    details: [`process ${pid}, CQL on ${address}:${cqlPort}, JMX on 127.0.0.1:${jmxPort}`],
+  }));
+}
+
+/** What the steps work with. */
+interface Scene {
+  readonly sandbox: Sandbox;
+  readonly node: CassandraNode;
+  readonly cql: CqlSession;
+  readonly steps: Steps;
+  readonly where: Flags;
+  readonly home: string;
+  readonly dependencies: DemoDependencies;
+}
+
+async function showAll(sandbox: Sandbox, workplace: Workplace, steps: Steps, dependencies: DemoDependencies) {
+  const { signal } = dependencies;
+  const service = `127.0.0.1:${sandbox.jmxPort}`;
+  const { request } = demoCommand(
+    "check",
+    { ...whereFlags(workplace, undefined), "jmx-service": service },
+    workplace.path,
+  );
+  const node = await connectNode(request.jmx, { longCallTimeoutMs: 60_000, signal });
+  try {
+    await using cql = await connectCql({ address: sandbox.address, port: sandbox.cqlPort });
+    const facts = await node.facts({ signal });
+    const where = { ...whereFlags(workplace, facts), "jmx-service": service };
+    const scene: Scene = { sandbox, node, cql, steps, where, home: workplace.path, dependencies };
+    const report = await show(scene);
+    return { ...report, version: sandbox.fullVersion, location: where["storage-location"] };
+  } finally {
+    await node.close();
+  }
+}
+
+/** A location in full, so that nothing is guessed from the length of its path. */
+function whereFlags({ path }: Workplace, facts: NodeFacts | undefined) {
+  const below = facts === undefined ? "c/dc/node" : `demo/${facts.datacenter}/${facts.hostId}`;
+  return { "storage-location": `file://${path}/backups/${below}` };
+}
+
+async function show(scene: Scene): Promise<Pick<DemoReport, "backup" | "tables" | "rows">> {
+  const { cql, sandbox, steps } = scene;
+  const { signal } = scene.dependencies;
+  await steps.run(
+    async () => {
+      await createShop(cql, sandbox.datacenter, signal);
+      return readShop(cql, signal);
+    },
+    (content) => ({ title: `wrote ${rowsOf(content)} rows`, details: describeTables(content) }),
+  );
+  await backUp(scene, "monday", { "create-missing-bucket": true });
+  const before = await steps.run(
+    async () => ({ added: await addToShop(cql, signal), content: await readShop(cql, signal) }),
+    ({ added, content }) => ({
+      title: `wrote ${added} rows more, and read all ${rowsOf(content)} to remember them`,
+      details: [],
+    }),
+  );
+  const { name } = await backUp(scene, "tuesday", {});
+  await steps.run(
+    () => damageShop(cql, signal),
+    (details) => ({ title: "broke it", details }),
+  );
+  await bringBack(scene, "tuesday");
+  await steps.run(
+    async () => requireEqual(compareShops(before.content, await readShop(cql, signal))),
+    (differences) => ({ title: "read every row again and compared", details: differences.map(describeDifference) }),
+  );
+  return { backup: name, tables: shopTables.length, rows: rowsOf(before.content) };
+}
+
+async function withStorage<Request extends BackupRequest | RestoreRequest, T>(
+  { dependencies }: Scene,
+  request: Request,
+  readOnly: boolean,
+  use: (storage: Storage) => Promise<T>,
+): Promise<T> {
+  const storage = await dependencies.openStorage(request, readOnly);
+  try {
+    return await use(storage);
+  } finally {
+    await storage.close();
+  }
+}
+
+function backUp(scene: Scene, tag: string, more: Flags) {
+  const { node, dependencies, where, home, steps } = scene;
+  const { clock, log, signal } = dependencies;
+  const flags = { ...where, "snapshot-tag": tag, entities: shopKeyspace, ...more };
+  const { request, line } = demoCommand("backup", flags, home);
+  return steps.run(
+    () =>
+      withStorage(scene, request, false, (storage) =>
+        backup(request, {
+          storage,
+          node,
+          keys: noKeys(clock),
+          clock,
+          log: quieter(log),
+          progress: silentProgress,
+          signal,
+        }),
+      ),
+    ({ sent, kept }) => ({
+      title: kept.files === 0 ? "backed up" : "backed up again: only what is new is sent",
+      command: line,
+      details: [`sent ${formatFiles(sent)}, found ${formatFiles(kept)} already there`],
+    }),
+  );
+}
+
+function bringBack(scene: Scene, tag: string) {
+  const { node, dependencies, where, home, steps } = scene;
+  const { clock, log, signal } = dependencies;
+  const { request, line } = demoCommand("restore", { ...where, "snapshot-tag": tag, entities: shopKeyspace }, home);
+  return steps.run(
+    () =>
+      withStorage(scene, request, true, (storage) =>
+        restore(request, {
+          storage,
+          node,
+          keys: noKeys(clock),
+          clock,
+          log: quieter(log),
+          progress: silentProgress,
+          signal,
+        }),
+      ),
+    ({ fetched, tables, strategy }) => ({
+      title: "restored, while the node runs",
+      command: line,
+      details: [
+        `downloaded and verified ${formatFiles(fetched)}, then replaced ${tables} tables (strategy ${strategy})`,
+      ],
+    }),
+  );
+}
+
+/** The demo encrypts nothing. */
+function noKeys(clock: Clock): Keys {
+  return openKeys({ secret: undefined, clock, random: randomBytes });
+}
+
+/** The steps say what matters; what the recipes say of themselves is for --debug. */
+function quieter(log: Logger): Logger {
+  return {
+    debug: (message) => log.debug(message),
+    info: (message) => log.debug(message),
+    warn: (message) => log.warn(message),
+  };
+}
+
+function isTable(name: string): boolean {
+  return name.startsWith(`${shopKeyspace}.`);
+}
+
+function rowsOf(content: ShopContent): number {
+  return [...content].reduce((sum, [name, rows]) => sum + (isTable(name) ? rows.size : 0), 0);
+}
+
+function describeTables(content: ShopContent): string[] {
+  return [...content].map(([name, rows]) => `${name}: ${rows.size} rows${isTable(name) ? "" : " found by one value"}`);
+}
+
+function describeDifference({ name, rows, missing, changed, unexpected }: Difference): string {
+  return `${name}: ${rows} rows, ${missing} missing, ${changed} changed, ${unexpected} too many`;
+}
+
+function requireEqual(differences: readonly Difference[]): readonly Difference[] {
+  const different = differences.filter(isDifferent);
+  if (different.length === 0) return differences;
+  throw new AppError("corrupt", `not everything came back: ${different.map(describeDifference).join("; ")}`, {
+    hint: "this is a defect of esop, please report it",
+  });
+}
+
+function keep(sandbox: Sandbox, { path }: Workplace, location: string): KeptDemo {
+  const { pid, address, cqlPort, jmxPort, configDirectory } = sandbox;
+  if (pid === undefined) throw new AppError("node-state", "the node ended by itself");
+  sandbox.release();
+  const store = { "storage-location": location };
+  const both = { ...store, "jmx-service": `127.0.0.1:${jmxPort}` };
+  return {
+    directory: path,
+    pid,
+    location,
+    address,
+    cqlPort,
+    jmxPort,
+    configDirectory,
+    next: [
+      { says: "what is there", command: commandLine("list", { ...store, "human-units": true }) },
+      { says: "whether this machine can back up and restore", command: commandLine("check", both) },
+      { says: "back up everything", command: commandLine("backup", { ...both, "snapshot-tag": "wednesday" }) },
+      {
+        says: "bring one table back",
+        command: commandLine("restore", { ...both, "snapshot-tag": "monday", entities: `${shopKeyspace}.orders` }),
+      },
+      { says: "stop the node and forget it all", command: `kill -9 ${pid} && rm -r ${path}` },
+    ],
+  };
+}

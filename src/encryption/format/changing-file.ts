@@ -1,0 +1,38 @@
+/**
+ * Files that change while they are sent. One that is read again must be what it was: two plaintexts under one key and
+ * nonce give each other away.
+ */
+import { AppError } from "../../errors.ts";
+
+/** How much of a tag is kept. */
+const rememberedBytes = 8;
+
+/** What was given out of one object, piece by piece, as the tags of the pieces tell: 8 bytes each. */
+export class GivenOut {
+  readonly #objectKey: string;
+  /** Zeros for a piece that was not read yet. */
+  readonly #tags: Buffer;
+
+  constructor(objectKey: string, pieces: number) {
+    this.#objectKey = objectKey;
+    this.#tags = Buffer.alloc(pieces * rememberedBytes);
+  }
+
+  /** Before a byte of the piece is given out. Throws `io` where it is another piece than it was. */
+  check(index: number, wholeTag: Buffer): void {
+    const tag = wholeTag.subarray(0, rememberedBytes);
+    const before = this.#tags.subarray(index * rememberedBytes, (index + 1) * rememberedBytes);
+    if (before.some((byte) => byte !== 0) && !before.equals(tag)) {
+      throw new AppError("io", `the file behind ${this.#objectKey} changed while it was sent`, {
+        hint: "something else writes to it; run the backup again",
+      });
+    }
+    before.set(tag);
+  }
+}
+
+export function otherSize(objectKey: string): AppError {
+  return new AppError("corrupt", `the file behind ${objectKey} does not have the size it had`, {
+    hint: "something else writes to it",
+  });
+}

@@ -1,0 +1,84 @@
+import { AppError } from "../../errors.ts";
+import { markOf, type RandomBytes } from "../format/object-format.ts";
+import { KeyFolder, type KeyPlace } from "./key-folder.ts";
+import { type KeysOptions, newDataKey, wrongSecret } from "./keys.ts";
+import { readSecret, type Secret, type SecretSource } from "./secret.ts";
+import { maxWrappings, unwrapDataKey, type WrappedDataKey, wrapDataKey } from "./wrapping.ts";
+
+export interface Rotation {
+  /** What opens the data keys today. */
+  readonly present: SecretSource;
+  /** What is to open them; undefined to leave that as it is. */
+  readonly next: SecretSource | undefined;
+  /** Let what opens them today go on doing so. */
+  readonly keepOld: boolean;
+  /** Begin a data key for later backups. */
+  readonly newDataKey: boolean;
+}
+
+export interface RotationReport {
+  /** Marks of the data keys that were wrapped anew. */
+  readonly rewrapped: readonly string[];
+  /** Those that were so already. */
+  readonly unchanged: readonly string[];
+  /** The data key that was begun. */
+  readonly begun: string | undefined;
+}
+
+/**
+ * Wraps every data key of a node anew. Each file is replaced whole, and one that opens with the new secret already is as
+ * good as done: after a failure, the same call goes on. Nothing is written before every one has been opened.
+ */
+export async function rotateKeys(
+  place: KeyPlace,
+  rotation: Rotation,
+  { clock, random, signal }: Pick<KeysOptions, "clock" | "random"> & { readonly signal: AbortSignal },
+): Promise<RotationReport> {
+  const folder = new KeyFolder(place, signal);
+  const files = await folder.list();
+  const [newest] = files;
+  if (newest === undefined) {
+    throw new AppError("not-found", `there is no data key below ${place.prefix} in ${place.storage.description}`, {
+      hint: "check --storage-location; the first backup with --encrypt makes one",
+    });
+  }
+  const present = await readSecret(rotation.present);
+  const next = rotation.next === undefined ? undefined : await readSecret(rotation.next);
+  const how = { present, next, keepOld: rotation.keepOld, random };
+  const changed: WrappedDataKey[] = [];
+  for (const file of files) {
+    signal.throwIfAborted();
+    const wrapped = await wrapAnew(file, how);
+    if (wrapped !== undefined) changed.push(wrapped);
+  }
+  for (const file of changed) await folder.replace(file);
+  const rewrapped = changed.map(({ id }) => markOf(id));
+  const unchanged = files.map(({ id }) => markOf(id)).filter((mark) => !rewrapped.includes(mark));
+  if (!rotation.newDataKey) return { rewrapped, unchanged, begun: undefined };
+  const secrets = next === undefined ? [present] : rotation.keepOld ? [next, present] : [next];
+  // Backups take the newest: a clock that is behind must not make this one older than another.
+  const createdMs = Math.max(clock.now(), newest.createdMs + 1);
+  const { file } = await newDataKey(secrets, createdMs, random);
+  await folder.create(file);
+  return { rewrapped, unchanged, begun: markOf(file.id) };
+}
+
+interface How {
+  readonly present: Secret;
+  readonly next: Secret | undefined;
+  readonly keepOld: boolean;
+  readonly random: RandomBytes;
+}
+
+/** Undefined where the file is as it should be. */
+async function wrapAnew(file: WrappedDataKey, { present, next, keepOld, random }: How) {
+  const done = await unwrapDataKey(file, next ?? present);
+  const opened = done ?? (await unwrapDataKey(file, present));
+  if (opened === undefined) throw wrongSecret(file, present);
+  if (next === undefined) return undefined;
+  const ours = done?.wrapping ?? (await wrapDataKey(opened.dataKey, file.createdMs, next, random));
+  const others = keepOld ? file.wrappings.filter((wrapping) => wrapping !== ours) : [];
+  if (done !== undefined && others.length === file.wrappings.length - 1) return undefined;
+  // Of more than a file may have, the oldest go.
+  return { ...file, wrappings: [ours, ...others].slice(0, maxWrappings) };
+}

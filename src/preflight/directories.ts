@@ -1,0 +1,95 @@
+import { randomUUID } from "node:crypto";
+import { constants } from "node:fs";
+import { access, open, unlink } from "node:fs/promises";
+import { join } from "node:path";
+import { checkDataDirectories, listSSTables, listTableDirectories, type NodeFacts } from "../cassandra/cassandra.ts";
+import { AppError, fileError } from "../errors.ts";
+import { deviceOf, existingParent, freeBytes, keepingPlace } from "../files/files.ts";
+import { formatBytes } from "../units.ts";
+import type { Passed } from "./finding.ts";
+
+/** What was learned of the data directories, for the checks that come after. */
+export interface DataDirectories {
+  readonly paths: readonly string[];
+  /** Of all live SSTables. */
+  readonly bytes: number;
+}
+
+/**
+ * The node's data directories, once a file of each table has proved readable. Throws `not-found`, `usage` (not this
+ * node's) and `io` (permissions).
+ */
+export async function readDataDirectories(
+  given: readonly string[],
+  facts: NodeFacts,
+  signal: AbortSignal,
+): Promise<DataDirectories> {
+  const paths = await checkDataDirectories(given, facts);
+  let bytes = 0;
+  for (const { path } of await listTableDirectories(paths, () => true, signal)) {
+    const sstables = (await listSSTables(path, signal)) ?? [];
+    for (const file of sstables.flatMap(({ files }) => files)) bytes += file.sizeBytes;
+    const [first] = sstables.flatMap(({ files }) => files);
+    if (first !== undefined) await requireReadable(first.path);
+  }
+  return { paths, bytes };
+}
+
+/** Cassandra may delete an SSTable while we look: one that is gone was readable for all we know. */
+async function requireReadable(path: string): Promise<void> {
+  try {
+    await access(path, constants.R_OK);
+  } catch (error) {
+    const converted = fileError(error, `read ${path}`);
+    if (converted.code !== "not-found") throw converted;
+  }
+}
+
+export function describeDataDirectories({ paths, bytes }: DataDirectories): Passed {
+  return { says: `${paths.join(", ")} can be read, ${formatBytes(bytes)} of SSTables` };
+}
+
+/** Where restores put their downloads: the given directory, or the default. */
+export async function importPlace(
+  { paths: [first = ""] }: DataDirectories,
+  given: string | undefined,
+): Promise<string> {
+  return given ?? keepingPlace(first);
+}
+
+/** Throws `io` if nothing can be written there; warns if files there cannot be linked into the data directories. */
+export async function checkImportPlace(place: string, { paths }: DataDirectories): Promise<Passed> {
+  const directory = await existingParent(place);
+  await requireWritable(directory);
+  const device = await deviceOf(place);
+  const devices = await Promise.all(paths.map(deviceOf));
+  if (devices.includes(device)) return { says: `${place} can be written, on the file system of the data` };
+  return {
+    says: `${place} can be written, but is on another file system than the data`,
+    warning: true,
+    hint: "strategy IMPORT copies from there, HARDLINKS does not work: give an --import-source-dir beside the data",
+  };
+}
+
+async function requireWritable(directory: string): Promise<void> {
+  const probe = join(directory, `.esop-check-${randomUUID()}`);
+  try {
+    await (await open(probe, "wx")).close();
+    await unlink(probe);
+  } catch (error) {
+    throw fileError(error, `write below ${directory}`);
+  }
+}
+
+/** A restore of everything on a running node holds the data twice until its end. */
+export async function checkRoom(place: string, { bytes }: DataDirectories): Promise<Passed> {
+  const free = await freeBytes(place);
+  if (free === 0) throw new AppError("no-space", `nothing is free at ${place}`, { hint: "free some space there" });
+  const says = `${formatBytes(free)} free at ${place}`;
+  if (free >= bytes) return { says: `${says}, enough to restore all the data there is` };
+  return {
+    says: `${says}, less than the ${formatBytes(bytes)} of data there is`,
+    warning: true,
+    hint: "restores need room for what they bring: restore a part at a time with --entities, or make room",
+  };
+}

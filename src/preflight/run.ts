@@ -1,0 +1,127 @@
+/**
+ * Whether this machine can back up and restore, found out before it matters. The door of this folder. Every check that
+ * can run does, whatever the others found; nothing is changed, and what is written to look is deleted again.
+ */
+import { type CassandraNode, connectNode, type NodeFacts } from "../cassandra/cassandra.ts";
+import type { Keys } from "../encryption/encryption.ts";
+import { silentLogger } from "../log.ts";
+import { NodeRepository } from "../repository/repository.ts";
+import { type CheckRequest, completeLocation, type LocationNode } from "../request/request.ts";
+import {
+  checkImportPlace,
+  checkRoom,
+  type DataDirectories,
+  describeDataDirectories,
+  importPlace,
+  readDataDirectories,
+} from "./directories.ts";
+import { checkEncryption } from "./encryption.ts";
+import { Checks, type ChecksDependencies, type Finding, type Passed } from "./finding.ts";
+import { checkNodeClock, checkRights, checkState, checkVersion } from "./node.ts";
+import { checkStoreClock, describeProbe, probeStore, type StoreDependencies, withBucket } from "./store.ts";
+
+export interface CheckDependencies extends ChecksDependencies, StoreDependencies {
+  readonly keys: Keys;
+}
+
+/** A call that lasts longer than this would not let a backup live either. */
+const callTimeoutMs = 60_000;
+
+/** Gives all findings, in the order they were told. Throws only `cancelled`. */
+export async function check(request: CheckRequest, dependencies: CheckDependencies): Promise<readonly Finding[]> {
+  const checks = new Checks(dependencies);
+  const facts = request.skipNode ? undefined : await checkNode(request, dependencies, checks);
+  await checkStore(request, facts, dependencies, checks);
+  return checks.findings;
+}
+
+async function checkNode(
+  { jmx, dataDirs, importSourceDir }: CheckRequest,
+  { clock, signal }: CheckDependencies,
+  checks: Checks,
+): Promise<NodeFacts | undefined> {
+  const node = await checks.run(
+    "JMX",
+    () => connectNode(jmx, { longCallTimeoutMs: callTimeoutMs, signal }),
+    () => ({ says: `${jmx.service} answers` }),
+  );
+  if (node === undefined) return undefined;
+  try {
+    const facts = await checks.run(
+      "node",
+      () => node.facts({ signal }),
+      ({ clusterName, datacenter, hostId }) => ({ says: `${hostId} of ${datacenter} in cluster '${clusterName}'` }),
+    );
+    await checks.pass("JMX rights", () => checkRights(node, signal));
+    if (facts !== undefined) await checkFacts(node, facts, { clock, signal }, checks);
+    const data =
+      facts === undefined
+        ? undefined
+        : await checks.run(
+            "data directories",
+            () => readDataDirectories(dataDirs, facts, signal),
+            describeDataDirectories,
+          );
+    if (data !== undefined) await checkPlace(data, importSourceDir, checks);
+    return facts;
+  } finally {
+    await node.close();
+  }
+}
+
+async function checkFacts(
+  node: CassandraNode,
+  facts: NodeFacts,
+  { clock, signal }: Pick<CheckDependencies, "clock" | "signal">,
+  checks: Checks,
+): Promise<void> {
+  await checks.pass("version", async () => checkVersion(facts));
+  await checks.pass("state", () => checkState(node, facts, signal));
+  await checks.pass("node's clock", () => checkNodeClock(node, clock, signal));
+}
+
+async function checkPlace(data: DataDirectories, given: string | undefined, checks: Checks): Promise<void> {
+  const place = await importPlace(data, given);
+  await checks.pass("import directory", () => checkImportPlace(place, data));
+  await checks.pass("free space", () => checkRoom(place, data));
+}
+
+async function checkStore(
+  request: CheckRequest,
+  facts: NodeFacts | undefined,
+  dependencies: CheckDependencies,
+  checks: Checks,
+): Promise<void> {
+  let node: LocationNode | undefined = request.storageLocation.node;
+  await checks.pass("location", async () => {
+    node ??= facts === undefined ? undefined : completeLocation(request.storageLocation, facts).node;
+    return describeLocation(node, facts);
+  });
+  await withBucket(dependencies, checks, async (storage) => {
+    const { clock, signal } = dependencies;
+    const moment = await checks.run(
+      "store",
+      () => probeStore(storage, { node, clock, signal }),
+      () => describeProbe(storage),
+    );
+    if (moment !== undefined) await checks.pass("store's clock", async () => checkStoreClock(moment));
+    if (node === undefined) return;
+    const repository = new NodeRepository(storage, node, silentLogger);
+    await checks.pass("encryption", () => checkEncryption(repository, dependencies.keys, signal));
+  });
+}
+
+const hostIdPattern = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+function describeLocation(node: LocationNode | undefined, facts: NodeFacts | undefined): Passed {
+  if (node === undefined) {
+    return { says: "only the bucket is named, and no node is there to tell the rest", warning: true };
+  }
+  const says = `backups lie under ${node.cluster}/${node.datacenter}/${node.node}`;
+  if (facts === undefined || node.node === facts.hostId || !hostIdPattern.test(node.node)) return { says };
+  return {
+    says: `${says}, the host ID of another node`,
+    warning: true,
+    hint: `this node's is ${facts.hostId}; name only the bucket to have the rest filled in`,
+  };
+}

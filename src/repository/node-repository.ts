@@ -1,0 +1,173 @@
+import { AppError } from "../errors.ts";
+import type { Logger } from "../log.ts";
+import type { ObjectInfo, Storage } from "../storage/storage.ts";
+import { bytesSource, readText } from "../transfer/transfer.ts";
+import {
+  type BackupName,
+  dataPrefix,
+  keyPrefix,
+  manifestPrefix,
+  type NodePath,
+  nodePrefix,
+  parseBackupName,
+  removalPrefix,
+  topologyPrefix,
+} from "./layout.ts";
+import { type Manifest, parseManifest } from "./manifest.ts";
+import type { TopologyFile } from "./topology.ts";
+
+/** A manifest as the listing shows it. */
+export interface StoredBackup {
+  readonly name: BackupName;
+  readonly manifestBytes: number;
+}
+
+export interface StoredManifest {
+  readonly manifest: Manifest;
+  /** The file as it is stored. */
+  readonly text: string;
+  /** Whether we wrote it, and not another tool. */
+  readonly ours: boolean;
+}
+
+/**
+ * How a manifest of ours begins. Esop refuses fields it does not know, so what tells our manifests from its own is white
+ * space: an empty line first.
+ */
+const signature = "\n{";
+
+export class NodeRepository {
+  readonly storage: Storage;
+  readonly path: NodePath;
+  readonly #log: Logger;
+
+  constructor(storage: Storage, path: NodePath, log: Logger) {
+    this.storage = storage;
+    this.path = path;
+    this.#log = log;
+  }
+
+  /** For messages: the store and the node's prefix in it. */
+  get description(): string {
+    return `${this.storage.description}/${nodePrefix(this.path).slice(0, -1)}`;
+  }
+
+  /** The full key of an object named relative to the node. */
+  key(relative: string): string {
+    return nodePrefix(this.path) + relative;
+  }
+
+  /** Where the node's wrapped data keys lie. */
+  get keyPlace(): { readonly storage: Storage; readonly prefix: string } {
+    return { storage: this.storage, prefix: this.key(keyPrefix) };
+  }
+
+  /** All backups of the node, newest first. Files that are no manifests of ours are passed over with a warning. */
+  async listBackups(signal?: AbortSignal): Promise<readonly StoredBackup[]> {
+    return this.#listNames(manifestPrefix, signal);
+  }
+
+  /** Removals that were begun and not finished. */
+  async listRemovals(signal?: AbortSignal): Promise<readonly StoredBackup[]> {
+    return this.#listNames(removalPrefix, signal);
+  }
+
+  async #listNames(folder: string, signal: AbortSignal | undefined): Promise<readonly StoredBackup[]> {
+    const prefix = this.key(folder);
+    const found: StoredBackup[] = [];
+    for await (const { key, sizeBytes } of this.storage.list(prefix, signal === undefined ? {} : { signal })) {
+      const file = key.slice(prefix.length);
+      const name = file.endsWith(".json") ? parseBackupName(file.slice(0, -".json".length)) : undefined;
+      if (name === undefined) this.#log.warn(`passed over ${key}: not a manifest's name`);
+      else found.push({ name, manifestBytes: sizeBytes });
+    }
+    return found.sort((a, b) => b.name.createdMs - a.name.createdMs || (a.name.text < b.name.text ? -1 : 1));
+  }
+
+  /** Throws `not-found` and `corrupt`. */
+  async readStoredManifest(name: BackupName, signal?: AbortSignal): Promise<StoredManifest> {
+    const text = await readText(this.storage, this.key(`${manifestPrefix}${name.text}.json`), signal);
+    if (text === undefined) throw new AppError("not-found", `no manifest '${name.text}' in ${this.description}`);
+    return { manifest: parseManifest(text, name.text), text, ours: text.startsWith(signature) };
+  }
+
+  async readManifest(name: BackupName, signal?: AbortSignal): Promise<Manifest> {
+    return (await this.readStoredManifest(name, signal)).manifest;
+  }
+
+  async writeManifest(name: BackupName, manifest: Manifest, signal?: AbortSignal): Promise<void> {
+    const text = signature + JSON.stringify(manifest).slice(1);
+    await this.#putText(this.key(`${manifestPrefix}${name.text}.json`), text, signal);
+  }
+
+  async writeTopology(name: BackupName, topology: TopologyFile, signal?: AbortSignal): Promise<void> {
+    await this.#putText(`${topologyPrefix}${name.text}.json`, JSON.stringify(topology), signal);
+  }
+
+  async #putText(key: string, text: string, signal: AbortSignal | undefined): Promise<void> {
+    const source = bytesSource(Buffer.from(text));
+    await this.storage.put(key, source, signal === undefined ? {} : { signal });
+  }
+
+  /** Every data object of the node whose relative key starts with `prefix`; keys in the result are relative. */
+  async *listData(prefix: string = dataPrefix, signal?: AbortSignal): AsyncGenerator<ObjectInfo> {
+    const full = this.key(prefix);
+    const skip = full.length - prefix.length;
+    for await (const info of this.storage.list(full, signal === undefined ? {} : { signal })) {
+      yield { ...info, key: info.key.slice(skip) };
+    }
+  }
+
+  /** From here on the backup does not exist; what it named is kept in `removals/` until {@link endRemoval}. */
+  async beginRemoval(name: BackupName, manifestText: string, signal?: AbortSignal): Promise<void> {
+    const options = signal === undefined ? {} : { signal };
+    const source = bytesSource(Buffer.from(manifestText));
+    await this.storage.put(this.key(`${removalPrefix}${name.text}.json`), source, options);
+    await this.deleteManifest(name, signal);
+  }
+
+  /** What a removal that is under way wanted to delete; undefined if its file is gone. Throws `corrupt`. */
+  async readRemoval(name: BackupName, signal?: AbortSignal): Promise<Manifest | undefined> {
+    const text = await readText(this.storage, this.key(`${removalPrefix}${name.text}.json`), signal);
+    return text === undefined ? undefined : parseManifest(text, name.text);
+  }
+
+  async endRemoval(name: BackupName, signal?: AbortSignal): Promise<void> {
+    await this.deleteData([`${removalPrefix}${name.text}.json`], signal);
+  }
+
+  /** Takes away a manifest that cannot be read; what it named is not touched. */
+  async deleteManifest(name: BackupName, signal?: AbortSignal): Promise<void> {
+    await this.deleteData([`${manifestPrefix}${name.text}.json`], signal);
+  }
+
+  /** Deletes objects by their relative keys; throws the first failure after trying all. */
+  async deleteData(relativeKeys: readonly string[], signal?: AbortSignal): Promise<void> {
+    const keys = relativeKeys.map((relative) => this.key(relative));
+    const { failed } = await this.storage.delete(keys, signal === undefined ? {} : { signal });
+    const [first] = failed;
+    if (first !== undefined) throw first.error;
+  }
+}
+
+/** Every node with a prefix in the bucket, of one cluster or of all. */
+export async function listNodes(
+  storage: Storage,
+  cluster: string | undefined,
+  signal?: AbortSignal,
+): Promise<NodePath[]> {
+  const options = signal === undefined ? {} : { signal };
+  const clusters =
+    cluster === undefined
+      ? (await storage.children("", options)).filter((name) => `${name}/` !== topologyPrefix)
+      : [cluster];
+  const nodes: NodePath[] = [];
+  for (const name of clusters) {
+    for (const datacenter of await storage.children(`${name}/`, options)) {
+      for (const node of await storage.children(`${name}/${datacenter}/`, options)) {
+        nodes.push({ cluster: name, datacenter, node });
+      }
+    }
+  }
+  return nodes;
+}

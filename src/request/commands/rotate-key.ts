@@ -1,0 +1,84 @@
+import { AppError } from "../../errors.ts";
+import { toggle, type Values } from "../options/option.ts";
+import type { LocationNode } from "../values/storage-location.ts";
+import {
+  buildEncryptionKey,
+  buildNewKey,
+  type EncryptionKey,
+  encryptionKeyOptions,
+  newKeyOptions,
+} from "./encryption-options.ts";
+import * as shared from "./shared-options.ts";
+import { defineVerb } from "./verb.ts";
+
+/** At least one of `newKey` and `newDataKey` is set. */
+export interface RotateKeyRequest extends shared.StorageOptions {
+  readonly node: LocationNode;
+  readonly encryptionKey: EncryptionKey;
+  readonly newKey?: EncryptionKey | undefined;
+  readonly keepOld: boolean;
+  readonly newDataKey: boolean;
+}
+
+const options = {
+  ...encryptionKeyOptions,
+  ...newKeyOptions,
+  keepOld: toggle("keep-old", { group: "encryption", help: "let the present key open the backups as well" }),
+  newDataKey: toggle("new-data-key", {
+    group: "encryption",
+    help: "encrypt later backups with a new data key: the next one sends everything again",
+  }),
+  ...shared.storageOptions,
+  ...shared.generalOptions,
+};
+
+function build(values: Values<typeof options>): RotateKeyRequest {
+  const { keepOld, newDataKey } = values;
+  const storage = shared.buildStorageOptions(values);
+  const encryptionKey = buildEncryptionKey(values);
+  const newKey = buildNewKey(values);
+  const { node } = storage.storageLocation;
+  if (node === undefined) {
+    throw new AppError("usage", "the storage location does not say whose keys are meant", {
+      hint: "give it in full: protocol://bucket/cluster/datacenter/node",
+    });
+  }
+  if (encryptionKey === undefined) {
+    throw new AppError("usage", "the present key is missing", {
+      hint: "add --encryption-key-file or --encryption-passphrase-file",
+    });
+  }
+  if (newKey === undefined && !newDataKey) {
+    throw new AppError("usage", "nothing says what to change", {
+      hint: "add --new-key-file or --new-passphrase-file, or --new-data-key",
+    });
+  }
+  if (newKey === undefined && keepOld) {
+    throw new AppError("usage", "--keep-old is given without a new key", {
+      hint: "add --new-key-file or --new-passphrase-file",
+    });
+  }
+  return { ...storage, node, encryptionKey, newKey, keepOld, newDataKey };
+}
+
+export const rotateVerb = defineVerb({
+  summary: "give the encrypted backups of a node another key or passphrase",
+  description: [
+    "Encrypts the node's data keys, one small file each, with the new key in place of the present one. No backup is " +
+      "sent again, and all open with the new key. Interrupted, it goes on when it is run again.",
+    "Who had the old key and has a copy of those files can still decrypt: after a leak, begin a new data key " +
+      "(--new-data-key), back up, and remove the older backups.",
+  ],
+  examples: [
+    {
+      says: "another passphrase",
+      line: "rotate-key --sl s3://backups/prod/dc1/node1 --encryption-passphrase-file old --new-passphrase-file new",
+    },
+    {
+      says: "a new data key, which later backups are encrypted with",
+      line: "rotate-key --sl s3://backups/prod/dc1/node1 --encryption-key-file key --new-data-key",
+    },
+  ],
+  options,
+  build,
+});

@@ -1,0 +1,211 @@
+/**
+ * One option of a verb, said once: how it is written on the command line, in the environment, in the configuration
+ * file and in JSON, what it may hold, and what help says of it. Tables of options are plain objects; the static type
+ * of what comes out ({@link Values}) follows from the table.
+ */
+import { AppError } from "../../errors.ts";
+
+export type ValueType =
+  | "boolean"
+  | "string"
+  | "integer"
+  | "choice"
+  | "duration"
+  | "rate"
+  | "instant"
+  | "path"
+  | "map"
+  | "location";
+
+/** What a text may mean. `parse` throws `usage` with a sentence that names neither the flag nor its origin. */
+export interface ValueKind<T> {
+  readonly type: ValueType;
+  /** Stands for the value in help: "DURATION". */
+  readonly placeholder: string;
+  /** All values there are, where they can be counted. */
+  readonly choices?: readonly string[];
+  parse(text: string): T;
+}
+
+export type OptionGroup =
+  | "what"
+  | "storage"
+  | "transfer"
+  | "node"
+  | "import"
+  | "behaviour"
+  | "cluster"
+  | "encryption"
+  | "retries"
+  | "proxy"
+  | "s3"
+  | "jmx"
+  | "general";
+
+export interface Option<T> {
+  /** Canonical long flag without dashes; the key in a configuration file. */
+  readonly flag: string;
+  /** Other spellings without dashes; those of one letter are written with one dash. */
+  readonly aliases: readonly string[];
+  /** Environment variables, the first is ours. */
+  readonly env: readonly string[];
+  /** Field in a JSON request, dotted where it is nested. Defaults to the key in the table. */
+  readonly json?: string;
+  readonly arity: "switch" | "one" | "many";
+  readonly type: ValueType;
+  readonly placeholder: string;
+  readonly choices?: readonly string[];
+  /** As help shows it. */
+  readonly defaultText?: string;
+  readonly required: boolean;
+  /** The value is never printed. */
+  readonly secret: boolean;
+  /** Whether it may be given as a flag; else only in the environment or a file. */
+  readonly commandLine: boolean;
+  /** One clause: lower case, no full stop. */
+  readonly help: string;
+  readonly group: OptionGroup;
+  /** All texts given by one source, at least one; throws `usage`. */
+  parse(texts: readonly string[]): T;
+  /** What holds when no source gives it; never called for a required option. */
+  fallback(): T;
+}
+
+export type OptionTable = Readonly<Record<string, Option<unknown>>>;
+
+/** The parsed values of a table. */
+export type Values<Table extends OptionTable> = {
+  readonly [Key in keyof Table]: Table[Key] extends Option<infer T> ? T : never;
+};
+
+/** What every builder below takes beside the flag. */
+export interface About {
+  readonly help: string;
+  readonly group: OptionGroup;
+  readonly aliases?: readonly string[];
+  /** Further environment variables that are read after ours. */
+  readonly env?: readonly string[];
+  readonly json?: string;
+  readonly secret?: boolean;
+  readonly commandLine?: boolean;
+  /** Shown as the default where it is worked out later ("autosnap-<unix seconds>"). */
+  readonly defaultText?: string;
+}
+
+export function environmentName(flag: string): string {
+  return `ESOP_${flag.toUpperCase().replaceAll("-", "_")}`;
+}
+
+/** "--snapshot-tag", "-s". */
+export function dashed(flag: string): string {
+  return flag.length === 1 ? `-${flag}` : `--${flag}`;
+}
+
+function describe(flag: string, about: About) {
+  return {
+    flag,
+    aliases: about.aliases ?? [],
+    env: [environmentName(flag), ...(about.env ?? [])],
+    secret: about.secret ?? false,
+    commandLine: about.commandLine ?? true,
+    help: about.help,
+    group: about.group,
+    ...(about.json === undefined ? {} : { json: about.json }),
+    ...(about.defaultText === undefined ? {} : { defaultText: about.defaultText }),
+  };
+}
+
+function describeKind(kind: ValueKind<unknown>) {
+  return {
+    type: kind.type,
+    placeholder: kind.placeholder,
+    ...(kind.choices === undefined ? {} : { choices: kind.choices }),
+  };
+}
+
+const truths = new Map([
+  ["true", true],
+  ["yes", true],
+  ["on", true],
+  ["1", true],
+  ["false", false],
+  ["no", false],
+  ["off", false],
+  ["0", false],
+]);
+
+function parseSwitch(given: string): boolean {
+  const value = truths.get(given.trim().toLowerCase());
+  if (value === undefined) throw new AppError("usage", `'${given}' is neither true nor false`);
+  return value;
+}
+
+/** The only text of a list that the caller has checked to hold one. */
+function only(texts: readonly string[]): string {
+  return texts[0] ?? "";
+}
+
+/** On or off; `--flag=false` turns off what the environment or the configuration file turned on. */
+export function toggle(flag: string, about: About & { readonly on?: boolean }): Option<boolean> {
+  const on = about.on ?? false;
+  return {
+    ...describe(flag, on ? { ...about, defaultText: `on; --${flag}=false turns it off` } : about),
+    arity: "switch",
+    type: "boolean",
+    placeholder: "",
+    required: false,
+    parse: (texts) => parseSwitch(only(texts)),
+    fallback: () => on,
+  };
+}
+
+/** On, off, or left open. */
+export function maybe(flag: string, about: About): Option<boolean | undefined> {
+  const { defaultText: _, ...on } = toggle(flag, about);
+  return { ...on, fallback: () => undefined };
+}
+
+export function optional<T>(flag: string, kind: ValueKind<T>, about: About): Option<T | undefined> {
+  return {
+    ...describe(flag, about),
+    ...describeKind(kind),
+    arity: "one",
+    required: false,
+    parse: (texts) => kind.parse(only(texts)),
+    fallback: () => undefined,
+  };
+}
+
+/** `fallback` is written as the operator would write it. */
+export function defaulted<T>(flag: string, kind: ValueKind<T>, fallback: string, about: About): Option<T> {
+  return {
+    ...describe(flag, { defaultText: fallback, ...about }),
+    ...describeKind(kind),
+    arity: "one",
+    required: false,
+    parse: (texts) => kind.parse(only(texts)),
+    fallback: () => kind.parse(fallback),
+  };
+}
+
+export function required<T>(flag: string, kind: ValueKind<T>, about: About): Option<T> {
+  return {
+    ...describe(flag, about),
+    ...describeKind(kind),
+    arity: "one",
+    required: true,
+    parse: (texts) => kind.parse(only(texts)),
+    fallback: () => kind.parse(""),
+  };
+}
+
+export function repeatable<T>(flag: string, kind: ValueKind<T>, about: About): Option<readonly T[]> {
+  return {
+    ...describe(flag, about),
+    ...describeKind(kind),
+    arity: "many",
+    required: false,
+    parse: (texts) => texts.map((text) => kind.parse(text)),
+    fallback: () => [],
+  };
+}

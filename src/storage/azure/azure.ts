@@ -1,0 +1,192 @@
+import type { Clock } from "../../clock.ts";
+import { isAppError, throwIfAborted } from "../../errors.ts";
+import { type Doing, type HttpTimeouts, unlessMissing, usualTimeouts } from "../../http/http.ts";
+import type { Logger } from "../../log.ts";
+import type { RetryPolicy } from "../../retry/retry.ts";
+import type {
+  CallOptions,
+  Capabilities,
+  DeleteResult,
+  GetOptions,
+  ObjectInfo,
+  ObjectStream,
+  PutOptions,
+  RewindableSource,
+  Storage,
+} from "../contract.ts";
+import { checkBucketName, checkFolderPrefix, mayHold } from "../keys.ts";
+import { httpGet } from "../remote/http-get.ts";
+import { defaultMaxUploads, type StoreOptions } from "../remote/store-options.ts";
+import { UploadSlots } from "../remote/upload-slots.ts";
+import { blockBytesOf, hashedBody, putInBlocks } from "./blocks.ts";
+import { type AzureConnection, connectAzure } from "./client.ts";
+import { containerExists, createContainer, Deleter, listFolders, listObjects } from "./container.ts";
+import { type AzureContext, ask } from "./context.ts";
+import { reading, writing } from "./errors.ts";
+import { blobSettings, metadataOf, settingHeaders } from "./headers.ts";
+import { checkBlobKey } from "./options.ts";
+import { AzureWire } from "./wire.ts";
+
+export interface AzureStorageOptions {
+  readonly container: string;
+  readonly settings: StoreOptions;
+  readonly clock: Clock;
+  /** Uniform in [0, 1), as Math.random. */
+  readonly random: () => number;
+  readonly log: Logger;
+  /** For the blocks of large objects, which are tried again one by one; all else is left to {@link withRetries}. */
+  readonly retry: RetryPolicy;
+  readonly timeouts?: HttpTimeouts;
+  /** Objects above this size are sent in blocks of it, or larger ones. */
+  readonly blockBytes?: number;
+}
+
+/**
+ * Block blobs of a container in Azure's Blob Storage. An object of up to one block is one request. A transfer up holds
+ * one block at most, 8 MiB, since the hash that the store compares goes before the bytes; one down holds what a socket
+ * buffers. Dates are the store's, in whole seconds. Throws `usage`, `io` and `not-found` for settings and files named in
+ * them that cannot be right, and `unauthorized` where no credentials are to be found; asks nothing of the store.
+ */
+export async function azureStorage(options: AzureStorageOptions): Promise<Storage> {
+  checkBucketName(options.container);
+  const { container, clock, random, log, retry, timeouts = usualTimeouts } = options;
+  const settings = blobSettings(options.settings);
+  const connection = await connectAzure(container, options.settings, clock);
+  const wire = new AzureWire({ ...connection, clock, timeouts });
+  const description = `container azure://${container}`;
+  const context = { description, client: connection.client, wire, clock, random, log, retry };
+  return new AzureStorage(context, { connection, settings, options });
+}
+
+interface Parts {
+  readonly connection: AzureConnection;
+  readonly settings: ReturnType<typeof blobSettings>;
+  readonly options: AzureStorageOptions;
+}
+
+class AzureStorage implements Storage {
+  readonly description: string;
+  readonly capabilities: Capabilities = { putIfAbsent: true, metadata: true, parallelRanges: true };
+  readonly #context: AzureContext;
+  readonly #connection: AzureConnection;
+  readonly #settings: Parts["settings"];
+  readonly #slots: UploadSlots;
+  readonly #deleter: Deleter;
+  readonly #blockBytes: number | undefined;
+
+  constructor(context: AzureContext, { connection, settings, options }: Parts) {
+    this.description = context.description;
+    this.#context = context;
+    this.#connection = connection;
+    this.#settings = settings;
+    this.#slots = new UploadSlots(options.settings.maxUploads ?? defaultMaxUploads, options.retry.limit);
+    this.#deleter = new Deleter(context);
+    this.#blockBytes = options.blockBytes;
+  }
+
+  async bucketExists(options?: CallOptions): Promise<boolean> {
+    return containerExists(this.#context, options);
+  }
+
+  async createBucket(options?: CallOptions): Promise<void> {
+    await createContainer(this.#context, options);
+  }
+
+  async stat(key: string, options: CallOptions = {}): Promise<ObjectInfo | undefined> {
+    checkBlobKey(key);
+    const doing = this.#doing("look for", key, reading);
+    const blob = this.#context.client.getBlobClient(key);
+    const found = await unlessMissing(
+      ask(this.#context, doing, options, (abortSignal) => blob.getProperties({ abortSignal })),
+    );
+    if (found === undefined) return undefined;
+    return { key, sizeBytes: found.contentLength ?? 0, modifiedMs: found.lastModified?.getTime() ?? 0 };
+  }
+
+  async *list(prefix: string, options?: CallOptions): AsyncGenerator<ObjectInfo, void> {
+    if (await mayHold(this, prefix, options)) yield* listObjects(this.#context, prefix, options);
+  }
+
+  async children(prefix: string, options?: CallOptions): Promise<readonly string[]> {
+    checkFolderPrefix(prefix);
+    return listFolders(this.#context, prefix, options);
+  }
+
+  async get(key: string, options: GetOptions = {}): Promise<ObjectStream> {
+    checkBlobKey(key);
+    const doing = this.#doing("read", key, reading);
+    return httpGet(options, {
+      what: doing.what,
+      stat: () => this.stat(key, options),
+      send: (how) => this.#context.wire.send({ method: "GET", key, ...how, doing }),
+      metadataOf,
+    });
+  }
+
+  async put(key: string, source: RewindableSource, options: PutOptions = {}): Promise<ObjectInfo> {
+    checkBlobKey(key);
+    const { signal, ifAbsent = false, fresh = false } = options;
+    throwIfAborted(signal);
+    const doing = this.#doing("write", key, writing);
+    const blockBytes = blockBytesOf(source, this.#blockBytes);
+    const settings = this.#settings(source.sizeBytes, options);
+    const date = await this.#slots.use(async () => {
+      if (source.sizeBytes <= blockBytes) return this.#putWhole(key, source, options, doing);
+      const put = { key, source, blockBytes, settings, ifAbsent, fresh, signal, doing };
+      return putInBlocks(this.#context, this.#slots, put);
+    });
+    const modifiedMs = date?.getTime() ?? Math.floor(this.#context.clock.now() / 1000) * 1000;
+    return { key, sizeBytes: source.sizeBytes, modifiedMs };
+  }
+
+  /** Gives the blob's date. */
+  async #putWhole(key: string, source: RewindableSource, options: PutOptions, doing: Doing): Promise<Date | undefined> {
+    const { sizeBytes } = source;
+    const { signal, ifAbsent = false } = options;
+    const body = await hashedBody({ source, sizeBytes, signal });
+    const headers = {
+      ...settingHeaders(this.#settings(sizeBytes, options)),
+      ...(ifAbsent ? { "if-none-match": "*" } : {}),
+      "x-ms-blob-type": "BlockBlob",
+      // Compared by the store, and kept beside the blob for whoever reads it.
+      "x-ms-blob-content-md5": body.md5.toString("base64"),
+    };
+    const response = await this.#context.wire.send({ method: "PUT", key, headers, body, signal, doing });
+    response.discard();
+    const date = new Date(response.headers["last-modified"] ?? "");
+    return Number.isNaN(date.getTime()) ? undefined : date;
+  }
+
+  /** Two requests, whatever the size: the store renews the date of a blob that gets new metadata, here its own. */
+  async refresh(key: string, options: CallOptions = {}): Promise<void> {
+    checkBlobKey(key);
+    const doing = this.#doing("renew", key, writing);
+    const blob = this.#context.client.getBlobClient(key);
+    const { metadata = {}, etag } = await ask(this.#context, doing, options, (abortSignal) =>
+      blob.getProperties({ abortSignal }),
+    );
+    const conditions = etag === undefined ? {} : { conditions: { ifMatch: etag } };
+    try {
+      await ask(this.#context, doing, options, (abortSignal) =>
+        blob.setMetadata(metadata, { ...conditions, abortSignal }),
+      );
+    } catch (error) {
+      // Somebody has written it meanwhile, so its date is new.
+      if (!isAppError(error, "already-exists")) throw error;
+    }
+  }
+
+  async delete(keys: readonly string[], options?: CallOptions): Promise<DeleteResult> {
+    for (const key of keys) checkBlobKey(key);
+    throwIfAborted(options?.signal);
+    return this.#deleter.delete(keys, options);
+  }
+
+  async close(): Promise<void> {
+    this.#connection.agents.close();
+  }
+
+  #doing(verb: string, key: string, permission: string): Doing {
+    return { what: `${verb} '${key}' in ${this.description}`, permission };
+  }
+}

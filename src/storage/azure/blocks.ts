@@ -1,0 +1,192 @@
+/**
+ * Blobs above the size of one block: sent block after block, and in parallel where the run has connections to spare;
+ * the list of them at the end is what makes the blob. Blocks that no list has named yet stay in the store for a week,
+ * unseen, and are named for their bytes: a run that comes after one that was cut short sends what is missing.
+ */
+import { createHash } from "node:crypto";
+import { isAppError } from "../../errors.ts";
+import { type Doing, unlessMissing } from "../../http/http.ts";
+import { Attempts, final } from "../../retry/retry.ts";
+import type { RewindableSource } from "../contract.ts";
+import { HeldParts } from "../remote/held-parts.ts";
+import { partBytesFor } from "../remote/part-size.ts";
+import { exactly, held, type SourcePart } from "../remote/source-part.ts";
+import type { UploadSlots } from "../remote/upload-slots.ts";
+import { type AzureContext, ask } from "./context.ts";
+import type { BlobSettings } from "./headers.ts";
+import type { AzureBody } from "./wire.ts";
+
+const mebibyte = 1024 * 1024;
+/** A block must be hashed before it is sent: up to here it is held in memory meanwhile, and above it is read twice. */
+const heldBlockBytes = 8 * mebibyte;
+/** What the store takes at most: objects of 190.7 TiB. */
+const blockLimits = { maxBytes: 4000 * mebibyte, maxParts: 50_000 };
+const commitMs = 5 * 60_000;
+
+/** The blocks in which a source would be sent; one that is not larger goes as a whole. Throws `unsupported`. */
+export function blockBytesOf({ sizeBytes }: RewindableSource, leastBytes = heldBlockBytes): number {
+  return partBytesFor(sizeBytes, { leastBytes, ...blockLimits });
+}
+
+/** Bytes with the hash that the store compares; can be sent again. */
+export interface HashedBody extends AzureBody {
+  readonly md5: Buffer;
+}
+
+export async function hashedBody(part: SourcePart): Promise<HashedBody> {
+  const { sizeBytes } = part;
+  if (sizeBytes <= heldBlockBytes) return heldBody(await held(part));
+  return { sizeBytes, md5: await md5Of(part), frames: { [Symbol.asyncIterator]: () => exactly(part) } };
+}
+
+async function md5Of(part: SourcePart): Promise<Buffer> {
+  const hash = createHash("md5");
+  for await (const chunk of exactly(part, { transient: true, onlyLooking: true })) hash.update(chunk);
+  return hash.digest();
+}
+
+function heldBody(bytes: Uint8Array): HashedBody {
+  const frames = {
+    async *[Symbol.asyncIterator]() {
+      if (bytes.length > 0) yield bytes;
+    },
+  };
+  return { sizeBytes: bytes.length, md5: createHash("md5").update(bytes).digest(), frames };
+}
+
+export interface BlocksPut {
+  readonly key: string;
+  readonly source: RewindableSource;
+  readonly blockBytes: number;
+  readonly settings: BlobSettings;
+  readonly ifAbsent: boolean;
+  /** No earlier run can have sent these bytes. */
+  readonly fresh: boolean;
+  readonly signal: AbortSignal | undefined;
+  readonly doing: Doing;
+}
+
+/**
+ * Sends the blob; gives its date. Every step is tried again by itself, so a failure here is final and is not worth
+ * another put of it all. Holds each block under way.
+ */
+export async function putInBlocks(
+  context: AzureContext,
+  slots: UploadSlots,
+  put: BlocksPut,
+): Promise<Date | undefined> {
+  try {
+    const there = put.fresh ? [] : await tried(context, put, put.signal, () => blocksOf(context, put, "uncommitted"));
+    const ids = await sendBlocks(context, slots, put, new Map(there.map(({ name, size }) => [name, size])));
+    return await commit(context, put, ids);
+  } catch (error) {
+    throw final(error);
+  }
+}
+
+function tried<T>(
+  { clock, random, log, retry }: AzureContext,
+  { doing }: BlocksPut,
+  signal: AbortSignal | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
+  return new Attempts(doing.what, signal, { ...retry, clock, random, log }).run(work);
+}
+
+async function blocksOf(context: AzureContext, { key, doing, signal }: BlocksPut, kind: "committed" | "uncommitted") {
+  const blob = context.client.getBlockBlobClient(key);
+  const asked = ask(context, doing, { signal }, (abortSignal) => blob.getBlockList(kind, { abortSignal }));
+  const list = await unlessMissing(asked);
+  return (kind === "committed" ? list?.committedBlocks : list?.uncommittedBlocks) ?? [];
+}
+
+async function sendBlocks(
+  context: AzureContext,
+  slots: UploadSlots,
+  put: BlocksPut,
+  there: ReadonlyMap<string, number>,
+): Promise<string[]> {
+  const { source, blockBytes } = put;
+  const ids: string[] = [];
+  const cut = source.sequential === true ? new HeldParts(source, blockBytes) : undefined;
+  const begun = new Set([...there.keys()].map(indexIn));
+  const send = async (index: number, signal: AbortSignal) => {
+    const range = { start: index * blockBytes, end: Math.min(source.sizeBytes, (index + 1) * blockBytes) };
+    const part = { source, range, sizeBytes: range.end - range.start, signal };
+    const isThere = (id: string) => there.get(id) === part.sizeBytes;
+    if (cut === undefined && begun.has(index)) {
+      const id = blockId(index, await md5Of(part));
+      if (isThere(id)) {
+        ids[index] = id;
+        return;
+      }
+    }
+    const body = cut === undefined ? await hashedBody(part) : heldBody(await cut.next(signal));
+    const id = blockId(index, body.md5);
+    if (!isThere(id)) await tried(context, put, signal, () => sendBlock(context, put, { id, body, signal }));
+    ids[index] = id;
+  };
+  try {
+    await slots.spread(Math.ceil(source.sizeBytes / blockBytes), send, put.signal);
+  } finally {
+    cut?.close();
+  }
+  return ids;
+}
+
+interface Block {
+  readonly id: string;
+  readonly body: HashedBody;
+  readonly signal: AbortSignal;
+}
+
+async function sendBlock(context: AzureContext, put: BlocksPut, { id, body, signal }: Block): Promise<void> {
+  const response = await context.wire.send({
+    method: "PUT",
+    key: put.key,
+    query: { comp: "block", blockid: id },
+    headers: { "content-md5": body.md5.toString("base64") },
+    body,
+    signal,
+    doing: put.doing,
+  });
+  response.discard();
+}
+
+/** All of a blob's have the same length, as the store wants it. */
+function blockId(index: number, md5: Buffer): string {
+  const number = Buffer.alloc(4);
+  number.writeUInt32BE(index);
+  return Buffer.concat([number, md5]).toString("base64");
+}
+
+/** The reverse, for the index alone; whatever number where the block is none of ours. */
+function indexIn(id: string): number {
+  return Number.parseInt(Buffer.from(id, "base64").toString("hex", 0, 4), 16);
+}
+
+/** Where an answer is lost, naming the same blocks again is no harm; only where the key must be free, the blob is asked. */
+async function commit(context: AzureContext, put: BlocksPut, ids: string[]): Promise<Date | undefined> {
+  const { key, doing, settings, ifAbsent, signal } = put;
+  const blob = context.client.getBlockBlobClient(key);
+  const conditions = ifAbsent ? { conditions: { ifNoneMatch: "*" } } : {};
+  let inDoubt = false;
+  return tried(context, put, signal, async () => {
+    try {
+      const { lastModified } = await ask(context, doing, { signal, ms: commitMs }, (abortSignal) =>
+        blob.commitBlockList(ids, { ...settings, ...conditions, abortSignal }),
+      );
+      return lastModified;
+    } catch (error) {
+      if (inDoubt && isAppError(error, "already-exists") && (await isMadeOf(context, put, ids))) return undefined;
+      inDoubt = true;
+      throw error;
+    }
+  });
+}
+
+/** Names of blocks tell of their bytes. */
+async function isMadeOf(context: AzureContext, put: BlocksPut, ids: readonly string[]): Promise<boolean> {
+  const blocks = await blocksOf(context, put, "committed");
+  return blocks.length === ids.length && blocks.every(({ name }, index) => name === ids[index]);
+}

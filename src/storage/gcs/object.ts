@@ -1,0 +1,51 @@
+import type { ResponseHeaders } from "../../http/http.ts";
+import type { ObjectInfo, PutOptions } from "../contract.ts";
+import { prefixedHeaders } from "../remote/metadata-headers.ts";
+/** One object, as the JSON interface shows it and as it is asked for. */
+import { textOf } from "./errors.ts";
+import type { GcsOptions } from "./options.ts";
+import type { Fields } from "./wire.ts";
+
+/** What is asked for of an object; the rest of its resource is left out of the answer. */
+export const objectFields = "name,size,timeCreated";
+
+/**
+ * The date of an object is that of its creation: a rewrite makes it anew, and lifecycle rules count its age from there,
+ * while `updated` moves with every change of what is beside the bytes.
+ */
+export function infoOf(fields: Fields): ObjectInfo {
+  const createdMs = Date.parse(textOf(fields, "timeCreated"));
+  return {
+    key: textOf(fields, "name"),
+    sizeBytes: Number(textOf(fields, "size")),
+    modifiedMs: Number.isNaN(createdMs) ? 0 : createdMs,
+  };
+}
+
+export function bucketPath(bucket: string): string {
+  return `/storage/v1/b/${encodeURIComponent(bucket)}`;
+}
+
+export function objectPath(bucket: string, key: string): string {
+  return `${bucketPath(bucket)}/o/${encodeURIComponent(key)}`;
+}
+
+/** What was put beside an object, from the headers of the XML interface. */
+export function metadataOf(headers: ResponseHeaders): Record<string, string> {
+  return prefixedHeaders(headers, "x-goog-meta-");
+}
+
+/** In the XML interface. */
+export function plainPath(bucket: string, key: string): string {
+  return `/${encodeURIComponent(bucket)}/${key.split("/").map(encodeURIComponent).join("/")}`;
+}
+
+/** What a new object is created with. Google has no tags of objects: they become metadata, like what is put beside it. */
+export function createdWith({ storageClass, tags }: GcsOptions, { metadata, tags: own }: PutOptions): Fields {
+  const beside = { ...tags, ...own, ...metadata };
+  return {
+    contentType: "application/octet-stream",
+    ...(Object.keys(beside).length === 0 ? {} : { metadata: beside }),
+    ...(storageClass === undefined ? {} : { storageClass }),
+  };
+}

@@ -1,0 +1,45 @@
+/** Reading an object over HTTP, in whole or a range of it, as all stores do that speak it. */
+import { AppError } from "../../errors.ts";
+import type { HttpResponse, ResponseHeaders } from "../../http/http.ts";
+import { isBehindEnd } from "../../http/http.ts";
+import type { GetOptions, ObjectInfo, ObjectStream } from "../contract.ts";
+import { checkRange, rangeHeader } from "../keys.ts";
+import { nothing, objectStream } from "../object-stream.ts";
+
+export interface GetRequest {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly transient: boolean | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+export interface HttpGet {
+  /** Continues the sentence "cannot …". */
+  readonly what: string;
+  stat(): Promise<ObjectInfo | undefined>;
+  send(how: GetRequest): Promise<HttpResponse>;
+  metadataOf(headers: ResponseHeaders): ObjectStream["metadata"];
+}
+
+export async function httpGet(
+  { range, transient, signal }: GetOptions,
+  { what, stat, send, metadataOf }: HttpGet,
+): Promise<ObjectStream> {
+  checkRange(range);
+  if (range !== undefined && range.start === range.end) {
+    // There is no way to ask for nothing; whether the object is there must be told all the same.
+    if ((await stat()) !== undefined) return nothing();
+    throw new AppError("not-found", `cannot ${what}: it is not there`);
+  }
+  try {
+    const headers = range === undefined ? {} : { range: rangeHeader(range) };
+    const response = await send({ headers, transient, signal });
+    if (range === undefined || response.status === 206) {
+      return objectStream(response.stream, metadataOf(response.headers));
+    }
+    response.discard();
+    throw new AppError("protocol", `cannot ${what}: the store does not know ranges`);
+  } catch (error) {
+    if (range !== undefined && isBehindEnd(error)) return nothing();
+    throw error;
+  }
+}

@@ -1,0 +1,258 @@
+/** Objects above the size of one part: sent part after part, and in parallel where the run has connections to spare. */
+import { createHash, randomUUID } from "node:crypto";
+import {
+  type CompletedPart,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  HeadObjectCommand,
+} from "@aws-sdk/client-s3";
+import { abortable } from "../../concurrency/concurrency.ts";
+import { AppError, isAppError } from "../../errors.ts";
+import type { Doing } from "../../http/http.ts";
+import { Attempts, final } from "../../retry/retry.ts";
+import type { ByteRange, PutOptions, RewindableSource } from "../contract.ts";
+import { HeldParts, heldSource } from "../remote/held-parts.ts";
+import { partBytesFor } from "../remote/part-size.ts";
+import type { SourcePart } from "../remote/source-part.ts";
+import type { UploadSlots } from "../remote/upload-slots.ts";
+import { ask, type S3Context, slowMs } from "./context.ts";
+import { wireHeaders } from "./headers.ts";
+import { checksumHeader, makePayload } from "./payload.ts";
+import { abandon, holdsBytes, listParts, type SentPart, type UnfinishedUploads } from "./unfinished.ts";
+
+const mebibyte = 1024 * 1024;
+/** What a store takes at most: with parts of 5 GiB, objects of 48.8 TiB. */
+export const maxParts = 10_000;
+/** A part that fails is sent again as a whole; more parts cost requests. */
+const minPartBytes = 32 * mebibyte;
+/** Parts of what can only be read in order are held in memory, one for each sender. */
+const heldPartBytes = 8 * mebibyte;
+const maxPartBytes = 5 * 1024 * mebibyte;
+/** Whose upload an object came from. */
+const nonceName = "esop-upload";
+
+/** Throws `unsupported` for what no store takes. */
+export function partSizeOf(sizeBytes: number, leastBytes = minPartBytes): number {
+  return partBytesFor(sizeBytes, { leastBytes, maxBytes: maxPartBytes, maxParts });
+}
+
+/** The parts in which a source would be sent; one that is not larger goes as a whole. */
+export function partBytesOf({ sizeBytes, sequential }: RewindableSource, leastBytes?: number): number {
+  return partSizeOf(sizeBytes, leastBytes ?? (sequential === true ? heldPartBytes : minPartBytes));
+}
+
+export interface MultipartPut {
+  readonly key: string;
+  readonly source: RewindableSource;
+  readonly partBytes: number;
+  /** What earlier runs have left; undefined where nobody could go on with what this one leaves. */
+  readonly unfinished: UnfinishedUploads | undefined;
+  readonly options: PutOptions;
+  readonly doing: Doing;
+}
+
+/** An upload under way. */
+interface Upload {
+  readonly id: string;
+  /** Undefined for one that an earlier run began. */
+  readonly nonce: string | undefined;
+  /** What earlier runs have sent, by number. */
+  readonly sent: ReadonlyMap<number, SentPart>;
+}
+
+/**
+ * Sends the object, going on with what an earlier run has left. Every step is tried again by itself, so a failure here
+ * is final and is not worth another put of it all. What was sent stays for the next run, unless this run knows that it
+ * would fail as well. Holds for each part under way what the wire holds, and a whole part only of sequential sources.
+ */
+export async function putInParts(context: S3Context, slots: UploadSlots, put: MultipartPut): Promise<void> {
+  const { doing, options } = put;
+  if (options.ifAbsent === true && !context.dialect.multipartIfAbsent) {
+    throw new AppError("unsupported", `cannot ${doing.what} only if it is absent: it is too large for that`);
+  }
+  const former = await takeUp(context, put);
+  if (former !== undefined) {
+    try {
+      await carryOut(context, slots, put, former);
+      return;
+    } catch (error) {
+      // Somebody else has thrown it away meanwhile.
+      if (!isAppError(error, "not-found")) throw error;
+    }
+  }
+  const nonce = randomUUID();
+  const id = await tried(context, doing, options.signal, () => begin(context, put, nonce));
+  await carryOut(context, slots, put, { id, nonce, sent: new Map() });
+}
+
+/** Whether another run could go on with the upload, which keeps the metadata that it began with. */
+function canResume({ unfinished, source, options }: MultipartPut): boolean {
+  const comparable = options.fresh !== true && source.sequential !== true;
+  return unfinished !== undefined && comparable && options.metadata === undefined;
+}
+
+async function takeUp(context: S3Context, put: MultipartPut): Promise<Upload | undefined> {
+  const { key, options, unfinished } = put;
+  if (!canResume(put)) return undefined;
+  const [id, ...older] = unfinished?.get(key) ?? [];
+  unfinished?.delete(key);
+  for (const each of older) await abandon(context, key, each);
+  if (id === undefined) return undefined;
+  const sent = await listParts(context, key, id, options.signal);
+  if (sent === undefined || sent.size === 0) {
+    await abandon(context, key, id);
+    return undefined;
+  }
+  context.log.info(`going on with the upload of '${key}', of which ${sent.size} parts were sent before`);
+  return { id, nonce: undefined, sent };
+}
+
+async function carryOut(context: S3Context, slots: UploadSlots, put: MultipartPut, upload: Upload): Promise<void> {
+  try {
+    const parts = await sendParts(context, slots, put, upload);
+    await complete(context, put, upload, parts);
+  } catch (error) {
+    const passing = isAppError(error) && (error.retryable || error.code === "cancelled");
+    if (!passing || !canResume(put)) await abandon(context, put.key, upload.id);
+    throw final(error);
+  }
+}
+
+function tried<T>(context: S3Context, { what }: Doing, signal: AbortSignal | undefined, work: () => Promise<T>) {
+  const { clock, random, log, retry } = context;
+  return new Attempts(what, signal, { ...retry, clock, random, log }).run(work);
+}
+
+async function begin(context: S3Context, put: MultipartPut, nonce: string): Promise<string> {
+  const { key, source, doing, options } = put;
+  const command = new CreateMultipartUploadCommand({
+    Bucket: context.bucket,
+    Key: key,
+    Metadata: { ...options.metadata, [nonceName]: nonce },
+    ...(context.dialect.integrity === "crc32-trailer" ? { ChecksumAlgorithm: "CRC32" } : {}),
+    ...context.settings.created(source.sizeBytes, options.tags),
+  });
+  const { UploadId: id } = await ask(context, doing, options, (abortSignal) =>
+    context.client.send(command, { abortSignal }),
+  );
+  if (id === undefined) throw new AppError("protocol", `cannot ${doing.what}: the store gave the upload no name`);
+  return id;
+}
+
+async function sendParts(
+  context: S3Context,
+  slots: UploadSlots,
+  put: MultipartPut,
+  upload: Upload,
+): Promise<CompletedPart[]> {
+  const { source, partBytes, options } = put;
+  const count = Math.ceil(source.sizeBytes / partBytes);
+  const parts: CompletedPart[] = [];
+  const cut = source.sequential === true ? new HeldParts(source, partBytes) : undefined;
+  const send = async (index: number, signal: AbortSignal) => {
+    const range = { start: index * partBytes, end: Math.min(source.sizeBytes, (index + 1) * partBytes) };
+    const number = index + 1;
+    const sizeBytes = range.end - range.start;
+    const there = await partThere(upload.sent.get(number), { source, range, sizeBytes, signal });
+    if (there !== undefined) {
+      parts[index] = { PartNumber: number, ...there };
+      return;
+    }
+    const part = { uploadId: upload.id, number, sizeBytes, signal };
+    const from = cut === undefined ? { source, range } : { source: heldSource(await cut.next(signal)) };
+    parts[index] = await tried(context, put.doing, signal, () => sendPart(context, put, { ...part, ...from }));
+  };
+  try {
+    await slots.spread(count, send, options.signal);
+  } finally {
+    cut?.close();
+  }
+  return parts;
+}
+
+/** What the completion has to say of the part, if the store has it and it holds these bytes. */
+async function partThere(sent: SentPart | undefined, { source, range, sizeBytes, signal }: SourcePart) {
+  if (sent === undefined) return undefined;
+  const bytes = abortable(source.open(range, { transient: true, onlyLooking: true }), signal);
+  if (!(await holdsBytes(sent, sizeBytes, bytes))) return undefined;
+  return { ETag: sent.etag, ...(sent.crc32 === undefined ? {} : { ChecksumCRC32: sent.crc32 }) };
+}
+
+interface Part {
+  readonly uploadId: string;
+  /** From 1. */
+  readonly number: number;
+  readonly source: RewindableSource;
+  /** All of the source when left out. */
+  readonly range?: ByteRange;
+  readonly sizeBytes: number;
+  readonly signal: AbortSignal;
+}
+
+async function sendPart(context: S3Context, put: MultipartPut, part: Part): Promise<CompletedPart> {
+  const { key, doing } = put;
+  const { number, uploadId, signal } = part;
+  const payload = await makePayload(part, context.dialect.integrity);
+  const query = { partNumber: String(number), uploadId };
+  const headers = wireHeaders(context.settings.customerKey);
+  const response = await context.wire.send({ method: "PUT", key, query, headers, payload, signal, doing });
+  response.discard();
+  const { etag, [checksumHeader]: checksum } = response.headers;
+  if (etag === undefined) throw new AppError("protocol", `cannot ${doing.what}: the store gave part ${number} no ETag`);
+  return { PartNumber: number, ETag: etag, ...(typeof checksum === "string" ? { ChecksumCRC32: checksum } : {}) };
+}
+
+/** Where an answer is lost, the object itself tells whether the upload was completed. */
+async function complete(
+  context: S3Context,
+  put: MultipartPut,
+  { id, nonce }: Upload,
+  parts: readonly CompletedPart[],
+): Promise<void> {
+  const { key, doing, options } = put;
+  let inDoubt = false;
+  await tried(context, doing, options.signal, async () => {
+    const command = new CompleteMultipartUploadCommand({
+      Bucket: context.bucket,
+      Key: key,
+      UploadId: id,
+      MultipartUpload: { Parts: [...parts] },
+      ...(options.ifAbsent === true ? { IfNoneMatch: "*" } : {}),
+      ...context.settings.customerKey,
+    });
+    try {
+      const limits = { signal: options.signal, ms: slowMs };
+      await ask(context, doing, limits, (abortSignal) => context.client.send(command, { abortSignal }));
+    } catch (error) {
+      const gone = isAppError(error, "not-found") || isAppError(error, "already-exists");
+      if (inDoubt && gone && (await cameOf(context, put, nonce, parts))) return;
+      inDoubt = true;
+      throw error;
+    }
+  });
+}
+
+/** Whether the object of the key came of this upload: by our mark, or where another run has set it, by its parts. */
+async function cameOf(
+  context: S3Context,
+  { key, doing, options }: MultipartPut,
+  nonce: string | undefined,
+  parts: readonly CompletedPart[],
+): Promise<boolean> {
+  const command = new HeadObjectCommand({ Bucket: context.bucket, Key: key, ...context.settings.customerKey });
+  const { Metadata: metadata, ETag: etag } = await ask(context, doing, options, (abortSignal) =>
+    context.client.send(command, { abortSignal }),
+  );
+  return nonce === undefined ? unquoted(etag) === etagOfParts(parts) : metadata?.[nonceName] === nonce;
+}
+
+/** As stores make the ETag of an object in parts, where those of the parts are MD5s. */
+function etagOfParts(parts: readonly CompletedPart[]): string {
+  const hash = createHash("md5");
+  for (const { ETag: etag } of parts) hash.update(Buffer.from(unquoted(etag), "hex"));
+  return `${hash.digest("hex")}-${parts.length}`;
+}
+
+function unquoted(etag = ""): string {
+  return etag.replace(/^"|"$/g, "");
+}

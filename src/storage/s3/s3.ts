@@ -1,0 +1,204 @@
+import { HeadObjectCommand } from "@aws-sdk/client-s3";
+import type { Clock } from "../../clock.ts";
+import { AppError, throwIfAborted } from "../../errors.ts";
+import { type Doing, type HttpTimeouts, unlessMissing, usualTimeouts } from "../../http/http.ts";
+import type { Logger } from "../../log.ts";
+import type { RetryPolicy } from "../../retry/retry.ts";
+import type {
+  CallOptions,
+  Capabilities,
+  DeleteResult,
+  GetOptions,
+  ObjectInfo,
+  ObjectStream,
+  PutOptions,
+  RewindableSource,
+  Storage,
+} from "../contract.ts";
+import { checkBucketName, checkFolderPrefix, checkKey, mayHold } from "../keys.ts";
+import { httpGet } from "../remote/http-get.ts";
+import { defaultMaxUploads } from "../remote/store-options.ts";
+import { UploadSlots } from "../remote/upload-slots.ts";
+import { bucketExists, createBucket, deleteObjects, listFolders, listObjects, wholeSeconds } from "./bucket.ts";
+import { connectS3, type S3Connection } from "./client.ts";
+import { ask, type S3Context } from "./context.ts";
+import { metadataHeaders, metadataOf, objectSettings, wireHeaders } from "./headers.ts";
+import { partBytesOf, putInParts } from "./multipart.ts";
+import { dialectAt, type S3Dialect, type S3Options } from "./options.ts";
+import { makePayload } from "./payload.ts";
+import { type CopySizes, Refresher } from "./refresh.ts";
+import { findUnfinished, type UnfinishedUploads } from "./unfinished.ts";
+import { Wire } from "./wire.ts";
+
+export interface S3StorageOptions {
+  readonly bucket: string;
+  readonly dialect: S3Dialect;
+  readonly s3: S3Options;
+  readonly clock: Clock;
+  /** Uniform in [0, 1), as Math.random. */
+  readonly random: () => number;
+  readonly log: Logger;
+  /** For the parts of large objects, which are tried again one by one; all else is left to {@link withRetries}. */
+  readonly retry: RetryPolicy;
+  /**
+   * So many leading segments of a key name what one machine alone writes: uploads there that were begun and never
+   * finished are gone on with, or thrown away after a day. All are left alone when left out.
+   */
+  readonly ownDepth?: number | undefined;
+  readonly timeouts?: HttpTimeouts;
+  /** Objects above this size are sent in parts of it, or larger ones. */
+  readonly partBytes?: number;
+  readonly copySizes?: CopySizes;
+}
+
+/**
+ * Objects of a bucket on a server that speaks S3. An object of up to one part is one request. A transfer holds less than
+ * 2 MiB, whatever its size: small objects as a whole, others chunk by chunk, each part under way counting for a transfer.
+ * Dates are the server's, in whole seconds; the one that a put gives is the time of its answer. Throws `usage`, `io` and
+ * `not-found` for settings and files named in them that cannot be right, and `unauthorized` where no credentials are to
+ * be found; asks nothing of the store.
+ */
+export async function s3Storage(options: S3StorageOptions): Promise<Storage> {
+  checkBucketName(options.bucket);
+  const { bucket, s3, clock, random, log, retry, timeouts = usualTimeouts } = options;
+  const settings = await objectSettings(s3);
+  const connection = await connectS3({ bucket, dialect: options.dialect, options: s3, timeouts });
+  const dialect = dialectAt(connection.url, options.dialect);
+  if (s3.encryption?.kind === "customer" && connection.url.protocol !== "https:") {
+    throw new AppError("usage", "the key that only we have would go over HTTP", { hint: "reach the store over HTTPS" });
+  }
+  const { client, region } = connection;
+  const wire = new Wire({ ...connection, clock, timeouts, deniesInPassing: dialect.deniesInPassing });
+  const description = `bucket s3://${bucket}`;
+  const shared = { bucket, description, dialect, region, client, wire, clock, random, log, retry, settings };
+  return new S3Storage(shared, connection, options);
+}
+
+class S3Storage implements Storage {
+  readonly description: string;
+  readonly capabilities: Capabilities;
+  readonly #context: S3Context;
+  readonly #connection: S3Connection;
+  readonly #slots: UploadSlots;
+  readonly #refresher: Refresher;
+  readonly #partBytes: number | undefined;
+  readonly #ownDepth: number | undefined;
+  #unfinished: Promise<UnfinishedUploads> | undefined;
+
+  constructor(context: S3Context, connection: S3Connection, options: S3StorageOptions) {
+    this.description = context.description;
+    this.capabilities = { putIfAbsent: context.dialect.putIfAbsent, metadata: true, parallelRanges: true };
+    this.#context = context;
+    this.#connection = connection;
+    this.#slots = new UploadSlots(options.s3.maxUploads ?? defaultMaxUploads, options.retry.limit);
+    this.#refresher = new Refresher(context, options.copySizes);
+    this.#partBytes = options.partBytes;
+    this.#ownDepth = options.ownDepth;
+  }
+
+  async bucketExists(options?: CallOptions): Promise<boolean> {
+    return bucketExists(this.#context, options);
+  }
+
+  async createBucket(options?: CallOptions): Promise<void> {
+    await createBucket(this.#context, options);
+  }
+
+  async stat(key: string, options: CallOptions = {}): Promise<ObjectInfo | undefined> {
+    checkKey(key);
+    const { bucket, client, settings } = this.#context;
+    const doing = this.#doing("look for", key, "s3:GetObject and s3:ListBucket");
+    const command = new HeadObjectCommand({ Bucket: bucket, Key: key, ...settings.customerKey });
+    const send = (abortSignal: AbortSignal) => client.send(command, { abortSignal });
+    const found = await unlessMissing(ask(this.#context, doing, options, send));
+    if (found === undefined) return undefined;
+    return { key, sizeBytes: found.ContentLength ?? 0, modifiedMs: wholeSeconds(found.LastModified) };
+  }
+
+  async *list(prefix: string, options?: CallOptions): AsyncGenerator<ObjectInfo, void> {
+    if (await mayHold(this, prefix, options)) yield* listObjects(this.#context, prefix, options);
+  }
+
+  async children(prefix: string, options?: CallOptions): Promise<readonly string[]> {
+    checkFolderPrefix(prefix);
+    return listFolders(this.#context, prefix, options);
+  }
+
+  async get(key: string, options: GetOptions = {}): Promise<ObjectStream> {
+    checkKey(key);
+    const { wire, settings } = this.#context;
+    const doing = this.#doing("read", key, "s3:GetObject");
+    const customerKey = wireHeaders(settings.customerKey);
+    return httpGet(options, {
+      what: doing.what,
+      stat: () => this.stat(key, options),
+      send: ({ headers, ...how }) =>
+        wire.send({ method: "GET", key, headers: { ...customerKey, ...headers }, ...how, doing }),
+      metadataOf,
+    });
+  }
+
+  async put(key: string, source: RewindableSource, options: PutOptions = {}): Promise<ObjectInfo> {
+    checkKey(key);
+    throwIfAborted(options.signal);
+    const doing = this.#doing("write", key, "s3:PutObject");
+    const partBytes = partBytesOf(source, this.#partBytes);
+    const modifiedMs = await this.#slots.use(async () => {
+      if (source.sizeBytes <= partBytes) return this.#putWhole(key, source, options, doing);
+      const unfinished = await this.#unfinishedBelow(key, options.signal);
+      await putInParts(this.#context, this.#slots, { key, source, partBytes, unfinished, options, doing });
+      return this.#context.clock.now();
+    });
+    return { key, sizeBytes: source.sizeBytes, modifiedMs: wholeSeconds(new Date(modifiedMs)) };
+  }
+
+  /** Gives the time of the answer, by the server's clock. */
+  async #putWhole(key: string, source: RewindableSource, options: PutOptions, doing: Doing): Promise<number> {
+    const { wire, dialect, settings, clock } = this.#context;
+    const { sizeBytes } = source;
+    const { signal } = options;
+    if (options.ifAbsent === true && !dialect.putIfAbsent) {
+      throw new AppError("unsupported", `cannot ${doing.what} only if it is absent: the store may not heed that`);
+    }
+    const payload = await makePayload({ source, sizeBytes, signal }, dialect.integrity);
+    const condition = options.ifAbsent === true ? { "if-none-match": "*" } : {};
+    const asked = {
+      ...wireHeaders(settings.created(sizeBytes, options.tags)),
+      ...metadataHeaders(options.metadata),
+      ...condition,
+    };
+    const response = await wire.send({ method: "PUT", key, headers: asked, payload, signal, doing });
+    response.discard();
+    const date = Date.parse(response.headers["date"] ?? "");
+    return Number.isNaN(date) ? clock.now() : date;
+  }
+
+  /** Asked once a run, of what this machine alone writes. */
+  async #unfinishedBelow(key: string, signal: AbortSignal | undefined): Promise<UnfinishedUploads | undefined> {
+    const segments = key.split("/");
+    if (this.#ownDepth === undefined || segments.length <= this.#ownDepth) return undefined;
+    const prefix = `${segments.slice(0, this.#ownDepth).join("/")}/`;
+    this.#unfinished ??= findUnfinished(this.#context, prefix, signal);
+    return this.#unfinished;
+  }
+
+  async refresh(key: string, options?: CallOptions): Promise<void> {
+    checkKey(key);
+    await this.#refresher.refresh(key, options);
+  }
+
+  async delete(keys: readonly string[], options?: CallOptions): Promise<DeleteResult> {
+    for (const key of keys) checkKey(key);
+    throwIfAborted(options?.signal);
+    return deleteObjects(this.#context, keys, options);
+  }
+
+  async close(): Promise<void> {
+    this.#connection.client.destroy();
+    this.#connection.agents.close();
+  }
+
+  #doing(verb: string, key: string, permission: string): Doing {
+    return { what: `${verb} '${key}' in ${this.description}`, permission };
+  }
+}

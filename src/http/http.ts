@@ -28,3 +28,4 @@ export {
 } from "./refusals.ts";
 export type { ResponseHeaders } from "./response-parser.ts";
 export { encodePath, sortedQuery } from "./url-text.ts";
+export { escapeXml, parseXml, tryParseXml, type XmlElement } from "./xml.ts";

@@ -22,7 +22,7 @@ const { values } = parseArgs({
   options: { mib: { type: "string", default: "2048" }, "no-jar": { type: "boolean", default: false } },
 });
 const root = join(import.meta.dirname, "..");
-const main = join(root, "dist/main.js");
+const main = join(root, "dist/esop.js");
 const cacheDirectory = join(homedir(), ".cache", "esop");
 const esopJar = "Esop 3.0.1";
 const plainCopy = "cp -a, sync";

@@ -24,7 +24,7 @@ const aws = `s3.${region}.amazonaws.com`;
 const esopJar = "Esop 3.0.1";
 const trustPassword = "changeit";
 const cacheDirectory = join(homedir(), ".cache", "esop");
-const main = join(import.meta.dirname, "../dist/main.js");
+const main = join(import.meta.dirname, "../dist/esop.js");
 
 /** What a run asked of the store. */
 export interface Requests {

@@ -7,7 +7,7 @@ import { text } from "node:stream/consumers";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-const main = join(import.meta.dirname, "main.ts");
+const main = join(import.meta.dirname, "esop.ts");
 const environment = {};
 
 function start(...argv: string[]) {

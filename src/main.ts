@@ -1,12 +1,12 @@
-#!/usr/bin/env node
 /**
  * The process: the only reader of arguments and environment, the only caller of exit. Asked for the version alone, it
  * loads next to nothing.
  */
+import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { constants, homedir } from "node:os";
-import type { ProgramIo, TextSink } from "./cli/cli.ts";
+import type { Commands, ProgramIo, TextSink } from "./cli/cli.ts";
 import { systemClock } from "./clock.ts";
 import { AppError, errorTable, fileError, systemErrorCode, toAppError } from "./errors.ts";
 
@@ -89,6 +89,8 @@ function createIo(signal: AbortSignal): ProgramIo {
     homeDirectory: homedir(),
     version: readVersion(),
     clock: systemClock,
+    random: Math.random,
+    randomBytes,
     every: (ms, callback) => {
       const timer = setInterval(callback, ms).unref();
       return () => clearInterval(timer);
@@ -104,8 +106,8 @@ function createIo(signal: AbortSignal): ProgramIo {
   };
 }
 
-async function runProgram(): Promise<void> {
-  const { createOutput, earlySettings, registry, run } = await import("./cli/cli.ts");
+async function runProgram(loadCommands: LoadCommands): Promise<void> {
+  const [{ createOutput, earlySettings, run }, commands] = await Promise.all([import("./cli/cli.ts"), loadCommands()]);
   // What libraries warn of is for their developers.
   process.removeAllListeners("warning");
   if (earlySettings(argv, process.env).debug) {
@@ -127,7 +129,7 @@ async function runProgram(): Promise<void> {
     // Nothing is left that could ever go on, and yet the command has not ended.
     fail(new AppError("internal", "the command stopped before its end", { hint: "please report this" }));
   });
-  const status = await run(argv, io, registry);
+  const status = await run(argv, io, commands);
   ended = true;
   process.exitCode = status === errorTable.cancelled.exit ? (signalled() ?? status) : status;
   await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
@@ -135,10 +137,15 @@ async function runProgram(): Promise<void> {
   setTimeout(() => process.exit(), graceMs).unref();
 }
 
-watch(process.stdout, "standard output");
-watch(process.stderr, "standard error");
-if (argv.length === 1 && ["-V", "--version", "version"].includes(argv[0] ?? "")) {
-  process.stdout.write(`esop ${readVersion()}\n`);
-} else {
-  void runProgram();
+export type LoadCommands = () => Promise<Commands>;
+
+/** Runs the process with these commands, to its end. Called once. */
+export function runProcess(loadCommands: LoadCommands): void {
+  watch(process.stdout, "standard output");
+  watch(process.stderr, "standard error");
+  if (argv.length === 1 && ["-V", "--version", "version"].includes(argv[0] ?? "")) {
+    process.stdout.write(`esop ${readVersion()}\n`);
+  } else {
+    void runProgram(loadCommands);
+  }
 }

@@ -1,13 +1,14 @@
 import { describe, expect, it } from "vitest";
 import type { VerbName } from "../request/request.ts";
 import { parseCommandLine } from "./arguments.ts";
+import { commands } from "./commands.ts";
 
-const parse = (...argv: string[]) => parseCommandLine(argv);
+const parse = (...argv: string[]) => parseCommandLine(argv, commands);
 
 /** What was read for a verb, by key of its table. */
 function read(...argv: string[]): Record<string, readonly string[]> {
   const line = parse(...argv);
-  if (line.kind !== "verb") throw new Error(`read as ${line.kind}`);
+  if (line.kind !== "command") throw new Error(`read as ${line.kind}`);
   return Object.fromEntries([...line.source].map(([key, { texts }]) => [key, texts]));
 }
 
@@ -130,11 +131,11 @@ describe("commands", () => {
     [["--help"], { kind: "help" }],
     [["help", "help"], { kind: "help" }],
     [["version", "-h"], { kind: "help" }],
-    [["help", "restore"], { kind: "help", verb: "restore" }],
-    [["restore", "help"], { kind: "help", verb: "restore" }],
-    [["restore", "--help"], { kind: "help", verb: "restore" }],
-    [["restore", "--sl", "x", "-h"], { kind: "help", verb: "restore" }],
-    [["--help", "restore"], { kind: "help", verb: "restore" }],
+    [["help", "restore"], { kind: "help", command: "restore" }],
+    [["restore", "help"], { kind: "help", command: "restore" }],
+    [["restore", "--help"], { kind: "help", command: "restore" }],
+    [["restore", "--sl", "x", "-h"], { kind: "help", command: "restore" }],
+    [["--help", "restore"], { kind: "help", command: "restore" }],
   ])("%j", (argv, line) => {
     expect(parse(...argv)).toEqual(line);
   });

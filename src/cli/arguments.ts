@@ -5,22 +5,18 @@ import {
   dashed,
   type Given,
   generalOptions,
-  isVerbName,
   nearest,
   type Option,
   type OptionTable,
   type Source,
-  type VerbName,
-  verbs,
 } from "../request/request.ts";
+import type { Commands, VerbDescription } from "./command.ts";
 
 export type CommandLine =
   | { readonly kind: "nothing" }
-  | { readonly kind: "help"; readonly verb?: VerbName }
+  | { readonly kind: "help"; readonly command?: string }
   | { readonly kind: "version"; readonly source: Source }
-  | { readonly kind: "verb"; readonly verb: VerbName; readonly source: Source };
-
-export const commandNames: readonly string[] = [...Object.keys(verbs), "help", "version"];
+  | { readonly kind: "command"; readonly command: string; readonly source: Source };
 
 /** A flag's place in the table: its key, and whether it takes a value. */
 interface Flag {
@@ -31,9 +27,9 @@ interface Flag {
 const helpKey = "help";
 const versionKey = "version";
 
-export function parseCommandLine(argv: readonly string[]): CommandLine {
+export function parseCommandLine(argv: readonly string[], commands: Commands): CommandLine {
   const [first] = readTokens(argv, flagsOf(generalOptions)).positionals;
-  refuseEarlyOptions(argv.slice(0, first?.index ?? argv.length));
+  refuseEarlyOptions(argv.slice(0, first?.index ?? argv.length), commands);
   if (first === undefined) {
     const { asked, source } = readOptions(argv, generalOptions);
     return asked === helpKey
@@ -43,25 +39,25 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
         : { kind: "nothing" };
   }
   const rest = argv.toSpliced(first.index, 1);
-  if (first.value === "help") return readHelp(rest);
+  if (first.value === "help") return readHelp(rest, commands);
   if (first.value === "version") return readVersion(rest);
-  if (!isVerbName(first.value)) refuseCommand(first.value);
-  return readVerb(first.value, rest);
+  const command = Object.hasOwn(commands, first.value) ? commands[first.value] : undefined;
+  return command === undefined ? refuseCommand(first.value, commands) : readCommand(first.value, command.verb, rest);
 }
 
-function refuseCommand(word: string): never {
-  const near = nearest(word, commandNames);
+function refuseCommand(word: string, commands: Commands): never {
+  const near = nearest(word, [...Object.keys(commands), "help", "version"]);
   throw new AppError("usage", `unknown command '${word}'`, {
     hint: near === undefined ? "esop help lists all commands" : `did you mean ${near}`,
   });
 }
 
-function readHelp(rest: readonly string[]): CommandLine {
+function readHelp(rest: readonly string[], commands: Commands): CommandLine {
   const { positionals } = readOptions(rest, generalOptions);
   const [word, surplus] = positionals;
   if (surplus !== undefined) refuseArgument(surplus);
   if (word === undefined || word === "help" || word === "version") return { kind: "help" };
-  return isVerbName(word) ? { kind: "help", verb: word } : refuseCommand(word);
+  return Object.hasOwn(commands, word) ? { kind: "help", command: word } : refuseCommand(word, commands);
 }
 
 function readVersion(rest: readonly string[]): CommandLine {
@@ -71,16 +67,15 @@ function readVersion(rest: readonly string[]): CommandLine {
   return word === undefined ? { kind: "version", source } : refuseArgument(word);
 }
 
-function readVerb(verb: VerbName, rest: readonly string[]): CommandLine {
-  const { options, positional } = verbs[verb];
+function readCommand(command: string, { options, positional }: VerbDescription, rest: readonly string[]): CommandLine {
   const { asked, positionals, source } = readOptions(rest, options);
   const [word, ...surplus] = positionals;
-  if (asked === helpKey || word === "help") return { kind: "help", verb };
+  if (asked === helpKey || word === "help") return { kind: "help", command };
   if (asked === versionKey) return { kind: "version", source };
-  if (word === undefined) return { kind: "verb", verb, source };
+  if (word === undefined) return { kind: "command", command, source };
   if (positional === undefined) return refuseArgument(word);
   if (surplus[0] !== undefined) return refuseArgument(surplus[0]);
-  return { kind: "verb", verb, source: withArgument(source, positional, { word, option: options[positional] }) };
+  return { kind: "command", command, source: withArgument(source, positional, { word, option: options[positional] }) };
 }
 
 /** The word counts as the option's value; given both ways, it is given twice. */
@@ -100,11 +95,11 @@ function refuseArgument(word: string): never {
 }
 
 /** What stands before the command must be understood without knowing it. */
-function refuseEarlyOptions(early: readonly string[]): void {
+function refuseEarlyOptions(early: readonly string[], commands: Commands): void {
   const general = flagsOf(generalOptions);
   for (const { name, rawName } of readTokens(early, general).options) {
     if (general.has(name)) continue;
-    const taken = Object.values(verbs).some(({ options }) => flagsOf(options).has(name));
+    const taken = Object.values(commands).some(({ verb }) => flagsOf(verb.options).has(name));
     if (!taken) refuseOption(rawName, general);
     throw new AppError("usage", `${rawName} stands before the command`, {
       hint: "write the command first: esop backup --storage-location …",

@@ -1,4 +1,5 @@
-/** The command line: arguments to requests, reports to text. */
+/** The command line: parses, calls app/, renders. */
+export { type Command, type Commands, programCommand } from "./command.ts";
+export { commands } from "./commands.ts";
 export { createOutput, type TextSink } from "./output.ts";
 export { earlySettings, type ProgramIo, run } from "./program.ts";
-export { registry } from "./registry.ts";

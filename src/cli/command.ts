@@ -1,20 +1,10 @@
-import type { Clock } from "../clock.ts";
-import type { Logger } from "../log.ts";
-import type { Requests, VerbName } from "../request/request.ts";
+import type { AppContext } from "../app/app.ts";
+import type { RequestContext, Source, Verb } from "../request/request.ts";
 import type { Output } from "./output.ts";
 
 /** What a command may use of the world. */
-export interface CommandContext {
-  readonly clock: Clock;
-  /** Notes go to standard error as the operator asked: info unless --quiet, debug only with --debug. */
-  readonly log: Logger;
+export interface CommandContext extends AppContext {
   readonly output: Output;
-  /** Aborted by the first SIGINT or SIGTERM; the reason is an AppError of code `cancelled`. */
-  readonly signal: AbortSignal;
-  readonly environment: Readonly<Record<string, string | undefined>>;
-  readonly homeDirectory: string;
-  /** The product's own. */
-  readonly version: string;
 }
 
 /** Does what a request asks. Returning is success; a failure is thrown as AppError and becomes the exit status. */
@@ -22,5 +12,26 @@ export interface Command<Request> {
   run(request: Request, context: CommandContext): Promise<void>;
 }
 
-/** How to load the command of each verb; loading happens only when the command is to run. */
-export type Registry = { readonly [Name in VerbName]?: () => Promise<Command<Requests[Name]>> };
+/** What help and the command line need to know of a verb. */
+export type VerbDescription = Omit<Verb<unknown>, "parse">;
+
+/** A command as the program sees it. */
+export interface ProgramCommand {
+  readonly verb: VerbDescription;
+  /** Reads the request, and gives what carries it out. Throws `usage`. */
+  prepare(sources: readonly Source[], context: RequestContext): (context: CommandContext) => Promise<void>;
+}
+
+/** By the word that the operator writes. */
+export type Commands = Readonly<Record<string, ProgramCommand>>;
+
+/** A verb with the code that carries it out, which is loaded when it is to run. */
+export function programCommand<Request>(verb: Verb<Request>, load: () => Promise<Command<Request>>): ProgramCommand {
+  return {
+    verb,
+    prepare: (sources, requestContext) => {
+      const request = verb.parse(sources, requestContext);
+      return async (context) => (await load()).run(request, context);
+    },
+  };
+}

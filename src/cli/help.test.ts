@@ -1,11 +1,21 @@
 import { stripVTControlCharacters } from "node:util";
 import { describe, expect, it } from "vitest";
 import { errorTable } from "../errors.ts";
-import { dashed, isVerbName, verbs } from "../request/request.ts";
+import { dashed } from "../request/request.ts";
 import { parseCommandLine } from "./arguments.ts";
-import { generalHelp, shortHelp, verbHelp } from "./help.ts";
+import type { ProgramCommand } from "./command.ts";
+import { commands } from "./commands.ts";
+import { commandHelp, generalHelp, shortHelp } from "./help.ts";
 
-const names = Object.keys(verbs).filter(isVerbName);
+const names = Object.keys(commands);
+
+function commandOf(name: string): ProgramCommand {
+  const command = commands[name];
+  if (command === undefined) throw new Error(`there is no command ${name}`);
+  return command;
+}
+
+const helpOf = (name: string, colors = false) => commandHelp(name, commandOf(name).verb, colors);
 
 /** Commands as a shell would read them: continued lines joined. */
 function exampleLines(help: string): readonly string[] {
@@ -14,7 +24,7 @@ function exampleLines(help: string): readonly string[] {
 }
 
 describe("help", () => {
-  it.each([shortHelp(), generalHelp(false), ...names.map((name) => verbHelp(name, false))])(
+  it.each([shortHelp(commands), generalHelp(commands, false), ...names.map((name) => helpOf(name))])(
     "fits the width and ends with one line break",
     (help) => {
       for (const line of help.split("\n")) {
@@ -26,8 +36,8 @@ describe("help", () => {
   );
 
   it.each(names)("of %s names every option, spelling and variable", (name) => {
-    const words = new Set(verbHelp(name, false).split(/[\s,;()]+/));
-    for (const option of Object.values(verbs[name].options)) {
+    const words = new Set(helpOf(name).split(/[\s,;()]+/));
+    for (const option of Object.values(commandOf(name).verb.options)) {
       const spellings = [option.flag, ...option.aliases].map(dashed);
       for (const spelling of option.commandLine ? spellings : option.env) expect(words).toContain(spelling);
       for (const variable of option.env.slice(1)) expect(words).toContain(variable);
@@ -35,17 +45,17 @@ describe("help", () => {
   });
 
   it.each(names)("of %s shows examples that parse", (name) => {
-    const examples = exampleLines(verbHelp(name, false));
+    const examples = exampleLines(helpOf(name));
     expect(examples.length).toBeGreaterThanOrEqual(2);
     for (const example of examples) {
-      const line = parseCommandLine(example.split(" ").slice(1));
-      if (line.kind !== "verb") throw new Error(`'${example}' is read as ${line.kind}`);
-      expect(() => verbs[line.verb].parse([line.source], { homeDirectory: "/" })).not.toThrow();
+      const line = parseCommandLine(example.split(" ").slice(1), commands);
+      if (line.kind !== "command") throw new Error(`'${example}' is read as ${line.kind}`);
+      expect(() => commandOf(line.command).prepare([line.source], { homeDirectory: "/" })).not.toThrow();
     }
   });
 
   it("of all lists every command and exit status", () => {
-    const help = generalHelp(false);
+    const help = generalHelp(commands, false);
     for (const name of [...names, "help", "version"]) expect(help).toMatch(new RegExp(`^ {2}${name} `, "m"));
     for (const { exit, meaning } of Object.values(errorTable)) {
       expect(help).toMatch(new RegExp(`^ +${exit}  ${meaning}$`, "m"));
@@ -53,8 +63,8 @@ describe("help", () => {
   });
 
   it("is the same with colours but for the colours", () => {
-    expect(generalHelp(true)).not.toBe(generalHelp(false));
-    expect(stripVTControlCharacters(generalHelp(true))).toBe(generalHelp(false));
-    expect(stripVTControlCharacters(verbHelp("list", true))).toBe(verbHelp("list", false));
+    expect(generalHelp(commands, true)).not.toBe(generalHelp(commands, false));
+    expect(stripVTControlCharacters(generalHelp(commands, true))).toBe(generalHelp(commands, false));
+    expect(stripVTControlCharacters(helpOf("list", true))).toBe(helpOf("list"));
   });
 });

@@ -1,15 +1,8 @@
 /** Help texts, derived from the tables of verbs, options and errors. */
 import { styleText } from "node:util";
 import { errorTable } from "../errors.ts";
-import {
-  dashed,
-  generalOptions,
-  type Option,
-  type OptionGroup,
-  type OptionTable,
-  type VerbName,
-  verbs,
-} from "../request/request.ts";
+import { dashed, generalOptions, type Option, type OptionGroup, type OptionTable } from "../request/request.ts";
+import type { Commands, VerbDescription } from "./command.ts";
 import { wrap, wrapWords } from "./wrap.ts";
 
 const width = 96;
@@ -37,17 +30,17 @@ const ownOptions = [
   ["  -V, --version", "print the version"],
 ] as const;
 
-export function shortHelp(): string {
+export function shortHelp(commands: Commands): string {
   return `${[
     "usage: esop COMMAND [OPTION...]",
     "",
-    ...commandRows(),
+    ...commandRows(commands),
     "",
     "esop help says more, esop help COMMAND all about one command",
   ].join("\n")}\n`;
 }
 
-export function generalHelp(colors: boolean): string {
+export function generalHelp(commands: Commands, colors: boolean): string {
   const title = titlePainter(colors);
   return `${[
     "esop: back up Apache Cassandra to object stores, and bring it back",
@@ -55,14 +48,14 @@ export function generalHelp(colors: boolean): string {
     `${title("usage:")} esop COMMAND [OPTION...]`,
     "",
     title("commands:"),
-    ...commandRows(),
+    ...commandRows(commands),
     "",
     title("options of every command:"),
     ...optionRows(Object.values(generalOptions)),
     ...ownOptions.map(([left, right]) => row(left, right)),
     "",
     title("examples:"),
-    ...Object.values(verbs).flatMap(({ examples }) => exampleRows(examples.slice(0, 1))),
+    ...Object.values(commands).flatMap(({ verb }) => exampleRows(verb.examples.slice(0, 1))),
     "",
     title("storage locations:"),
     ...locationRows,
@@ -93,9 +86,9 @@ const credentialRows = [
   row("", "AZURE_STORAGE_SAS_TOKEN or the identity of the machine or workload"),
 ];
 
-export function verbHelp(name: VerbName, colors: boolean): string {
+export function commandHelp(name: string, verb: VerbDescription, colors: boolean): string {
   const title = titlePainter(colors);
-  const { summary, description, examples, options, positional } = verbs[name];
+  const { summary, description, examples, options, positional } = verb;
   const required = Object.values(options).filter((option) => option.required);
   const bare = positional === undefined ? undefined : options[positional];
   const words = required.map((option) =>
@@ -123,8 +116,8 @@ function titlePainter(colors: boolean): (text: string) => string {
   return (text) => (colors ? styleText("bold", text, { validateStream: false }) : text);
 }
 
-function commandRows(): string[] {
-  const rows = Object.entries(verbs).map(([name, { summary }]) => [name, summary] as const);
+function commandRows(commands: Commands): string[] {
+  const rows = Object.entries(commands).map(([name, { verb }]) => [name, verb.summary] as const);
   const all = [...rows, ["help", "explain a command: esop help COMMAND"], ["version", "print the version"]] as const;
   return all.map(([name, summary]) => `  ${name.padEnd(18)}${summary}`);
 }

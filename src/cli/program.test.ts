@@ -1,13 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { AppError } from "../errors.ts";
-import type { BackupRequest } from "../request/request.ts";
-import type { CommandContext, Registry } from "./command.ts";
+import { type BackupRequest, verbs } from "../request/request.ts";
+import { type CommandContext, type Commands, programCommand } from "./command.ts";
+import { commands as installed } from "./commands.ts";
 import { run } from "./program.ts";
 
 interface World {
   readonly environment?: Readonly<Record<string, string>>;
   readonly files?: Readonly<Record<string, string>>;
-  readonly registry?: Registry;
+  readonly commands?: Commands;
   readonly signal?: AbortSignal;
 }
 
@@ -28,6 +29,8 @@ async function runIn(world: World, ...argv: string[]) {
     homeDirectory: "/home/op",
     version: "1.2.3",
     clock: { now: () => 0, monotonic: () => 0, sleep: () => Promise.resolve() },
+    random: () => 0,
+    randomBytes: (size: number) => new Uint8Array(size),
     every: () => () => undefined,
     signal: world.signal ?? new AbortController().signal,
     readFile: async (path: string) => {
@@ -36,22 +39,20 @@ async function runIn(world: World, ...argv: string[]) {
       return text;
     },
   };
-  const status = await run(argv, io, world.registry ?? {});
+  const status = await run(argv, io, world.commands ?? installed);
   return { status, ...written };
 }
 
-/** A registry whose backup does as told, and keeps what it was given. */
-function backupRegistry(act: (context: CommandContext) => void = () => undefined) {
+/** Commands of which the backup does as told, and keeps what it was given. */
+function backupCommands(act: (context: CommandContext) => void = () => undefined) {
   const requests: BackupRequest[] = [];
-  const registry: Registry = {
-    backup: async () => ({
-      run: async (request, context) => {
-        requests.push(request);
-        act(context);
-      },
-    }),
-  };
-  return { registry, requests };
+  const backup = programCommand(verbs.backup, async () => ({
+    run: async (request, context) => {
+      requests.push(request);
+      act(context);
+    },
+  }));
+  return { commands: { ...installed, backup }, requests };
 }
 
 describe("run", () => {
@@ -73,17 +74,14 @@ describe("run", () => {
   });
 
   it("gives a command its request and its context", async () => {
-    const { registry, requests } = backupRegistry((context) => {
-      context.output.result(
-        { type: "seen", home: context.homeDirectory, debug: context.output.settings.debug },
-        "seen",
-      );
+    const { commands, requests } = backupCommands((context) => {
+      context.output.result({ type: "seen", debug: context.output.settings.debug }, "seen");
       context.log.debug("a detail");
     });
-    const world = { registry, environment: { ESOP_DEBUG: "1" } };
+    const world = { commands, environment: { ESOP_DEBUG: "1" } };
     const done = await runIn(world, "backup", "--sl", "s3://b/c/d/n", "--dry-run", "--json");
     expect(done.status).toBe(0);
-    expect(JSON.parse(done.out)).toEqual({ type: "seen", home: "/home/op", debug: true });
+    expect(JSON.parse(done.out)).toEqual({ type: "seen", debug: true });
     expect(done.err).toBe("debug: a detail\n");
     expect(requests).toMatchObject([{ storageLocation: { bucket: "b" }, dryRun: true, cacheDir: "/home/op/.esop" }]);
   });
@@ -94,8 +92,8 @@ describe("run", () => {
         "storage-location: s3://top\ntimeout: 1\nbandwidth: 1k\nentities: top\nbackup: {timeout: 2, bandwidth: 2k, entities: section}\n",
     };
     const environment = { ESOP_CONFIG_FILE: "/e.yaml", ESOP_TIMEOUT: "3", ESOP_BANDWIDTH: "3k" };
-    const { registry, requests } = backupRegistry();
-    expect(await runIn({ registry, files, environment }, "backup", "--bandwidth", "4k")).toMatchObject({ status: 0 });
+    const { commands, requests } = backupCommands();
+    expect(await runIn({ commands, files, environment }, "backup", "--bandwidth", "4k")).toMatchObject({ status: 0 });
     expect(requests).toMatchObject([
       {
         storageLocation: { bucket: "top" },
@@ -108,10 +106,10 @@ describe("run", () => {
   });
 
   it("turns a failure into its sentence, hint and exit status", async () => {
-    const { registry } = backupRegistry(() => {
+    const { commands } = backupCommands(() => {
       throw new AppError("node-state", "the node is joining", { hint: "wait until it has joined" });
     });
-    expect(await runIn({ registry }, "backup", "--sl", "s3://b")).toEqual({
+    expect(await runIn({ commands }, "backup", "--sl", "s3://b")).toEqual({
       status: 8,
       out: "",
       err: "esop: the node is joining\nhint: wait until it has joined\n",
@@ -119,15 +117,15 @@ describe("run", () => {
   });
 
   it("takes what is no AppError for a defect, and shows its stack only with debug", async () => {
-    const { registry } = backupRegistry(() => {
+    const { commands } = backupCommands(() => {
       throw new TypeError("x is not a function");
     });
-    const plain = await runIn({ registry }, "backup", "--sl", "s3://b");
+    const plain = await runIn({ commands }, "backup", "--sl", "s3://b");
     expect([plain.status, plain.err]).toEqual([
       1,
       expect.stringMatching(/^esop: unexpected error: x is not.*\nhint: .*\n$/),
     ]);
-    const debugged = await runIn({ registry }, "backup", "--sl", "s3://b", "--debug");
+    const debugged = await runIn({ commands }, "backup", "--sl", "s3://b", "--debug");
     expect(debugged.err).toContain("caused by: TypeError: x is not a function\n    at ");
   });
 
@@ -147,24 +145,24 @@ describe("run", () => {
 
   it("passes the signal on, and tells an abort as cancelled", async () => {
     const abort = new AbortController();
-    const { registry } = backupRegistry((context) => {
+    const { commands } = backupCommands((context) => {
       abort.abort();
       context.signal.throwIfAborted();
     });
-    const done = await runIn({ registry, signal: abort.signal }, "backup", "--sl", "s3://b");
+    const done = await runIn({ commands, signal: abort.signal }, "backup", "--sl", "s3://b");
     expect(done).toEqual({ status: 130, out: "", err: "esop: cancelled\n" });
   });
 
   it("warns of variables that look mistyped", async () => {
-    const { registry } = backupRegistry();
+    const { commands } = backupCommands();
     const environment = { ESOP_BANDWITH: "1k" };
-    const { err } = await runIn({ registry, environment }, "backup", "--sl", "s3://b");
+    const { err } = await runIn({ commands, environment }, "backup", "--sl", "s3://b");
     expect(err).toBe("warning: the environment variable ESOP_BANDWITH is not known, did you mean ESOP_BANDWIDTH\n");
   });
 
   it("says which file it cannot read, and which command is not there", async () => {
     const missing = await runIn({}, "backup", "--config-file", "/nope");
     expect([missing.status, missing.err]).toEqual([3, "esop: cannot read /nope: no such file or directory\n"]);
-    expect((await runIn({}, "demo")).status).toBe(17);
+    expect((await runIn({}, "demo")).err).toMatch(/^esop: unknown command 'demo'\n/);
   });
 });

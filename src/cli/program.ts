@@ -1,5 +1,5 @@
 /** The command line program: from arguments to an exit status. Everything of the outside world comes in through `io`. */
-import type { Clock } from "../clock.ts";
+import type { AppContext } from "../app/app.ts";
 import { AppError, errorTable, toAppError } from "../errors.ts";
 import {
   environmentSource,
@@ -8,34 +8,28 @@ import {
   type OutputSettings,
   parseConfigFile,
   resolveValues,
-  type Source,
-  type VerbName,
-  verbs,
 } from "../request/request.ts";
-import { parseCommandLine } from "./arguments.ts";
-import type { Registry } from "./command.ts";
-import { generalHelp, shortHelp, verbHelp } from "./help.ts";
+import { type CommandLine, parseCommandLine } from "./arguments.ts";
+import type { Commands } from "./command.ts";
+import { commandHelp, generalHelp, shortHelp } from "./help.ts";
 import { createOutput, type ProgramOutput, type TextSink } from "./output.ts";
 import type { Every } from "./progress.ts";
 
-export interface ProgramIo {
+export interface ProgramIo extends Pick<AppContext, "clock" | "environment" | "random" | "randomBytes" | "signal"> {
   readonly stdout: TextSink;
   readonly stderr: TextSink;
-  readonly environment: Readonly<Record<string, string | undefined>>;
   readonly homeDirectory: string;
   readonly version: string;
-  readonly clock: Clock;
   readonly every: Every;
-  readonly signal: AbortSignal;
   /** The text of a file; throws AppError. */
   readFile(path: string): Promise<string>;
 }
 
 /** Gives the exit status; never throws. */
-export async function run(argv: readonly string[], io: ProgramIo, registry: Registry): Promise<number> {
+export async function run(argv: readonly string[], io: ProgramIo, commands: Commands): Promise<number> {
   const session = { output: createOutput(io, earlySettings(argv, io.environment)) };
   try {
-    return await dispatch(argv, io, registry, session);
+    return await dispatch(argv, io, commands, session);
   } catch (thrown) {
     const error = toAppError(thrown);
     session.output.progress.done();
@@ -56,53 +50,55 @@ interface Session {
   output: ProgramOutput;
 }
 
-async function dispatch(argv: readonly string[], io: ProgramIo, registry: Registry, session: Session): Promise<number> {
-  const line = parseCommandLine(argv);
+async function dispatch(argv: readonly string[], io: ProgramIo, commands: Commands, session: Session): Promise<number> {
+  const line = parseCommandLine(argv, commands);
   switch (line.kind) {
     case "nothing":
-      io.stderr.write(shortHelp());
+      io.stderr.write(shortHelp(commands));
       return errorTable.usage.exit;
     case "help":
-      io.stdout.write(line.verb === undefined ? generalHelp(io.stdout.colors) : verbHelp(line.verb, io.stdout.colors));
+      io.stdout.write(help(line.command, commands, io.stdout.colors));
       return 0;
     case "version":
       session.output = createOutput(io, resolveValues(generalOptions, [line.source]));
       session.output.result({ type: "version", version: io.version }, `esop ${io.version}`);
       return 0;
-    case "verb":
-      await runVerb(line.verb, line.source, io, registry, session);
+    case "command":
+      await runCommand(line, io, commands, session);
       session.output.progress.done();
       return 0;
   }
 }
 
-async function runVerb<Name extends VerbName>(
-  name: Name,
-  flags: Source,
-  io: ProgramIo,
-  registry: Registry,
-  session: Session,
-): Promise<void> {
-  const verb = verbs[name];
-  const asked = [flags, environmentSource(verb.options, io.environment)];
-  const sources = [...asked, ...(await configSources(name, asked, io))];
-  const settings: OutputSettings = resolveValues(generalOptions, sources);
-  session.output = createOutput(io, settings);
-  for (const { name: variable, meant } of mistypedVariables(allTables, io.environment)) {
-    session.output.warn(`the environment variable ${variable} is not known, did you mean ${meant}`);
-  }
-  const request = verb.parse(sources, { homeDirectory: io.homeDirectory });
-  const load = registry[name];
-  if (load === undefined) throw new AppError("unsupported", `this build of esop has no command '${name}'`);
-  const command = await load();
-  const { environment, homeDirectory, version, clock, signal } = io;
-  const { output } = session;
-  await command.run(request, { clock, log: output.log, output, signal, environment, homeDirectory, version });
+function help(name: string | undefined, commands: Commands, colors: boolean): string {
+  const command = name === undefined ? undefined : commands[name];
+  return name === undefined || command === undefined
+    ? generalHelp(commands, colors)
+    : commandHelp(name, command.verb, colors);
 }
 
-const allTables = Object.values(verbs).map(({ options }) => options);
-
-async function configSources(name: VerbName, asked: readonly Source[], io: ProgramIo): Promise<readonly Source[]> {
+async function runCommand(
+  { command: name, source }: CommandLine & { readonly kind: "command" },
+  io: ProgramIo,
+  commands: Commands,
+  session: Session,
+): Promise<void> {
+  const command = commands[name];
+  if (command === undefined) throw new AppError("internal", `there is no command '${name}'`);
+  const tables = Object.fromEntries(Object.entries(commands).map(([word, { verb }]) => [word, verb]));
+  const asked = [source, environmentSource(command.verb.options, io.environment)];
   const { configFile } = resolveValues({ configFile: generalOptions.configFile }, asked);
-  return configFile === undefined ? [] : parseConfigFile(await io.readFile(configFile), configFile, verbs, name);
+  const configured =
+    configFile === undefined ? [] : await parseConfigFile(await io.readFile(configFile), configFile, tables, name);
+  const sources = [...asked, ...configured];
+  session.output = createOutput(io, resolveValues(generalOptions, sources));
+  const { output } = session;
+  const known = Object.values(tables).map(({ options }) => options);
+  for (const { name: variable, meant } of mistypedVariables(known, io.environment)) {
+    output.warn(`the environment variable ${variable} is not known, did you mean ${meant}`);
+  }
+  const perform = command.prepare(sources, { homeDirectory: io.homeDirectory });
+  const { clock, environment, random, randomBytes, signal } = io;
+  const { log, progress } = output;
+  await perform({ clock, environment, random, randomBytes, signal, log, progress, output });
 }

@@ -1,34 +1,43 @@
-import { dashed, type Requests, type VerbName, verbs } from "../request/request.ts";
+import { type Command, programCommand } from "../cli/cli.ts";
+import { formatDuration } from "../units.ts";
+import { type DemoRequest, demoVerb } from "./request.ts";
+import { type DemoReport, type DemoStep, type KeptDemo, runDemo } from "./run.ts";
 
-/** Values by long flag without dashes; true for a switch. */
-export type Flags = Readonly<Record<string, string | true>>;
+const demoCommand: Command<DemoRequest> = {
+  async run(request, context) {
+    const { output } = context;
+    let number = 0;
+    const report = await runDemo(request, {
+      ...context,
+      onStep: (step) => {
+        number += 1;
+        output.result({ type: "demo-step", ...step }, describeStep(number, step));
+      },
+    });
+    output.result({ type: "demo", ...report }, () => describe(report));
+  },
+};
 
-/** A request and the command line that asks for it, both made of the same flags. */
-export interface DemoCommand<Request> {
-  readonly request: Request;
-  /** For a shell: one option a line. */
-  readonly line: string;
+export const demo = programCommand(demoVerb, async () => demoCommand);
+
+const titleWidth = 76;
+
+function describeStep(number: number, { title, durationMs, command, details }: DemoStep): string {
+  const head = `${String(number).padStart(2)}  ${title.padEnd(titleWidth)}${formatDuration(durationMs).padStart(8)}`;
+  const shown =
+    command === undefined ? [] : command.split("\n").map((line, index) => `${index === 0 ? "$ " : "  "}${line}`);
+  return [head, ...[...shown, ...details].map((line) => `    ${line}`), "", ""].join("\n");
 }
 
-/** `homeDirectory` is where commands keep their records unless they are told otherwise. */
-export function demoCommand<Name extends VerbName>(
-  verb: Name,
-  flags: Flags,
-  homeDirectory: string,
-): DemoCommand<Requests[Name]> {
-  const keys = new Map(Object.entries(verbs[verb].options).map(([key, { flag }]) => [flag, key]));
-  const source = new Map(
-    Object.entries(flags).map(([flag, value]) => [
-      keys.get(flag) ?? flag,
-      { texts: [value === true ? "true" : value], origin: dashed(flag) },
-    ]),
-  );
-  return { request: verbs[verb].parse([source], { homeDirectory }), line: commandLine(verb, flags) };
+function describe({ version, rows, tables, durationMs, kept }: DemoReport): string {
+  const sentence = `all ${rows} rows of ${tables} tables are back, on a real Cassandra ${version}, in ${formatDuration(durationMs)}`;
+  if (kept === undefined) return `${sentence}\nthe node is stopped and everything the demo made is deleted`;
+  return `${sentence}\n${describeKept(kept)}`;
 }
 
-export function commandLine(verb: VerbName, flags: Flags): string {
-  const options = Object.entries(flags).map(([flag, value]) =>
-    value === true ? dashed(flag) : `${dashed(flag)} ${value}`,
-  );
-  return [`./esop ${verb}`, ...options].join(" \\\n    ");
+function describeKept({ pid, address, cqlPort, jmxPort, directory, next }: KeptDemo): string {
+  return [
+    `the node runs on: process ${pid}, CQL on ${address}:${cqlPort}, JMX on 127.0.0.1:${jmxPort}, directory ${directory}`,
+    ...next.flatMap(({ says, command }) => ["", `# ${says}`, command]),
+  ].join("\n");
 }

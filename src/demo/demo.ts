@@ -1,2 +1,2 @@
-/** A demonstration on a real node of its own that proves what it shows; it stands in run.ts. */
-export { type DemoDependencies, type DemoReport, type DemoStep, type KeptDemo, runDemo } from "./run.ts";
+/** A demonstration on a real node of its own that proves what it shows, as a command; it stands in run.ts. */
+export { demo } from "./command.ts";

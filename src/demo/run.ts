@@ -1,29 +1,19 @@
 /**
- * A demonstration that proves what it shows: a real node of its own, the recipes that the commands run, and every row
- * compared. The door of this folder. Whatever ends it, the node is stopped and everything it made is deleted, unless it
+ * A demonstration that proves what it shows: a real node of its own, the verbs that the commands run, and every row
+ * compared. Whatever ends it, the node is stopped and everything it made is deleted, unless it
  * came to its end and was told to keep them.
  */
-import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { backup } from "../backup/backup.ts";
-import { type CassandraNode, connectNode, type NodeFacts } from "../cassandra/cassandra.ts";
-import type { Clock } from "../clock.ts";
-import { type Keys, openKeys } from "../encryption/encryption.ts";
+import { type AppContext, type AppVerb, type Reports, run } from "../app/app.ts";
+import { connectNode, type NodeFacts } from "../cassandra/cassandra.ts";
 import { AppError, throwIfAborted, toAppError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { silentProgress } from "../progress.ts";
-import {
-  type BackupRequest,
-  type DemoRequest,
-  parseStorageLocation,
-  type RestoreRequest,
-  type StorageOptions,
-} from "../request/request.ts";
-import { restore } from "../restore/restore.ts";
+import { parseStorageLocation } from "../request/request.ts";
 import { type CqlSession, connectCql, createSandbox, type Sandbox } from "../sandbox/sandbox.ts";
-import type { Storage } from "../storage/storage.ts";
 import { formatFiles } from "../units.ts";
-import { commandLine, demoCommand, type Flags } from "./command.ts";
+import { commandLine, type Flags, requestWithLine } from "./command-line.ts";
+import type { DemoRequest } from "./request.ts";
 import {
   addToShop,
   compareShops,
@@ -38,12 +28,7 @@ import {
 } from "./shop.ts";
 import { makeWorkplace, type Workplace } from "./workplace.ts";
 
-export interface DemoDependencies {
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly signal: AbortSignal;
-  readonly environment: Readonly<Record<string, string | undefined>>;
-  openStorage(request: StorageOptions, readOnly: boolean): Promise<Storage>;
+export interface DemoDependencies extends AppContext {
   /** Called as each step ends. */
   onStep(step: DemoStep): void;
 }
@@ -165,7 +150,6 @@ function startNode(sandbox: Sandbox, steps: Steps, { signal }: DemoDependencies)
 /** What the steps work with. */
 interface Scene {
   readonly sandbox: Sandbox;
-  readonly node: CassandraNode;
   readonly cql: CqlSession;
   readonly steps: Steps;
   readonly where: Flags;
@@ -174,30 +158,24 @@ interface Scene {
 }
 
 async function showAll(sandbox: Sandbox, workplace: Workplace, steps: Steps, dependencies: DemoDependencies) {
-  const { signal } = dependencies;
+  const { path: home } = workplace;
+  await using cql = await connectCql({ address: sandbox.address, port: sandbox.cqlPort });
   const service = `127.0.0.1:${sandbox.jmxPort}`;
-  const { request } = demoCommand(
-    "check",
-    { ...whereFlags(workplace, undefined), "jmx-service": service },
-    workplace.path,
-  );
-  const node = await connectNode(request.jmx, { longCallTimeoutMs: 60_000, signal });
+  const { datacenter, hostId } = await factsOf(service, dependencies.signal);
+  // In full, so that nothing is guessed from the length of the path.
+  const location = `file://${home}/backups/demo/${datacenter}/${hostId}`;
+  const where = { "storage-location": location, "jmx-service": service };
+  const report = await show({ sandbox, cql, steps, where, home, dependencies });
+  return { ...report, version: sandbox.fullVersion, location };
+}
+
+async function factsOf(service: string, signal: AbortSignal): Promise<NodeFacts> {
+  const node = await connectNode({ service, clientAuth: false }, { longCallTimeoutMs: 60_000, signal });
   try {
-    await using cql = await connectCql({ address: sandbox.address, port: sandbox.cqlPort });
-    const facts = await node.facts({ signal });
-    const where = { ...whereFlags(workplace, facts), "jmx-service": service };
-    const scene: Scene = { sandbox, node, cql, steps, where, home: workplace.path, dependencies };
-    const report = await show(scene);
-    return { ...report, version: sandbox.fullVersion, location: where["storage-location"] };
+    return await node.facts({ signal });
   } finally {
     await node.close();
   }
-}
-
-/** A location in full, so that nothing is guessed from the length of its path. */
-function whereFlags({ path }: Workplace, facts: NodeFacts | undefined) {
-  const below = facts === undefined ? "c/dc/node" : `demo/${facts.datacenter}/${facts.hostId}`;
-  return { "storage-location": `file://${path}/backups/${below}` };
 }
 
 async function show(scene: Scene): Promise<Pick<DemoReport, "backup" | "tables" | "rows">> {
@@ -231,76 +209,39 @@ async function show(scene: Scene): Promise<Pick<DemoReport, "backup" | "tables" 
   return { backup: name, tables: shopTables.length, rows: rowsOf(before.content) };
 }
 
-async function withStorage<Request extends BackupRequest | RestoreRequest, T>(
-  { dependencies }: Scene,
-  request: Request,
-  readOnly: boolean,
-  use: (storage: Storage) => Promise<T>,
-): Promise<T> {
-  const storage = await dependencies.openStorage(request, readOnly);
-  try {
-    return await use(storage);
-  } finally {
-    await storage.close();
-  }
-}
-
 function backUp(scene: Scene, tag: string, more: Flags) {
-  const { node, dependencies, where, home, steps } = scene;
-  const { clock, log, signal } = dependencies;
-  const flags = { ...where, "snapshot-tag": tag, entities: shopKeyspace, ...more };
-  const { request, line } = demoCommand("backup", flags, home);
-  return steps.run(
-    () =>
-      withStorage(scene, request, false, (storage) =>
-        backup(request, {
-          storage,
-          node,
-          keys: noKeys(clock),
-          clock,
-          log: quieter(log),
-          progress: silentProgress,
-          signal,
-        }),
-      ),
-    ({ sent, kept }) => ({
+  return carryOut(scene, "backup", { "snapshot-tag": tag, entities: shopKeyspace, ...more }, (report) => {
+    if (report.kind === "plan") throw new AppError("internal", "the demo asks for no plan");
+    const { name, sent, kept } = report;
+    return {
+      name,
       title: kept.files === 0 ? "backed up" : "backed up again: only what is new is sent",
-      command: line,
       details: [`sent ${formatFiles(sent)}, found ${formatFiles(kept)} already there`],
-    }),
-  );
+    };
+  });
 }
 
 function bringBack(scene: Scene, tag: string) {
-  const { node, dependencies, where, home, steps } = scene;
-  const { clock, log, signal } = dependencies;
-  const { request, line } = demoCommand("restore", { ...where, "snapshot-tag": tag, entities: shopKeyspace }, home);
-  return steps.run(
-    () =>
-      withStorage(scene, request, true, (storage) =>
-        restore(request, {
-          storage,
-          node,
-          keys: noKeys(clock),
-          clock,
-          log: quieter(log),
-          progress: silentProgress,
-          signal,
-        }),
-      ),
-    ({ fetched, tables, strategy }) => ({
-      title: "restored, while the node runs",
-      command: line,
-      details: [
-        `downloaded and verified ${formatFiles(fetched)}, then replaced ${tables} tables (strategy ${strategy})`,
-      ],
-    }),
-  );
+  const flags = { "snapshot-tag": tag, entities: shopKeyspace };
+  return carryOut(scene, "restore", flags, ({ fetched, tables, strategy }) => ({
+    title: "restored, while the node runs",
+    details: [`downloaded and verified ${formatFiles(fetched)}, then replaced ${tables} tables (strategy ${strategy})`],
+  }));
 }
 
-/** The demo encrypts nothing. */
-function noKeys(clock: Clock): Keys {
-  return openKeys({ secret: undefined, clock, random: randomBytes });
+/** Runs a verb as its command would, and tells of it with the command line. */
+async function carryOut<Name extends AppVerb, Told extends Pick<DemoStep, "title" | "details">>(
+  { steps, where, home, dependencies }: Scene,
+  verb: Name,
+  flags: Flags,
+  tell: (report: Reports[Name]) => Told,
+): Promise<Told> {
+  const { request, line } = requestWithLine(verb, { ...where, ...flags }, home);
+  const context = { ...dependencies, log: quieter(dependencies.log), progress: silentProgress };
+  return steps.run(
+    async () => tell(await run(verb, request, context)),
+    ({ title, details }) => ({ title, details, command: line }),
+  );
 }
 
 /** The steps say what matters; what the recipes say of themselves is for --debug. */

@@ -36,7 +36,7 @@ export interface ChecksDependencies {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   /** Called with each finding as soon as it is there. */
-  onFinding(finding: Finding): void;
+  onFinding?: ((finding: Finding) => void) | undefined;
 }
 
 /** Runs checks one by one, collects what they find, and tells it. What a check throws is what it found; a cancellation is not. */
@@ -83,6 +83,6 @@ export class Checks {
 
   #add(finding: Finding): void {
     this.findings.push(finding);
-    this.#dependencies.onFinding(finding);
+    this.#dependencies.onFinding?.(finding);
   }
 }

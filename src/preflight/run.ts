@@ -1,8 +1,8 @@
 /**
- * Whether this machine can back up and restore, found out before it matters. The door of this folder. Every check that
- * can run does, whatever the others found; nothing is changed, and what is written to look is deleted again.
+ * Whether this machine can back up and restore, found out before it matters. Every check that can run does, whatever the
+ * others found; nothing is changed, and the objects that are written for the check are deleted.
  */
-import { type CassandraNode, connectNode, type NodeFacts } from "../cassandra/cassandra.ts";
+import type { CassandraNode, NodeFacts } from "../cassandra/cassandra.ts";
 import type { Keys } from "../encryption/encryption.ts";
 import { silentLogger } from "../log.ts";
 import { NodeRepository } from "../repository/repository.ts";
@@ -20,12 +20,11 @@ import { Checks, type ChecksDependencies, type Finding, type Passed } from "./fi
 import { checkNodeClock, checkRights, checkState, checkVersion } from "./node.ts";
 import { checkStoreClock, describeProbe, probeStore, type StoreDependencies, withBucket } from "./store.ts";
 
+/** Whoever opens node and store closes them. */
 export interface CheckDependencies extends ChecksDependencies, StoreDependencies {
   readonly keys: Keys;
+  openNode(): Promise<CassandraNode>;
 }
-
-/** A call that lasts longer than this would not let a backup live either. */
-const callTimeoutMs = 60_000;
 
 /** Gives all findings, in the order they were told. Throws only `cancelled`. */
 export async function check(request: CheckRequest, dependencies: CheckDependencies): Promise<readonly Finding[]> {
@@ -37,36 +36,28 @@ export async function check(request: CheckRequest, dependencies: CheckDependenci
 
 async function checkNode(
   { jmx, dataDirs, importSourceDir }: CheckRequest,
-  { clock, signal }: CheckDependencies,
+  { clock, signal, openNode }: CheckDependencies,
   checks: Checks,
 ): Promise<NodeFacts | undefined> {
-  const node = await checks.run(
-    "JMX",
-    () => connectNode(jmx, { longCallTimeoutMs: callTimeoutMs, signal }),
-    () => ({ says: `${jmx.service} answers` }),
-  );
+  const node = await checks.run("JMX", openNode, () => ({ says: `${jmx.service} answers` }));
   if (node === undefined) return undefined;
-  try {
-    const facts = await checks.run(
-      "node",
-      () => node.facts({ signal }),
-      ({ clusterName, datacenter, hostId }) => ({ says: `${hostId} of ${datacenter} in cluster '${clusterName}'` }),
-    );
-    await checks.pass("JMX rights", () => checkRights(node, signal));
-    if (facts !== undefined) await checkFacts(node, facts, { clock, signal }, checks);
-    const data =
-      facts === undefined
-        ? undefined
-        : await checks.run(
-            "data directories",
-            () => readDataDirectories(dataDirs, facts, signal),
-            describeDataDirectories,
-          );
-    if (data !== undefined) await checkPlace(data, importSourceDir, checks);
-    return facts;
-  } finally {
-    await node.close();
-  }
+  const facts = await checks.run(
+    "node",
+    () => node.facts({ signal }),
+    ({ clusterName, datacenter, hostId }) => ({ says: `${hostId} of ${datacenter} in cluster '${clusterName}'` }),
+  );
+  await checks.pass("JMX rights", () => checkRights(node, signal));
+  if (facts !== undefined) await checkFacts(node, facts, { clock, signal }, checks);
+  const data =
+    facts === undefined
+      ? undefined
+      : await checks.run(
+          "data directories",
+          () => readDataDirectories(dataDirs, facts, signal),
+          describeDataDirectories,
+        );
+  if (data !== undefined) await checkPlace(data, importSourceDir, checks);
+  return facts;
 }
 
 async function checkFacts(

@@ -18,17 +18,13 @@ export async function withBucket(
   work: (storage: Storage) => Promise<void>,
 ): Promise<void> {
   let storage: Storage | undefined;
-  try {
-    await checks.pass("bucket", async () => {
-      storage = await openStorage();
-      return checkBucket(storage, signal);
-    });
-    // Who may not look for the bucket may still be allowed all the rest.
-    const { verdict, permissions } = checks.findings.at(-1) ?? {};
-    if (storage !== undefined && (verdict !== "fail" || permissions !== undefined)) await work(storage);
-  } finally {
-    await storage?.close();
-  }
+  await checks.pass("bucket", async () => {
+    storage = await openStorage();
+    return checkBucket(storage, signal);
+  });
+  // Who may not look for the bucket may still be allowed all the rest.
+  const { verdict, permissions } = checks.findings.at(-1) ?? {};
+  if (storage !== undefined && (verdict !== "fail" || permissions !== undefined)) await work(storage);
 }
 
 async function checkBucket(storage: Storage, signal: AbortSignal): Promise<Passed> {

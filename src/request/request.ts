@@ -5,7 +5,6 @@
  */
 export type { BackupRequest, HashAlgorithm } from "./commands/backup.ts";
 export type { CheckRequest } from "./commands/check.ts";
-export type { DemoRequest } from "./commands/demo.ts";
 export type { EncryptionKey } from "./commands/encryption-options.ts";
 export type { ListRequest } from "./commands/list.ts";
 export type { RemoveRequest } from "./commands/remove-backup.ts";
@@ -27,13 +26,21 @@ export {
   type StorageOptions,
 } from "./commands/shared-options.ts";
 export type { ValidateStorageRequest } from "./commands/validate-storage.ts";
-export type { Example, Verb } from "./commands/verb.ts";
+export { defineVerb, type Example, type Verb } from "./commands/verb.ts";
 export { isVerbName, type Requests, type VerbName, verbs } from "./commands/verbs.ts";
 export { parseConfigFile } from "./options/config-file.ts";
 export { environmentSource, mistypedVariables } from "./options/environment.ts";
 export { jsonSource } from "./options/json.ts";
 export { nearest } from "./options/nearest.ts";
-export { dashed, type Option, type OptionGroup, type OptionTable } from "./options/option.ts";
+export {
+  dashed,
+  type Option,
+  type OptionGroup,
+  type OptionTable,
+  optional,
+  toggle,
+  type Values,
+} from "./options/option.ts";
 export { type Given, resolveValues, type Source } from "./options/resolve.ts";
 export {
   type Entities,
@@ -57,3 +64,4 @@ export {
   type StorageLocation,
   speaksS3,
 } from "./values/storage-location.ts";
+export { directory } from "./values/values.ts";

@@ -73,12 +73,14 @@ export const folders: readonly Folder[] = [
   { rank: 9, path: "catalog/", is: "listing and removing backups" },
   { rank: 9, path: "preflight/", is: "whether this machine and a store can do what will be asked of them" },
   { rank: 10, path: "app/", is: "the composition root: opens what a verb needs, runs it, closes it" },
+  { rank: 11, path: "cli/", is: "the command line: parses, calls app/, renders" },
   { rank: 11, path: "sandbox/", is: "real Cassandra nodes on loopback, for the demo and the tests; not installed" },
   { rank: 12, path: "demo/", is: "a backup, a disaster and a restore on a node of its own; not installed" },
-  { rank: 13, path: "cli/", is: "the command line: parses, calls app/, renders" },
   {
-    rank: 14,
+    rank: 12,
     path: "main.ts",
     is: "the process: the only reader of arguments and environment, the only caller of exit",
   },
+  { rank: 13, path: "esop.ts", is: "what is installed" },
+  { rank: 13, path: "development.ts", is: "what `./esop` runs from a checkout: the same, and the demo; not installed" },
 ];

@@ -12,7 +12,7 @@ export interface EsopRun {
   readonly json: Readonly<Record<string, unknown>>;
 }
 
-const main = join(import.meta.dirname, "../../src/main.ts");
+const main = join(import.meta.dirname, "../../src/development.ts");
 
 export interface RunningEsop {
   readonly pid: number | undefined;

@@ -1,56 +1,44 @@
-import { openRequestedStorage } from "../../app/app.ts";
-import {
-  type BackupSchema,
-  type ListedBackup,
-  type ListedNode,
-  listBackups,
-  readSchema,
-} from "../../catalog/catalog.ts";
+import { type ListReport, run, type ShownNode } from "../../app/app.ts";
 import { replaceFile } from "../../files/files.ts";
 import type { ListRequest } from "../../request/request.ts";
-import type { Storage } from "../../storage/storage.ts";
 import { formatBytes, formatCount, formatInstant } from "../../units.ts";
-import type { Command, CommandContext } from "../command.ts";
+import type { Command } from "../command.ts";
 import { preferLittleMemory } from "../memory.ts";
 import type { JsonLine } from "../output.ts";
 import { renderTable } from "../table.ts";
 
+type ShownBackup = ShownNode["backups"][number];
+
 export const listCommand: Command<ListRequest> = {
   async run(request, context) {
     preferLittleMemory();
-    const { log, output, signal } = context;
-    const storage = await openRequestedStorage(request, context, true);
-    try {
-      const { schemaOf } = request;
-      const { json, text } =
-        schemaOf === undefined
-          ? await answerList(request, context, storage)
-          : answerSchema(await readSchema({ ...request, schemaOf }, { storage, log, signal }));
-      if (request.toFile === undefined) output.result(json, text);
-      else await replaceFile(request.toFile, `${request.json ? JSON.stringify(json) : text()}\n`);
-    } finally {
-      await storage.close();
-    }
+    const { output } = context;
+    const report = await run("list", request, context);
+    const { json, text } = render(report, request);
+    if (request.toFile === undefined) output.result(json, text);
+    else await replaceFile(request.toFile, `${output.settings.json ? JSON.stringify(json) : text()}\n`);
   },
 };
 
-interface Answer {
+interface Rendered {
   readonly json: JsonLine;
   text(): string;
 }
 
-async function answerList(request: ListRequest, context: CommandContext, storage: Storage): Promise<Answer> {
-  const { log, signal } = context;
-  const nodes = await listBackups(request, { storage, log, signal });
-  const addresses = request.resolveNodes ? await resolveNodes(request, context) : new Map<string, string>();
-  return {
-    json: { type: "list", nodes: nodes.map((node) => jsonOf(node, addresses)) },
-    text: () => describe(nodes, request, addresses),
-  };
+function render(report: ListReport, request: ListRequest): Rendered {
+  switch (report.kind) {
+    case "backups":
+      return {
+        json: { type: "list", nodes: report.nodes.map(jsonOf) },
+        text: () => describe(report.nodes, request),
+      };
+    case "schema":
+      return renderSchema(report);
+  }
 }
 
 /** What cqlsh takes as it is: what is said beside the statements is comment. */
-function answerSchema({ backup, tables }: BackupSchema): Answer {
+function renderSchema({ backup, tables }: ListReport & { readonly kind: "schema" }): Rendered {
   const parts = tables.map(({ keyspace, table, cql }) =>
     cql === undefined
       ? `-- ${keyspace}.${table}: the backup has no statement of it`
@@ -63,23 +51,10 @@ function answerSchema({ backup, tables }: BackupSchema): Answer {
   };
 }
 
-/** Addresses by host ID, as a running node of the cluster knows them. */
-async function resolveNodes({ jmx }: ListRequest, { signal }: CommandContext): Promise<ReadonlyMap<string, string>> {
-  // Loaded only when it is used: most listings ask no node.
-  const { connectNode } = await import("../../cassandra/cassandra.ts");
-  const node = await connectNode(jmx, { longCallTimeoutMs: 60_000, signal });
-  try {
-    return new Map((await node.topology({ signal })).map(({ hostId, address }) => [hostId, address]));
-  } finally {
-    await node.close();
-  }
-}
-
-function jsonOf({ path, backups, total }: ListedNode, addresses: ReadonlyMap<string, string>) {
-  const address = addresses.get(path.node);
+function jsonOf({ path, address, backups, total }: ShownNode) {
   return {
     ...path,
-    ...(address === undefined ? {} : { address }),
+    address,
     backups: backups.map(({ name, ...rest }) => ({
       name: name.text,
       tag: name.tag,
@@ -91,22 +66,17 @@ function jsonOf({ path, backups, total }: ListedNode, addresses: ReadonlyMap<str
   };
 }
 
-function describe(nodes: readonly ListedNode[], request: ListRequest, addresses: ReadonlyMap<string, string>): string {
+function describe(nodes: readonly ShownNode[], request: ListRequest): string {
   if (request.simpleFormat) return nodes.flatMap(({ backups }) => backups.map(({ name }) => name.text)).join("\n");
   const bytes = (value: number) => (request.humanUnits ? formatBytes(value) : String(value));
-  return nodes.map((node) => describeNode(node, bytes, addresses)).join("\n\n");
+  return nodes.map((node) => describeNode(node, bytes)).join("\n\n");
 }
 
-function describeNode(
-  { path, backups, total }: ListedNode,
-  bytes: (value: number) => string,
-  addresses: ReadonlyMap<string, string>,
-): string {
-  const address = addresses.get(path.node);
+function describeNode({ path, address, backups, total }: ShownNode, bytes: (value: number) => string): string {
   const head = `${path.cluster}/${path.datacenter}/${path.node}${address === undefined ? "" : ` (${address})`}`;
   if (backups.length === 0) return `${head}: no backups`;
   const anyEncrypted = backups.some(({ encryptedWith }) => encryptedWith.length > 0);
-  const row = ({ name, tables, files, bytes: size, reclaimableBytes, encryptedWith, damaged }: ListedBackup) => {
+  const row = ({ name, tables, files, bytes: size, reclaimableBytes, encryptedWith, damaged }: ShownBackup) => {
     const counted = [String(tables), String(files), bytes(size), bytes(reclaimableBytes)];
     const numbers = damaged === undefined ? counted : counted.map(() => "?");
     const key = anyEncrypted ? [encryptedWith.join(",")] : [];

@@ -1,5 +1,4 @@
-import { openRequestedStorage } from "../../app/app.ts";
-import { type RemoveReport, removeBackups } from "../../catalog/catalog.ts";
+import { type Reports, run } from "../../app/app.ts";
 import { toAppError } from "../../errors.ts";
 import type { RemoveRequest } from "../../request/request.ts";
 import { formatBytes, formatCount, formatDuration, formatFiles } from "../../units.ts";
@@ -15,14 +14,9 @@ export const removeBackupCommand: Command<RemoveRequest> = {
 };
 
 async function once(request: RemoveRequest, context: CommandContext): Promise<void> {
-  const { clock, log, output, signal } = context;
-  const storage = await openRequestedStorage(request, context, request.dry);
-  try {
-    const report = await removeBackups(request, { storage, clock, log, signal });
-    output.result({ type: "remove-backup", dry: request.dry, ...report }, () => describe(report, request.dry));
-  } finally {
-    await storage.close();
-  }
+  const report = await run("remove-backup", request, context);
+  const { dry } = request;
+  context.output.result({ type: "remove-backup", dry, ...report }, () => describe(report, dry));
 }
 
 /** Until it is stopped: a store that fails once must not end a daemon that will be needed tomorrow. */
@@ -40,7 +34,7 @@ async function repeatedly(request: RemoveRequest, rateMs: number, context: Comma
   }
 }
 
-function describe({ removed, keptNewest, finished }: RemoveReport, dry: boolean): string {
+function describe({ removed, keptNewest, finished }: Reports["remove-backup"], dry: boolean): string {
   const verb = dry ? "would remove" : "removed";
   const lines = removed.map(
     ({ path, name, objects, bytes }) =>

@@ -1,36 +1,17 @@
-import { openRequestedStorage, refuseGlobal, requestedKeys } from "../../app/app.ts";
-import { findNode } from "../../cassandra/cassandra.ts";
+import { type Reports, run } from "../../app/app.ts";
 import type { RestoreRequest } from "../../request/request.ts";
-import { type RestoreReport, restore } from "../../restore/restore.ts";
 import { formatCount, formatDuration, formatFiles } from "../../units.ts";
 import type { Command } from "../command.ts";
 
 export const restoreCommand: Command<RestoreRequest> = {
   async run(request, context) {
-    refuseGlobal(request);
-    const { clock, log, output, signal } = context;
-    const storage = await openRequestedStorage(request, context, true);
-    try {
-      const node = await findNode(request.jmx, { longCallTimeoutMs: request.timeoutMs, signal });
-      try {
-        const keys = requestedKeys(request, context);
-        const { progress } = output;
-        try {
-          const report = await restore(request, { storage, node, keys, clock, log, progress, signal });
-          output.result({ type: "restore", dryRun: request.dryRun, ...report }, () => describe(report, request.dryRun));
-        } finally {
-          await keys.close();
-        }
-      } finally {
-        await node?.close();
-      }
-    } finally {
-      await storage.close();
-    }
+    const report = await run("restore", request, context);
+    const { dryRun } = request;
+    context.output.result({ type: "restore", dryRun, ...report }, () => describe(report, dryRun));
   },
 };
 
-function describe(report: RestoreReport, dryRun: boolean): string {
+function describe(report: Reports["restore"], dryRun: boolean): string {
   const { fetched, reused, phase, durationMs } = report;
   const tables = formatCount(report.tables, "table");
   const files = formatFiles(fetched);

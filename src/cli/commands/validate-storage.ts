@@ -1,5 +1,4 @@
-import { openRequestedStorage } from "../../app/app.ts";
-import { type Finding, validateStorage } from "../../preflight/preflight.ts";
+import { run } from "../../app/app.ts";
 import type { ValidateStorageRequest } from "../../request/request.ts";
 import { formatDuration } from "../../units.ts";
 import type { Command } from "../command.ts";
@@ -7,14 +6,12 @@ import { describeFinding, throwIfFailed } from "../findings.ts";
 
 export const validateStorageCommand: Command<ValidateStorageRequest> = {
   async run(request, context) {
-    const { clock, output, signal } = context;
+    const { clock, output } = context;
     const beganMs = clock.monotonic();
-    const describe = (finding: Finding) => describeFinding(finding, { times: true, columns: output.columns });
-    const findings = await validateStorage(request, {
-      clock,
-      signal,
-      openStorage: () => openRequestedStorage(request, context, false, { tidy: false }),
-      onFinding: (finding) => output.result({ type: "step", ...finding }, describe(finding)),
+    const findings = await run("validate-storage", request, {
+      ...context,
+      onFinding: (finding) =>
+        output.result({ type: "step", ...finding }, describeFinding(finding, { times: true, columns: output.columns })),
     });
     throwIfFailed(findings, "step");
     const tookMs = Math.round(clock.monotonic() - beganMs);

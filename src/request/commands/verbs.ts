@@ -1,6 +1,5 @@
 import { type BackupRequest, backupVerb } from "./backup.ts";
 import { type CheckRequest, checkVerb } from "./check.ts";
-import { type DemoRequest, demoVerb } from "./demo.ts";
 import { type ListRequest, listVerb } from "./list.ts";
 import { type RemoveRequest, removeVerb } from "./remove-backup.ts";
 import { type RestoreRequest, restoreVerb } from "./restore.ts";
@@ -17,7 +16,6 @@ export interface Requests {
   readonly check: CheckRequest;
   readonly "validate-storage": ValidateStorageRequest;
   readonly "rotate-key": RotateKeyRequest;
-  readonly demo: DemoRequest;
 }
 
 export type VerbName = keyof Requests;
@@ -30,7 +28,6 @@ export const verbs: { readonly [Name in VerbName]: Verb<Requests[Name]> } = {
   check: checkVerb,
   "validate-storage": validateStorageVerb,
   "rotate-key": rotateVerb,
-  demo: demoVerb,
 };
 
 export function isVerbName(word: string): word is VerbName {

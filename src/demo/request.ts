@@ -1,7 +1,12 @@
-import { optional, toggle, type Values } from "../options/option.ts";
-import { directory } from "../values/values.ts";
-import { generalOptions, type RequestContext } from "./shared-options.ts";
-import { defineVerb } from "./verb.ts";
+import {
+  defineVerb,
+  directory,
+  generalOptions,
+  optional,
+  type RequestContext,
+  toggle,
+  type Values,
+} from "../request/request.ts";
 
 /** A round trip of backup and restore with a node of its own. */
 export interface DemoRequest {

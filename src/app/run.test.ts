@@ -1,0 +1,35 @@
+import { randomBytes } from "node:crypto";
+import { createServer } from "node:http";
+import { expect, test } from "vitest";
+import { listening } from "../../test/harness/listening.ts";
+import { requestOf } from "../../test/harness/request-of.ts";
+import { systemClock } from "../clock.ts";
+import { silentLogger } from "../log.ts";
+import { silentProgress } from "../progress.ts";
+import type { AppContext } from "./context.ts";
+import { run } from "./run.ts";
+
+const context: AppContext = {
+  clock: systemClock,
+  log: silentLogger,
+  progress: silentProgress,
+  signal: new AbortController().signal,
+  environment: {},
+  random: Math.random,
+  randomBytes,
+};
+
+test("what a verb has opened stays open until the verb has ended", async () => {
+  const server = createServer((_, response) => void response.writeHead(404).end());
+  await using store = await listening(server);
+  const request = requestOf("list", {
+    "storage-location": "minio://bucket/cluster/dc/node",
+    endpoint: store.address,
+    "retry-enabled": "false",
+  });
+  const environment = { AWS_ACCESS_KEY_ID: "key", AWS_SECRET_KEY: "secret" };
+  await expect(run("list", request, { ...context, environment })).rejects.toMatchObject({
+    code: "not-found",
+    message: "there is no bucket s3://bucket",
+  });
+});

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { beans, operations } from "../../src/cassandra/mbeans.ts";
+import { demoVerb } from "../../src/demo/request.ts";
 import { errorTable } from "../../src/errors.ts";
 import { verbs } from "../../src/request/request.ts";
 import { type CassandraNode, freshNode, useCassandra } from "../harness/cassandra.ts";
@@ -185,7 +186,7 @@ describe("what the documents list", () => {
 
   test.each(documents)("are options there are: %s", async (name) => {
     const flags = new Set(
-      Object.values(verbs)
+      [...Object.values(verbs), demoVerb]
         .flatMap(({ options }) => Object.values(options))
         .flatMap(({ flag, aliases }) => [flag, ...aliases]),
     );

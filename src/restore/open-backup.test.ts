@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { openTestKeys } from "../../test/harness/keys.ts";
 import { ManualClock } from "../../test/harness/manual-clock.ts";
+import { patient } from "../../test/harness/patience.ts";
 import { requestOf } from "../../test/harness/request-of.ts";
 import { sampleKey, sampleManifest, sampleName } from "../../test/harness/sample-manifest.ts";
 import { quietLog, SampleNode } from "../../test/harness/sample-node.ts";
@@ -42,7 +43,7 @@ async function dataKeyMark(): Promise<string> {
 }
 
 describe("opening a backup", () => {
-  it("wants the key where it is encrypted, unless nothing of it is read", { timeout: 60_000 }, async () => {
+  it("wants the key where it is encrypted, unless nothing of it is read", { timeout: patient(60_000) }, async () => {
     const files = filesUnder([await dataKeyMark()]);
     await expect(open(files, undefined)).rejects.toMatchObject({ code: "unauthorized" });
     await expect(open(files, undefined, { "dry-run": "true" })).rejects.toMatchObject({ code: "unauthorized" });

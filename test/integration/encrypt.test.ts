@@ -1,4 +1,5 @@
 /** Encrypted backups of a real node, in a directory and in a store of S3: nothing readable there, every row back. */
+
 import { randomBytes } from "node:crypto";
 import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -7,6 +8,7 @@ import { type CassandraNode, useCassandra } from "../harness/cassandra.ts";
 import { esop } from "../harness/esop.ts";
 import { type ObjectStore, startStore } from "../harness/object-stores.ts";
 import { failureOf, filesBelow, type Report } from "../harness/operator.ts";
+import { patient } from "../harness/patience.ts";
 import { createSampleTables, type SampleTables } from "../harness/sample-tables.ts";
 
 /** What a row of an uncompressed table has. */
@@ -144,7 +146,7 @@ const stores: readonly { readonly name: string; readonly make: (node: CassandraN
 
 describe.each(stores)("encrypted backups in $name", ({ make }) => {
   it("show nothing to readers, give every row back for their key alone, and change keys", {
-    timeout: 300_000,
+    timeout: patient(300_000),
   }, async () => {
     const world = await World.create(make);
     for (const directory of world.node.sandbox.dataDirectories) {

@@ -1,17 +1,14 @@
-import { optional, toggle, type Values } from "../options/option.ts";
+import { optional, toggle, type Values, type WithDerived } from "../options/option.ts";
 import { directory } from "../values/values.ts";
-import { generalOptions, type RequestContext } from "./shared-options.ts";
+import type { RequestContext } from "./shared-options.ts";
 import { defineVerb } from "./verb.ts";
 
-/** A round trip of backup and restore with a node of its own. */
-export interface DemoRequest {
-  /** Absent: a temporary directory. */
-  readonly directory?: string | undefined;
-  /** Leave the node running, and everything where it is. */
-  readonly keep: boolean;
-  /** Where the fetched Cassandra is kept for the next time. */
+interface Derived {
   readonly cacheDir: string;
 }
+
+/** A round trip of backup and restore with a node of its own. */
+export type DemoRequest = WithDerived<typeof options, Derived>;
 
 const options = {
   directory: optional("directory", directory, {
@@ -28,12 +25,10 @@ const options = {
     defaultText: "~/.cache/esop",
     help: "where the fetched Cassandra is kept for the next time",
   }),
-  ...generalOptions,
 };
 
-function build(values: Values<typeof options>, context: RequestContext): DemoRequest {
-  const home = context.homeDirectory.replace(/\/$/, "");
-  return { directory: values.directory, keep: values.keep, cacheDir: values.cacheDir ?? `${home}/.cache/esop` };
+function derive({ cacheDir }: Values<typeof options>, { homeDirectory }: RequestContext): Derived {
+  return { cacheDir: cacheDir ?? `${homeDirectory.replace(/\/$/, "")}/.cache/esop` };
 }
 
 export const demoVerb = defineVerb({
@@ -48,5 +43,5 @@ export const demoVerb = defineVerb({
     { says: "leave the node running, to go on by hand", line: "demo --directory /tmp/esop-demo --keep" },
   ],
   options,
-  build,
+  derive,
 });

@@ -52,6 +52,6 @@ function resolveOption<T>(option: Option<T>, given: Given | undefined): T {
     if (!(error instanceof AppError) || error.code !== "usage") throw error;
     const hint = option.secret ? undefined : error.hint;
     const complaint = option.secret ? "the value cannot be right" : error.message;
-    throw new AppError("usage", `${given.origin}: ${complaint}`, hint === undefined ? {} : { hint });
+    throw new AppError("usage", `${given.origin}: ${complaint}`, { hint });
   }
 }

@@ -51,7 +51,7 @@ const options = {
   metadataDirective: optional("metadata-directive", choice(["COPY", "REPLACE"]), {
     aliases: ["md"],
     group: "storage",
-    help: "what happens to an object's metadata when it is refreshed (S3)",
+    help: "accepted for compatibility, without effect: a refresh always keeps an object's metadata",
   }),
   durationMs: optional("duration", duration, {
     aliases: ["d"],

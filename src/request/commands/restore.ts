@@ -151,7 +151,7 @@ const options = {
   }),
   singlePhase: toggle("single-phase", {
     group: "cluster",
-    help: "with --global-request, run the named phase on every node and stop",
+    help: "with --global-request, run the named phase on every node and stop (not supported yet)",
   }),
   dataDirs: repeatable("data-dir", directory, {
     group: "node",

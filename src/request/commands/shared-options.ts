@@ -181,12 +181,12 @@ export const clusterOptions = {
   globalRequest: toggle("global-request", {
     aliases: ["globalRequest"],
     group: "cluster",
-    help: "do it on every node of the cluster, through their sidecars",
+    help: "do it on every node of the cluster, through their sidecars (not supported yet)",
   }),
   datacenters: optional("datacenter", named(text, "NAMES"), {
     json: "dc",
     group: "cluster",
-    help: "with --global-request, only nodes of these datacenters, separated by commas",
+    help: "with --global-request, only nodes of these datacenters, separated by commas (not supported yet)",
   }),
 };
 

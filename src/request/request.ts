@@ -40,6 +40,7 @@ export {
   optional,
   toggle,
   type Values,
+  type WithDerived,
 } from "./options/option.ts";
 export { type Given, resolveValues, type Source } from "./options/resolve.ts";
 export {

@@ -149,7 +149,7 @@ export async function fetchFiles(
           ahead,
           threads,
           storedBytes: entry.size,
-          ...(owner === undefined ? {} : { owner }),
+          owner,
         });
         bytes += moved;
         progress.fileDone();
@@ -177,8 +177,8 @@ async function fetchFile(
 ): Promise<number> {
   const algorithm = hashAlgorithmOf(entry.hash);
   const expected = {
-    ...(entry.size === undefined ? {} : { sizeBytes: entry.size }),
-    ...(typeof entry.hash === "string" ? { hash: entry.hash } : {}),
+    sizeBytes: entry.size,
+    hash: entry.hash ?? undefined,
     algorithm,
   };
   try {

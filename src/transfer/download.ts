@@ -29,7 +29,7 @@ export interface DownloadOptions extends PaceOptions, Pick<HashedBytes, "threads
    */
   readonly storedBytes?: number | undefined;
   /** Given to the file before anyone sees it; the process's own when left out. */
-  readonly owner?: { readonly uid: number; readonly gid: number };
+  readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
 }
 
 export interface Download {
@@ -119,13 +119,12 @@ async function receive(
 async function openObject(storage: Storage, key: string, options: DownloadOptions): Promise<ObjectStream> {
   const { ahead, storedBytes = 0, signal, rateLimit } = options;
   // Progress is told of the file's bytes, not of the object's.
-  const pace = { ...(signal === undefined ? {} : { signal }), ...(rateLimit === undefined ? {} : { rateLimit }) };
   const get = async (how: GetOptions) => {
     const stream = await storage.get(key, { ...how, transient: true });
-    return objectStream(paced(stream, pace), stream.metadata);
+    return objectStream(paced(stream, { signal, rateLimit }), stream.metadata);
   };
   const inRanges = storage.capabilities.parallelRanges && ahead !== undefined && storedBytes > ahead.rangeBytes;
-  if (!inRanges) return get(signal === undefined ? {} : { signal });
+  if (!inRanges) return get({ signal });
   const open = (range: ByteRange, stop: AbortSignal) =>
     get({ range, signal: signal === undefined ? stop : AbortSignal.any([signal, stop]) });
   return readInRanges({ name: `'${key}'`, sizeBytes: storedBytes, open }, ahead);

@@ -23,8 +23,8 @@ export function markIn(objectKey: string): string | undefined {
 
 export interface SealedSource {
   readonly source: RewindableSource;
-  readonly metadata?: Readonly<Record<string, string>>;
-  readonly tags?: Readonly<Record<string, string>>;
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
+  readonly tags?: Readonly<Record<string, string>> | undefined;
 }
 
 /**

@@ -33,7 +33,7 @@ export async function upload(
   // What is sealed anew is other bytes each time.
   const fresh = seal !== undefined;
   try {
-    await storage.put(key, stored, { fresh, ...beside, ...(signal === undefined ? {} : { signal }) });
+    await storage.put(key, stored, { fresh, ...beside, signal });
     return { sizeBytes: source.sizeBytes, hash: await hashing.digest() };
   } finally {
     hashing.leave();

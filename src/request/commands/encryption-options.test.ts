@@ -50,7 +50,7 @@ describe("a passphrase", () => {
   it("may be in the environment, with no other key beside it", () => {
     const environment = { ESOP_ENCRYPTION_PASSPHRASE: "correct horse" };
     expect(restore(environment).encryptionKey).toEqual({ kind: "passphrase", passphrase: "correct horse" });
-    expect(() => restore(environment, { encryptionKeyFile: "/k" })).toThrow(usage("given twice"));
+    expect(() => restore(environment, { "encryptionKey.keyFile": "/k" })).toThrow(usage("given twice"));
   });
 
   it("is never shown", () => {

@@ -1,7 +1,7 @@
 /**
  * One option of a verb, said once: how it is written on the command line, in the environment, in the configuration
  * file and in JSON, what it may hold, and what help says of it. Tables of options are plain objects; the static type
- * of what comes out ({@link Values}) follows from the table.
+ * of a request ({@link Values}) follows from its table, key by key, and so do the comments that editors show.
  */
 import { AppError } from "../../errors.ts";
 
@@ -23,7 +23,7 @@ export interface ValueKind<T> {
   /** Stands for the value in help: "DURATION". */
   readonly placeholder: string;
   /** All values there are, where they can be counted. */
-  readonly choices?: readonly string[];
+  readonly choices?: readonly string[] | undefined;
   parse(text: string): T;
 }
 
@@ -50,13 +50,13 @@ export interface Option<T> {
   /** Environment variables, the first is ours. */
   readonly env: readonly string[];
   /** Field in a JSON request, dotted where it is nested. Defaults to the key in the table. */
-  readonly json?: string;
+  readonly json?: string | undefined;
   readonly arity: "switch" | "one" | "many";
   readonly type: ValueType;
   readonly placeholder: string;
-  readonly choices?: readonly string[];
+  readonly choices?: readonly string[] | undefined;
   /** As help shows it. */
-  readonly defaultText?: string;
+  readonly defaultText?: string | undefined;
   readonly required: boolean;
   /** The value is never printed. */
   readonly secret: boolean;
@@ -71,25 +71,49 @@ export interface Option<T> {
   fallback(): T;
 }
 
+/** The options of a verb by key; those of a nested table have keys with dots ("retry.enabled"). */
 export type OptionTable = Readonly<Record<string, Option<unknown>>>;
 
-/** The parsed values of a table. */
-export type Values<Table extends OptionTable> = {
-  readonly [Key in keyof Table]: Table[Key] extends Option<infer T> ? T : never;
+/** A table whose options may be grouped: a table within a table is an object within the request. */
+export interface OptionTree {
+  readonly [key: string]: Option<unknown> | OptionTree;
+}
+
+/** The parsed values of a table, in the shape of the table. */
+export type Values<Tree extends OptionTree> = {
+  readonly [Key in keyof Tree]: Tree[Key] extends Option<infer T>
+    ? T
+    : Tree[Key] extends OptionTree
+      ? Values<Tree[Key]>
+      : never;
 };
+
+/** The values of a table, with what is derived from them beside them, or in place of those of the same name. */
+export type WithDerived<Tree extends OptionTree, Derived> = Omit<Values<Tree>, keyof Derived> & Derived;
+
+export function isOption(entry: Option<unknown> | OptionTree): entry is Option<unknown> {
+  return typeof entry["flag"] === "string";
+}
+
+export function flatten(tree: OptionTree, prefix = ""): OptionTable {
+  const entries = Object.entries(tree).flatMap(([key, entry]): readonly (readonly [string, Option<unknown>])[] =>
+    isOption(entry) ? [[`${prefix}${key}`, entry]] : Object.entries(flatten(entry, `${prefix}${key}.`)),
+  );
+  return Object.fromEntries(entries);
+}
 
 /** What every builder below takes beside the flag. */
 export interface About {
   readonly help: string;
   readonly group: OptionGroup;
-  readonly aliases?: readonly string[];
+  readonly aliases?: readonly string[] | undefined;
   /** Further environment variables that are read after ours. */
-  readonly env?: readonly string[];
-  readonly json?: string;
-  readonly secret?: boolean;
-  readonly commandLine?: boolean;
+  readonly env?: readonly string[] | undefined;
+  readonly json?: string | undefined;
+  readonly secret?: boolean | undefined;
+  readonly commandLine?: boolean | undefined;
   /** Shown as the default where it is worked out later ("autosnap-<unix seconds>"). */
-  readonly defaultText?: string;
+  readonly defaultText?: string | undefined;
 }
 
 export function environmentName(flag: string): string {
@@ -110,8 +134,8 @@ function describe(flag: string, about: About) {
     commandLine: about.commandLine ?? true,
     help: about.help,
     group: about.group,
-    ...(about.json === undefined ? {} : { json: about.json }),
-    ...(about.defaultText === undefined ? {} : { defaultText: about.defaultText }),
+    json: about.json,
+    defaultText: about.defaultText,
   };
 }
 
@@ -119,7 +143,7 @@ function describeKind(kind: ValueKind<unknown>) {
   return {
     type: kind.type,
     placeholder: kind.placeholder,
-    ...(kind.choices === undefined ? {} : { choices: kind.choices }),
+    choices: kind.choices,
   };
 }
 

@@ -98,9 +98,9 @@ async function prepare(run: RestoreRun, node: CassandraNode, facts: NodeFacts): 
   }
   // Apart from what an in-place restore of the same backup may still keep aside.
   const staging =
-    request.importSourceDir === undefined
+    request.import.sourceDir === undefined
       ? join(await keepingPlace(firstDirectory), restoreDirectory, `live-${backup.text}`)
-      : join(request.importSourceDir, backup.text);
+      : join(request.import.sourceDir, backup.text);
   const tables: LiveTable[] = [];
   for (const table of selected) {
     const { keyspace, table: name } = table.target;
@@ -254,7 +254,7 @@ async function importTable(restore: LiveRestore, table: LiveTable, names: readon
   const device = await deviceOf(staging);
   const devices = await Promise.all(table.livePaths.map(deviceOf));
   const copy = devices.some((other) => other !== device);
-  await node.importSSTables(table.target, directory, { ...request.importOptions, copy }, { signal });
+  await node.importSSTables(table.target, directory, { ...request.import, copy }, { signal });
 }
 
 async function loadTable(restore: LiveRestore, table: LiveTable, names: readonly string[]): Promise<void> {

@@ -27,7 +27,7 @@ export async function createBucket(
   options: CallOptions = {},
 ): Promise<void> {
   const doing = { what: `create ${context.description}`, permission: "storage.buckets.create" };
-  const resource = { name: context.bucket, ...(location === undefined ? {} : { location }) };
+  const resource = { name: context.bucket, location };
   const query = { project, fields: "name" };
   const request = { method: "POST", path: "/storage/v1/b", query, ...jsonBody(resource), doing } as const;
   try {

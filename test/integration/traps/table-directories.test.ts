@@ -7,6 +7,7 @@ import { type CassandraNode, useCassandra } from "../../harness/cassandra.ts";
 import { esop } from "../../harness/esop.ts";
 import { createTable, fails, fill, Operator, rowsOf } from "../../harness/operator.ts";
 import { patient } from "../../harness/patience.ts";
+import { requestOf } from "../../harness/request-of.ts";
 import { usual } from "./kinds.ts";
 
 async function prepare() {
@@ -101,8 +102,11 @@ describe("tables that were dropped since the backup", () => {
 
 async function clearDroppedSnapshots({ sandbox }: CassandraNode, keyspace: string, table: string) {
   const { connectNode } = await import("../../../src/cassandra/connect.ts");
-  const settings = { service: `127.0.0.1:${sandbox.jmxPort}`, clientAuth: false };
-  const node = await connectNode(settings, {
+  const { jmx } = requestOf("check", {
+    "storage-location": "file:///x",
+    "jmx-service": `127.0.0.1:${sandbox.jmxPort}`,
+  });
+  const node = await connectNode(jmx, {
     longCallTimeoutMs: patient(30_000),
     signal: AbortSignal.timeout(patient(30_000)),
   });

@@ -53,6 +53,7 @@ type State = "head" | "counted" | "until-close" | "chunk-size" | "chunk" | "chun
 /** Takes the bytes as they come, cut anywhere. Throws {@link InvalidResponse}, after which it takes no more. */
 export class ResponseParser {
   readonly #handler: ResponseHandler;
+  readonly #isHead: boolean;
   #state: State = "head";
   /** Of a head or line, from former pieces. */
   #carried = "";
@@ -61,8 +62,10 @@ export class ResponseParser {
   #leftBytes = 0;
   #keepsConnection = false;
 
-  constructor(handler: ResponseHandler) {
+  /** The response to HEAD has no body, although its headers describe the one that GET would get. */
+  constructor(handler: ResponseHandler, method = "GET") {
     this.#handler = handler;
+    this.#isHead = method === "HEAD";
   }
 
   get isAtEnd(): boolean {
@@ -160,7 +163,7 @@ export class ResponseParser {
       this.#handler.onInterim(status);
       return;
     }
-    const [state, bodyBytes] = framingOf(status, headers);
+    const [state, bodyBytes] = this.#isHead ? noBody : framingOf(status, headers);
     const closes = itemsOf(headers["connection"] ?? "").some((option) => option.toLowerCase() === "close");
     this.#keepsConnection = minor === "1" && !closes && state !== "until-close";
     [this.#state, this.#leftBytes] = [state, bodyBytes ?? 0];
@@ -224,9 +227,12 @@ function trimmed(text: string): string {
   return text.slice(start, end);
 }
 
+type Framing = readonly [State, number | undefined];
+const noBody: Framing = ["counted", 0];
+
 /** How the body is delimited, and its length where the head tells. */
-function framingOf(status: number, headers: ResponseHeaders): readonly [State, number | undefined] {
-  if (status === 204 || status === 304) return ["counted", 0];
+function framingOf(status: number, headers: ResponseHeaders): Framing {
+  if (status === 204 || status === 304) return noBody;
   const { "transfer-encoding": coding, "content-length": length } = headers;
   if (coding !== undefined) {
     // Two lengths are what smugglers send.

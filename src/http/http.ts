@@ -12,9 +12,11 @@ export {
   type HttpTimeouts,
   usualTimeouts,
 } from "./exchange.ts";
+export { type OptionalFields, presentFields } from "./fields.ts";
 export { networkError } from "./network-errors.ts";
 export type { HttpProxy } from "./proxy.ts";
 export type { ResponseHeaders } from "./response-parser.ts";
+export { responseText } from "./response-text.ts";
 export {
   isRangeNotSatisfiable,
   kindOfStatus,

@@ -1,12 +1,14 @@
-/** Errors of Azure's Blob Storage and of its SDK, as ours. Decided by codes and statuses, never by their texts. */
+/** Errors of Azure's Blob Storage, of its identity library and of the network, as ours. Decided by codes and statuses, never by their texts. */
 import { AppError, abortError, isAppError } from "../../errors.ts";
 import {
   kindOfStatus,
   networkError,
   type Operation,
+  type ResponseHeaders,
   type ServiceError,
   type ServiceErrorKind,
   serviceError,
+  tryParseXml,
 } from "../../http/http.ts";
 
 /** The roles that requests need, as their permission. */
@@ -84,12 +86,32 @@ function hintOf(kind: ServiceErrorKind, { code }: ServiceError, role: string): s
   }
 }
 
-/** How the SDK for identities names its failures. */
+/**
+ * The error in an answer; its code is in a header as well, for answers without a body:
+ *
+ *   <Error><Code>ServerBusy</Code><Message>The server is busy.\nRequestId:…\nTime:…</Message></Error>
+ */
+export function parseAzureError(status: number, headers: ResponseHeaders, body: string): ServiceError {
+  // Proxies on the way answer in HTML or in plain text: the status says all that is known then.
+  const error = tryParseXml(body);
+  const code = headers["x-ms-error-code"] ?? error?.textOf("Code") ?? "";
+  return { status, code, message: error?.textOf("Message") ?? "" };
+}
+
+/** Whatever a call to the store has thrown, as ours. */
+export function azureError(error: unknown, { what }: Operation, signal?: AbortSignal): AppError {
+  if (isAppError(error)) return error;
+  if (signal?.aborted === true) return abortError(signal);
+  const message = `cannot ${what}: ${error instanceof Error ? error.message : String(error)}`;
+  return networkError(error, what) ?? new AppError("storage", message, { cause: error, retryable: false });
+}
+
+/** The names of the identity library's errors that mean there is no usable identity. */
 const identityErrors =
   /^(CredentialUnavailableError|AuthenticationError|AuthenticationRequiredError|AggregateAuthenticationError)$/;
 
-/** Whatever a call to the store or to an SDK has thrown, as ours. */
-export function azureError(error: unknown, operation: Operation, signal?: AbortSignal): AppError {
+/** Whatever the identity library has thrown when it was asked for a token, as ours. */
+export function tokenError(error: unknown, operation: Operation, signal?: AbortSignal): AppError {
   if (isAppError(error)) return error;
   if (signal?.aborted === true) return abortError(signal);
   if (error instanceof Error && identityErrors.test(error.name)) {
@@ -98,25 +120,10 @@ export function azureError(error: unknown, operation: Operation, signal?: AbortS
       cause: error,
     });
   }
-  const answer = sdkServiceError(error);
-  if (answer !== undefined) return azureServiceError(answer, operation);
-  const failed = networkError(error, operation.what);
-  if (failed !== undefined) return failed;
-  const message = `cannot ${operation.what}: ${error instanceof Error ? error.message : String(error)}`;
-  return new AppError("storage", message, { cause: error, retryable: false });
-}
-
-/** What the SDK says of a server's answer; undefined where there was none. */
-function sdkServiceError(error: unknown): ServiceError | undefined {
-  if (!(error instanceof Error) || !("statusCode" in error) || typeof error.statusCode !== "number") return undefined;
-  const details: unknown = "details" in error ? error.details : undefined;
-  // An answer without a body has its code in a header alone, and one that is no XML has none.
-  const told = [error, details].map((from) => codeIn(from)).find((code) => code !== "" && code !== "PARSE_ERROR");
-  return { status: error.statusCode, code: told ?? "", message: told === undefined ? "" : error.message, cause: error };
-}
-
-function codeIn(from: unknown): string {
-  if (typeof from !== "object" || from === null) return "";
-  if ("code" in from && typeof from.code === "string") return from.code;
-  return "errorCode" in from && typeof from.errorCode === "string" ? from.errorCode : "";
+  if (error instanceof Error && "statusCode" in error && typeof error.statusCode === "number") {
+    const isBusy = error.statusCode === 429 || error.statusCode >= 500;
+    const message = `cannot ${operation.what}: no token was got: ${error.message}`;
+    return new AppError(isBusy ? "unreachable" : "unauthorized", message, { cause: error });
+  }
+  return azureError(error, operation, signal);
 }

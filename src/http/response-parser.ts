@@ -53,7 +53,8 @@ type State = "head" | "counted" | "until-close" | "chunk-size" | "chunk" | "chun
 /** Takes the bytes as they come, cut anywhere. Throws {@link InvalidResponse}, after which it takes no more. */
 export class ResponseParser {
   readonly #handler: ResponseHandler;
-  readonly #isHead: boolean;
+  /** The request was a HEAD: the answer has the headers of a body, and none. */
+  readonly #isBodiless: boolean;
   #state: State = "head";
   /** Of a head or line, from former pieces. */
   #carried = "";
@@ -62,10 +63,9 @@ export class ResponseParser {
   #leftBytes = 0;
   #keepsConnection = false;
 
-  /** The response to HEAD has no body, although its headers describe the one that GET would get. */
   constructor(handler: ResponseHandler, method = "GET") {
     this.#handler = handler;
-    this.#isHead = method === "HEAD";
+    this.#isBodiless = method === "HEAD";
   }
 
   get isAtEnd(): boolean {
@@ -163,7 +163,7 @@ export class ResponseParser {
       this.#handler.onInterim(status);
       return;
     }
-    const [state, bodyBytes] = this.#isHead ? noBody : framingOf(status, headers);
+    const [state, bodyBytes] = this.#isBodiless ? (["counted", 0] as const) : framingOf(status, headers);
     const closes = itemsOf(headers["connection"] ?? "").some((option) => option.toLowerCase() === "close");
     this.#keepsConnection = minor === "1" && !closes && state !== "until-close";
     [this.#state, this.#leftBytes] = [state, bodyBytes ?? 0];
@@ -227,12 +227,9 @@ function trimmed(text: string): string {
   return text.slice(start, end);
 }
 
-type Framing = readonly [State, number | undefined];
-const noBody: Framing = ["counted", 0];
-
 /** How the body is delimited, and its length where the head tells. */
-function framingOf(status: number, headers: ResponseHeaders): Framing {
-  if (status === 204 || status === 304) return noBody;
+function framingOf(status: number, headers: ResponseHeaders): readonly [State, number | undefined] {
+  if (status === 204 || status === 304) return ["counted", 0];
   const { "transfer-encoding": coding, "content-length": length } = headers;
   if (coding !== undefined) {
     // Two lengths are what smugglers send.

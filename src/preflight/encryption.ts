@@ -13,9 +13,11 @@ export async function checkEncryption(
   signal: AbortSignal,
 ): Promise<Passed | undefined> {
   if (keys.given) {
-    const marks = await keys.openAll(repository.keyPlace, signal);
-    if (marks.length === 0) return { says: "the key can be read; the first backup with --encrypt makes a data key" };
-    return { says: `the key opens ${formatCount(marks.length, "data key")}; backups are encrypted with ${marks[0]}` };
+    const keyTags = await keys.openAll(repository.keyLocation, signal);
+    if (keyTags.length === 0) return { says: "the key can be read; the first backup with --encrypt makes a data key" };
+    return {
+      says: `the key opens ${formatCount(keyTags.length, "data key")}; backups are encrypted with ${keyTags[0]}`,
+    };
   }
   const newest = await newestIfEncrypted(new EarlierBackups(repository), signal);
   if (newest === undefined) return undefined;

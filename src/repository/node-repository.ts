@@ -58,7 +58,7 @@ export class NodeRepository {
   }
 
   /** Where the node's wrapped data keys lie. */
-  get keyPlace(): { readonly storage: Storage; readonly prefix: string } {
+  get keyLocation(): { readonly storage: Storage; readonly prefix: string } {
     return { storage: this.storage, prefix: this.key(keyPrefix) };
   }
 

@@ -31,7 +31,7 @@ function placeOf(store: ObjectStore): Place {
   const credentials = { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT: store.endpoint };
   return {
     directory: store.directory,
-    bucketLocation: "s3://sealed",
+    bucketLocation: "s3://encrypted",
     environment: { ...credentials, AWS_ENABLE_PATH_STYLE_ACCESS: "true", AWS_REGION: "us-east-1" },
   };
 }
@@ -138,7 +138,7 @@ const stores: readonly { readonly name: string; readonly make: (node: CassandraN
     name: "a directory",
     make: async (node) => {
       const directory = await node.temporaryDirectory();
-      return { directory, bucketLocation: `file://${directory}/sealed`, environment: {} };
+      return { directory, bucketLocation: `file://${directory}/encrypted`, environment: {} };
     },
   },
   ...(s3 === undefined ? [] : [{ name: "a store of S3", make: async () => placeOf(s3) }]),
@@ -268,7 +268,7 @@ describe("what cannot be encrypted with", () => {
   beforeAll(async () => {
     world = await World.create(async (node) => {
       const directory = await node.temporaryDirectory();
-      return { directory, bucketLocation: `file://${directory}/sealed`, environment: {} };
+      return { directory, bucketLocation: `file://${directory}/encrypted`, environment: {} };
     });
     await mkdir(`${world.keyFile}-directory`);
     await writeFile(`${world.keyFile}-short`, "secret\n");

@@ -16,7 +16,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type CassandraNode, listSnapshots, type NodeFacts, type TableDirectory } from "../../cassandra/cassandra.ts";
 import { AppError, fileError } from "../../errors.ts";
-import { deviceOf, keepingPlace, syncDirectory } from "../../files/files.ts";
+import { deviceOf, stagingRoot, syncDirectory } from "../../files/files.ts";
 import { formatFiles } from "../../units.ts";
 import type { FetchReport, RestoreRun } from "../context.ts";
 import {
@@ -99,7 +99,7 @@ async function prepare(run: RestoreRun, node: CassandraNode, facts: NodeFacts): 
   // Apart from what an in-place restore of the same backup may still keep aside.
   const staging =
     request.import.sourceDir === undefined
-      ? join(await keepingPlace(firstDirectory), restoreDirectory, `live-${backup.text}`)
+      ? join(await stagingRoot(firstDirectory), restoreDirectory, `live-${backup.text}`)
       : join(request.import.sourceDir, backup.text);
   const tables: LiveTable[] = [];
   for (const table of selected) {

@@ -30,7 +30,7 @@ export const folders: readonly Folder[] = [
   {
     rank: 4,
     path: "request/",
-    is: "what may be asked: flags, environment, files, JSON, help and the request's type derive from one table a command. No I/O",
+    is: "what may be asked: flags, environment, files, JSON and its schema, help and the request's type derive from one table a command. No I/O",
     parts: [["options/"], ["values/"], ["commands/"]],
   },
   {

@@ -25,6 +25,19 @@ const maxTagName = 128;
 const maxTagValue = 256;
 const tagPattern = /^[\p{L}\p{N} _.:/=+@-]*$/u;
 
+/** The name ends at the first "="; {@link tagsOf} refuses others, since it has to look at all of them anyway. */
+const tagName = String.raw`[\p{L}\p{N} _.:/+@-]{1,${maxTagName}}`;
+const tagValue = String.raw`[\p{L}\p{N} _.:/=+@-]{0,${maxTagValue}}`;
+const tag: ValueKind<string> = {
+  ...named(text, "NAME=VALUE"),
+  schema: { type: "string", pattern: `^${tagName}=${tagValue}$` },
+  mapSchema: {
+    type: "object",
+    propertyNames: { type: "string", pattern: `^${tagName}$` },
+    additionalProperties: { type: "string", pattern: `^${tagValue}$` },
+  },
+};
+
 const pathStyleChoice = choice(["auto", "on", "off"], { true: "on", false: "off" });
 const pathStyleKind: ValueKind<boolean | undefined> = {
   ...pathStyleChoice,
@@ -81,7 +94,7 @@ const s3Table = {
       help: "S3: encrypt in the store with this key of ours: 32 bytes, or their base64",
     }),
   },
-  tags: repeatable("object-tag", named(text, "NAME=VALUE"), {
+  tags: repeatable("object-tag", tag, {
     json: "objectTags",
     group: "s3",
     help: "tag of new objects; may be repeated",

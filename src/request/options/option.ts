@@ -4,26 +4,16 @@
  * of a request ({@link Values}) follows from its table, key by key, and so do the comments that editors show.
  */
 import { AppError } from "../../errors.ts";
-
-export type ValueType =
-  | "boolean"
-  | "string"
-  | "integer"
-  | "choice"
-  | "duration"
-  | "rate"
-  | "instant"
-  | "path"
-  | "map"
-  | "location";
+import type { JsonSchema } from "./json-schema.ts";
 
 /** What a text may mean. `parse` throws `usage` with a sentence that names neither the flag nor its origin. */
 export interface ValueKind<T> {
-  readonly type: ValueType;
   /** Stands for the value in help: "DURATION". */
   readonly placeholder: string;
-  /** All values there are, where they can be counted. */
-  readonly choices?: readonly string[] | undefined;
+  /** Of a value in JSON; its description says units and form. What it accepts, `parse` accepts as text. */
+  readonly schema: JsonSchema;
+  /** Of a list of values that may be written as an object in JSON: {"a": "b"} for "a=b". */
+  readonly mapSchema?: JsonSchema | undefined;
   parse(text: string): T;
 }
 
@@ -52,9 +42,9 @@ export interface Option<T> {
   /** Field in a JSON request, dotted where it is nested. Defaults to the key in the table. */
   readonly json?: string | undefined;
   readonly arity: "switch" | "one" | "many";
-  readonly type: ValueType;
   readonly placeholder: string;
-  readonly choices?: readonly string[] | undefined;
+  /** Of the field in a JSON request, without what help says. */
+  readonly schema: JsonSchema;
   /** As help shows it. */
   readonly defaultText?: string | undefined;
   readonly required: boolean;
@@ -139,14 +129,6 @@ function describe(flag: string, about: About) {
   };
 }
 
-function describeKind(kind: ValueKind<unknown>) {
-  return {
-    type: kind.type,
-    placeholder: kind.placeholder,
-    choices: kind.choices,
-  };
-}
-
 const truths = new Map([
   ["true", true],
   ["yes", true],
@@ -175,8 +157,8 @@ export function toggle(flag: string, about: About & { readonly on?: boolean }): 
   return {
     ...describe(flag, on ? { ...about, defaultText: `on; --${flag}=false turns it off` } : about),
     arity: "switch",
-    type: "boolean",
     placeholder: "",
+    schema: { type: "boolean", default: on },
     required: false,
     parse: (texts) => parseSwitch(only(texts)),
     fallback: () => on,
@@ -186,13 +168,14 @@ export function toggle(flag: string, about: About & { readonly on?: boolean }): 
 /** On, off, or left open. */
 export function maybe(flag: string, about: About): Option<boolean | undefined> {
   const { defaultText: _, ...on } = toggle(flag, about);
-  return { ...on, fallback: () => undefined };
+  return { ...on, schema: { type: "boolean" }, fallback: () => undefined };
 }
 
 export function optional<T>(flag: string, kind: ValueKind<T>, about: About): Option<T | undefined> {
   return {
     ...describe(flag, about),
-    ...describeKind(kind),
+    placeholder: kind.placeholder,
+    schema: kind.schema,
     arity: "one",
     required: false,
     parse: (texts) => kind.parse(only(texts)),
@@ -200,11 +183,18 @@ export function optional<T>(flag: string, kind: ValueKind<T>, about: About): Opt
   };
 }
 
+/** A number where the schema takes one. */
+function jsonDefault({ type = [] }: JsonSchema, fallback: string): string | number {
+  const numeric = [type].flat().some((name) => name === "integer" || name === "number");
+  return numeric && /^\d+$/.test(fallback) ? Number(fallback) : fallback;
+}
+
 /** `fallback` is written as the operator would write it. */
 export function defaulted<T>(flag: string, kind: ValueKind<T>, fallback: string, about: About): Option<T> {
   return {
     ...describe(flag, { defaultText: fallback, ...about }),
-    ...describeKind(kind),
+    placeholder: kind.placeholder,
+    schema: { ...kind.schema, default: jsonDefault(kind.schema, fallback) },
     arity: "one",
     required: false,
     parse: (texts) => kind.parse(only(texts)),
@@ -215,7 +205,8 @@ export function defaulted<T>(flag: string, kind: ValueKind<T>, fallback: string,
 export function required<T>(flag: string, kind: ValueKind<T>, about: About): Option<T> {
   return {
     ...describe(flag, about),
-    ...describeKind(kind),
+    placeholder: kind.placeholder,
+    schema: kind.schema,
     arity: "one",
     required: true,
     parse: (texts) => kind.parse(only(texts)),
@@ -223,10 +214,16 @@ export function required<T>(flag: string, kind: ValueKind<T>, about: About): Opt
   };
 }
 
+function listSchema({ schema, mapSchema }: ValueKind<unknown>): JsonSchema {
+  const list = { type: "array", items: schema } as const;
+  return mapSchema === undefined ? list : { anyOf: [list, mapSchema] };
+}
+
 export function repeatable<T>(flag: string, kind: ValueKind<T>, about: About): Option<readonly T[]> {
   return {
     ...describe(flag, about),
-    ...describeKind(kind),
+    placeholder: kind.placeholder,
+    schema: listSchema(kind),
     arity: "many",
     required: false,
     parse: (texts) => texts.map((text) => kind.parse(text)),

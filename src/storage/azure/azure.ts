@@ -24,17 +24,19 @@ import type {
 } from "../contract.ts";
 import { checkBucketName, checkFolderPrefix, mayHold } from "../keys.ts";
 import { httpGet } from "../remote/http-get.ts";
+import { listFolders, listObjects } from "../remote/listing.ts";
+import { malformedAnswer } from "../remote/malformed-answer.ts";
 import { defaultMaxUploads, type StoreOptions } from "../remote/store-options.ts";
 import { UploadSlots } from "../remote/upload-slots.ts";
 import { blockBytesOf, hashedBody, putInBlocks } from "./blocks.ts";
-import { containerExists, createContainer, listFolders, listObjects } from "./container.ts";
+import { containerExists, createContainer, listerOf } from "./container.ts";
 import type { AzureContext } from "./context.ts";
 import { authorizeBy } from "./credentials.ts";
 import { Deleter } from "./delete.ts";
 import { reading, writing } from "./errors.ts";
 import { blobSettings, dateMs, metadataOf, sameMetadata, settingHeaders } from "./headers.ts";
 import { checkBlobKey, findAccount } from "./options.ts";
-import { AzureWire, malformedAnswer } from "./wire.ts";
+import { AzureWire } from "./wire.ts";
 
 export interface AzureStorageOptions {
   readonly container: string;
@@ -117,12 +119,12 @@ class AzureStorage implements Storage {
   }
 
   async *list(prefix: string, options?: CallOptions): AsyncGenerator<ObjectInfo, void> {
-    if (await mayHold(this, prefix, options)) yield* listObjects(this.#context, prefix, options);
+    if (await mayHold(this, prefix, options)) yield* listObjects(listerOf(this.#context), prefix, options);
   }
 
   async children(prefix: string, options?: CallOptions): Promise<readonly string[]> {
     checkFolderPrefix(prefix);
-    return listFolders(this.#context, prefix, options);
+    return listFolders(listerOf(this.#context), prefix, options);
   }
 
   async get(key: string, options: GetOptions = {}): Promise<ObjectStream> {

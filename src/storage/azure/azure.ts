@@ -23,6 +23,7 @@ import type {
   Storage,
 } from "../contract.ts";
 import { checkBucketName, checkFolderPrefix, mayHold } from "../keys.ts";
+import { dateMs } from "../remote/date-ms.ts";
 import { httpGet } from "../remote/http-get.ts";
 import { listFolders, listObjects } from "../remote/listing.ts";
 import { malformedAnswer } from "../remote/malformed-answer.ts";
@@ -34,7 +35,7 @@ import type { AzureContext } from "./context.ts";
 import { authorizeBy } from "./credentials.ts";
 import { Deleter } from "./delete.ts";
 import { reading, writing } from "./errors.ts";
-import { blobSettings, dateMs, metadataOf, sameMetadata, settingHeaders } from "./headers.ts";
+import { blobSettings, metadataOf, sameMetadata, settingHeaders } from "./headers.ts";
 import { checkBlobKey, findAccount } from "./options.ts";
 import { AzureWire } from "./wire.ts";
 
@@ -47,9 +48,9 @@ export interface AzureStorageOptions {
   readonly log: Logger;
   /** For the blocks of large objects, which are tried again one by one; all else is left to {@link withRetries}. */
   readonly retry: RetryPolicy;
-  readonly timeouts?: HttpTimeouts;
+  readonly timeouts?: HttpTimeouts | undefined;
   /** Objects above this size are sent in blocks of it, or larger ones. */
-  readonly blockBytes?: number;
+  readonly blockBytes?: number | undefined;
 }
 
 /**
@@ -113,8 +114,8 @@ class AzureStorage implements Storage {
     const operation = this.#operation("look for", key, reading);
     const found = await unlessMissing(wire.ask({ method: "HEAD", key, signal: options.signal, operation }));
     if (found === undefined) return undefined;
-    const { "content-length": length, "last-modified": date } = found.headers;
-    if (length === undefined) throw malformedAnswer(operation, "without a length");
+    const { "content-length": length = "", "last-modified": date } = found.headers;
+    if (!/^\d{1,15}$/.test(length)) throw malformedAnswer(operation, "without a length");
     return { key, sizeBytes: Number(length), modifiedMs: dateMs(date) ?? 0 };
   }
 

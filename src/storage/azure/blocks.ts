@@ -8,12 +8,13 @@ import { isAppError } from "../../errors.ts";
 import { type HttpBody, heldBody, type Operation, unlessMissing } from "../../http/http.ts";
 import { Attempts, final } from "../../retry/retry.ts";
 import type { RewindableSource } from "../contract.ts";
+import { dateMs } from "../remote/date-ms.ts";
 import { HeldParts } from "../remote/held-parts.ts";
 import { partBytesFor } from "../remote/part-size.ts";
 import { exactly, held, type SourcePart } from "../remote/source-part.ts";
 import type { UploadSlots } from "../remote/upload-slots.ts";
 import type { AzureContext } from "./context.ts";
-import { type BlobSettings, dateMs, settingHeaders } from "./headers.ts";
+import { type BlobSettings, settingHeaders } from "./headers.ts";
 import type { AzureRequest } from "./wire.ts";
 
 const mebibyte = 1024 * 1024;

@@ -2,11 +2,11 @@
 import { isAppError } from "../../errors.ts";
 import { type Operation, type OptionalFields, unlessMissing, type XmlElement } from "../../http/http.ts";
 import type { CallOptions, ObjectInfo } from "../contract.ts";
+import { dateMs } from "../remote/date-ms.ts";
 import type { Lister } from "../remote/listing.ts";
 import { malformedAnswer } from "../remote/malformed-answer.ts";
 import type { AzureContext } from "./context.ts";
 import { reading, writing } from "./errors.ts";
-import { dateMs } from "./headers.ts";
 
 /** Asks for what every backup needs, so that a signature for the container alone will do. */
 export async function containerExists(context: AzureContext, { signal }: CallOptions = {}): Promise<boolean> {

@@ -43,9 +43,9 @@ export interface GcsStorageOptions {
   readonly log: Logger;
   /** For the chunks of large objects, which are tried again one by one; all else is left to {@link withRetries}. */
   readonly retry: RetryPolicy;
-  readonly timeouts?: HttpTimeouts;
+  readonly timeouts?: HttpTimeouts | undefined;
   /** Objects above this size are sent in chunks of it: a multiple of 256 KiB. */
-  readonly chunkBytes?: number;
+  readonly chunkBytes?: number | undefined;
 }
 
 /**

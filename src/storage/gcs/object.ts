@@ -1,6 +1,7 @@
 /** One object, as the JSON interface shows it and as it is asked for. */
 import { encodePath, type ResponseHeaders } from "../../http/http.ts";
 import type { ObjectInfo, PutOptions } from "../contract.ts";
+import { dateMs } from "../remote/date-ms.ts";
 import { prefixedHeaders } from "../remote/metadata-headers.ts";
 import { textOf } from "./errors.ts";
 import type { GcsOptions } from "./options.ts";
@@ -14,11 +15,10 @@ export const objectFields = "name,size,timeCreated";
  * while `updated` moves with every change of what is beside the bytes.
  */
 export function infoOf(fields: Fields): ObjectInfo {
-  const createdMs = Date.parse(textOf(fields, "timeCreated"));
   return {
     key: textOf(fields, "name"),
     sizeBytes: Number(textOf(fields, "size")),
-    modifiedMs: Number.isNaN(createdMs) ? 0 : createdMs,
+    modifiedMs: dateMs(textOf(fields, "timeCreated")) ?? 0,
   };
 }
 

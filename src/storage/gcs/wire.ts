@@ -88,7 +88,7 @@ export class GcsWire {
 
   /** The JSON of a response; no fields where it has no body. */
   async fields(response: HttpResponse, operation: Operation): Promise<Fields> {
-    return fieldsIn(await wholeAnswer(response), operation);
+    return fieldsIn(await wholeAnswer(response, operation.what), operation);
   }
 
   async #sendAs(request: GcsRequest, authorization: AuthorizationHeaders): Promise<HttpResponse> {

@@ -45,9 +45,9 @@ export interface HttpTerms {
   readonly what: string;
   readonly agents: HttpAgents;
   readonly timeouts: HttpTimeouts;
-  /** 200 to 299 when left out; any other answer becomes a refusal. */
+  /** 200 to 299 when left out; any other answer becomes a service error. */
   readonly accepts?: ((status: number) => boolean) | undefined;
-  refusal(status: number, headers: ResponseHeaders, body: string): AppError;
+  serviceError(status: number, headers: ResponseHeaders, body: string): AppError;
   /** Whatever breaks the body of an answer, as ours. */
   failure(error: unknown): AppError;
 }
@@ -67,7 +67,7 @@ const maxErrorBytes = 64 * 1024;
 /** Of an answer that nobody reads: up to here it is less than a new connection costs. */
 const maxDrainedBytes = 64 * 1024;
 
-/** Throws refusals as the terms have them, `timeout`, `protocol`, and the connection's errors as they come. */
+/** Throws service errors as the terms have them, `timeout`, `protocol`, and the connection's errors as they come. */
 export function exchange(request: HttpRequest, terms: HttpTerms): Promise<HttpResponse> {
   return new Exchange(request, terms).response();
 }
@@ -108,7 +108,7 @@ class Exchange implements ConnectionUser, ResponseHandler {
       throwIfAborted(this.#request.signal);
       await this.#send(await this.#connect());
       const { status, headers } = await this.#answered.promise;
-      if (!accepts(status)) throw this.#terms.refusal(status, headers, await this.#errorText());
+      if (!accepts(status)) throw this.#terms.serviceError(status, headers, await this.#errorText());
       if (!this.#isSent) throw new AppError("protocol", `${this.#request.url.host} answered before it was asked`);
       return { status, headers, stream: this.#stream(), discard: () => this.#discard() };
     } catch (error) {

@@ -14,18 +14,18 @@ export {
 } from "./exchange.ts";
 export { networkError } from "./network-errors.ts";
 export type { HttpProxy } from "./proxy.ts";
+export type { ResponseHeaders } from "./response-parser.ts";
 export {
-  type Doing,
-  isBehindEnd,
+  isRangeNotSatisfiable,
   kindOfStatus,
   lowered,
-  type Refusal,
-  type RefusalKind,
-  refusalBehind,
-  refused,
+  type Operation,
+  type ServiceError,
+  type ServiceErrorKind,
+  serviceError,
+  serviceErrorOf,
   unlessMissing,
   xmlText,
-} from "./refusals.ts";
-export type { ResponseHeaders } from "./response-parser.ts";
+} from "./service-errors.ts";
 export { encodePath, sortedQuery } from "./url-text.ts";
 export { escapeXml, parseXml, tryParseXml, type XmlElement } from "./xml.ts";

@@ -1,6 +1,6 @@
 import type { Clock } from "../../clock.ts";
 import { isAppError, throwIfAborted } from "../../errors.ts";
-import { type Doing, type HttpTimeouts, unlessMissing, usualTimeouts } from "../../http/http.ts";
+import { type HttpTimeouts, type Operation, unlessMissing, usualTimeouts } from "../../http/http.ts";
 import type { Logger } from "../../log.ts";
 import type { RetryPolicy } from "../../retry/retry.ts";
 import type {
@@ -94,10 +94,10 @@ class AzureStorage implements Storage {
 
   async stat(key: string, options: CallOptions = {}): Promise<ObjectInfo | undefined> {
     checkBlobKey(key);
-    const doing = this.#doing("look for", key, reading);
+    const operation = this.#operation("look for", key, reading);
     const blob = this.#context.client.getBlobClient(key);
     const found = await unlessMissing(
-      ask(this.#context, doing, options, (abortSignal) => blob.getProperties({ abortSignal })),
+      ask(this.#context, operation, options, (abortSignal) => blob.getProperties({ abortSignal })),
     );
     if (found === undefined) return undefined;
     return { key, sizeBytes: found.contentLength ?? 0, modifiedMs: found.lastModified?.getTime() ?? 0 };
@@ -114,11 +114,11 @@ class AzureStorage implements Storage {
 
   async get(key: string, options: GetOptions = {}): Promise<ObjectStream> {
     checkBlobKey(key);
-    const doing = this.#doing("read", key, reading);
+    const operation = this.#operation("read", key, reading);
     return httpGet(options, {
-      what: doing.what,
+      what: operation.what,
       stat: () => this.stat(key, options),
-      send: (how) => this.#context.wire.send({ method: "GET", key, ...how, doing }),
+      send: (how) => this.#context.wire.send({ method: "GET", key, ...how, operation }),
       metadataOf,
     });
   }
@@ -127,12 +127,12 @@ class AzureStorage implements Storage {
     checkBlobKey(key);
     const { signal, ifAbsent = false, fresh = false } = options;
     throwIfAborted(signal);
-    const doing = this.#doing("write", key, writing);
+    const operation = this.#operation("write", key, writing);
     const blockBytes = blockBytesOf(source, this.#blockBytes);
     const settings = this.#settings(source.sizeBytes, options);
     const date = await this.#slots.use(async () => {
-      if (source.sizeBytes <= blockBytes) return this.#putWhole(key, source, options, doing);
-      const put = { key, source, blockBytes, settings, ifAbsent, fresh, signal, doing };
+      if (source.sizeBytes <= blockBytes) return this.#putWhole(key, source, options, operation);
+      const put = { key, source, blockBytes, settings, ifAbsent, fresh, signal, operation };
       return putInBlocks(this.#context, this.#slots, put);
     });
     const modifiedMs = date?.getTime() ?? Math.floor(this.#context.clock.now() / 1000) * 1000;
@@ -140,7 +140,12 @@ class AzureStorage implements Storage {
   }
 
   /** Gives the blob's date. */
-  async #putWhole(key: string, source: RewindableSource, options: PutOptions, doing: Doing): Promise<Date | undefined> {
+  async #putWhole(
+    key: string,
+    source: RewindableSource,
+    options: PutOptions,
+    operation: Operation,
+  ): Promise<Date | undefined> {
     const { sizeBytes } = source;
     const { signal, ifAbsent = false } = options;
     const body = await hashedBody({ source, sizeBytes, signal });
@@ -151,7 +156,7 @@ class AzureStorage implements Storage {
       // Compared by the store, and kept beside the blob for whoever reads it.
       "x-ms-blob-content-md5": body.md5.toString("base64"),
     };
-    const response = await this.#context.wire.send({ method: "PUT", key, headers, body, signal, doing });
+    const response = await this.#context.wire.send({ method: "PUT", key, headers, body, signal, operation });
     response.discard();
     const date = new Date(response.headers["last-modified"] ?? "");
     return Number.isNaN(date.getTime()) ? undefined : date;
@@ -160,14 +165,14 @@ class AzureStorage implements Storage {
   /** Two requests, whatever the size: the store renews the date of a blob that gets new metadata, here its own. */
   async refresh(key: string, options: CallOptions = {}): Promise<void> {
     checkBlobKey(key);
-    const doing = this.#doing("renew", key, writing);
+    const operation = this.#operation("renew", key, writing);
     const blob = this.#context.client.getBlobClient(key);
-    const { metadata = {}, etag } = await ask(this.#context, doing, options, (abortSignal) =>
+    const { metadata = {}, etag } = await ask(this.#context, operation, options, (abortSignal) =>
       blob.getProperties({ abortSignal }),
     );
     const conditions = etag === undefined ? {} : { conditions: { ifMatch: etag } };
     try {
-      await ask(this.#context, doing, options, (abortSignal) =>
+      await ask(this.#context, operation, options, (abortSignal) =>
         blob.setMetadata(metadata, { ...conditions, abortSignal }),
       );
     } catch (error) {
@@ -186,7 +191,7 @@ class AzureStorage implements Storage {
     this.#connection.agents.close();
   }
 
-  #doing(verb: string, key: string, permission: string): Doing {
+  #operation(verb: string, key: string, permission: string): Operation {
     return { what: `${verb} '${key}' in ${this.description}`, permission };
   }
 }

@@ -5,7 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { isAppError } from "../../errors.ts";
-import { type Doing, unlessMissing } from "../../http/http.ts";
+import { type Operation, unlessMissing } from "../../http/http.ts";
 import { Attempts, final } from "../../retry/retry.ts";
 import type { RewindableSource } from "../contract.ts";
 import { HeldParts } from "../remote/held-parts.ts";
@@ -63,7 +63,7 @@ export interface BlocksPut {
   /** No earlier run can have sent these bytes. */
   readonly fresh: boolean;
   readonly signal: AbortSignal | undefined;
-  readonly doing: Doing;
+  readonly operation: Operation;
 }
 
 /**
@@ -86,16 +86,20 @@ export async function putInBlocks(
 
 function tried<T>(
   { clock, random, log, retry }: AzureContext,
-  { doing }: BlocksPut,
+  { operation }: BlocksPut,
   signal: AbortSignal | undefined,
   work: () => Promise<T>,
 ): Promise<T> {
-  return new Attempts(doing.what, signal, { ...retry, clock, random, log }).run(work);
+  return new Attempts(operation.what, signal, { ...retry, clock, random, log }).run(work);
 }
 
-async function blocksOf(context: AzureContext, { key, doing, signal }: BlocksPut, kind: "committed" | "uncommitted") {
+async function blocksOf(
+  context: AzureContext,
+  { key, operation, signal }: BlocksPut,
+  kind: "committed" | "uncommitted",
+) {
   const blob = context.client.getBlockBlobClient(key);
-  const asked = ask(context, doing, { signal }, (abortSignal) => blob.getBlockList(kind, { abortSignal }));
+  const asked = ask(context, operation, { signal }, (abortSignal) => blob.getBlockList(kind, { abortSignal }));
   const list = await unlessMissing(asked);
   return (kind === "committed" ? list?.committedBlocks : list?.uncommittedBlocks) ?? [];
 }
@@ -148,7 +152,7 @@ async function sendBlock(context: AzureContext, put: BlocksPut, { id, body, sign
     headers: { "content-md5": body.md5.toString("base64") },
     body,
     signal,
-    doing: put.doing,
+    operation: put.operation,
   });
   response.discard();
 }
@@ -167,13 +171,13 @@ function indexIn(id: string): number {
 
 /** Where an answer is lost, naming the same blocks again is no harm; only where the key must be free, the blob is asked. */
 async function commit(context: AzureContext, put: BlocksPut, ids: string[]): Promise<Date | undefined> {
-  const { key, doing, settings, ifAbsent, signal } = put;
+  const { key, operation, settings, ifAbsent, signal } = put;
   const blob = context.client.getBlockBlobClient(key);
   const conditions = ifAbsent ? { conditions: { ifNoneMatch: "*" } } : {};
   let inDoubt = false;
   return tried(context, put, signal, async () => {
     try {
-      const { lastModified } = await ask(context, doing, { signal, ms: commitMs }, (abortSignal) =>
+      const { lastModified } = await ask(context, operation, { signal, ms: commitMs }, (abortSignal) =>
         blob.commitBlockList(ids, { ...settings, ...conditions, abortSignal }),
       );
       return lastModified;

@@ -2,25 +2,25 @@
 import type { BlobDeleteOptions } from "@azure/storage-blob";
 import { forEachConcurrently } from "../../concurrency/concurrency.ts";
 import { AppError, isAppError, throwIfAborted, toAppError } from "../../errors.ts";
-import { type Doing, unlessMissing } from "../../http/http.ts";
+import { type Operation, unlessMissing } from "../../http/http.ts";
 import type { CallOptions, DeleteResult, ObjectInfo } from "../contract.ts";
 import { isKey } from "../keys.ts";
 import { type AzureContext, ask } from "./context.ts";
-import { azureRefusal, reading, writing } from "./errors.ts";
+import { azureServiceError, reading, writing } from "./errors.ts";
 
 /** Asks for what every backup needs, so that a signature for the container alone will do. */
 export async function containerExists(context: AzureContext, options: CallOptions = {}): Promise<boolean> {
-  const doing: Doing = { what: `look for ${context.description}`, permission: reading };
-  const asked = ask(context, doing, options, (abortSignal) =>
+  const operation: Operation = { what: `look for ${context.description}`, permission: reading };
+  const asked = ask(context, operation, options, (abortSignal) =>
     context.client.listBlobsFlat({ abortSignal }).byPage({ maxPageSize: 1 }).next(),
   );
   return (await unlessMissing(asked)) !== undefined;
 }
 
 export async function createContainer(context: AzureContext, options: CallOptions = {}): Promise<void> {
-  const doing: Doing = { what: `create ${context.description}`, permission: writing };
+  const operation: Operation = { what: `create ${context.description}`, permission: writing };
   try {
-    await ask(context, doing, options, (abortSignal) => context.client.create({ abortSignal }));
+    await ask(context, operation, options, (abortSignal) => context.client.create({ abortSignal }));
   } catch (error) {
     if (!isAppError(error, "already-exists")) throw error;
   }
@@ -70,16 +70,16 @@ async function* pages<Page extends { readonly continuationToken?: string }>(
   options: CallOptions,
   next: (settings: PageSettings, abortSignal: AbortSignal) => Promise<IteratorResult<Page>>,
 ): AsyncGenerator<Page, void> {
-  const doing: Doing = { what: `list ${context.description}`, permission: reading };
+  const operation: Operation = { what: `list ${context.description}`, permission: reading };
   let settings: PageSettings = { maxPageSize: pageSize };
   for (;;) {
-    const page = await ask(context, doing, options, (abortSignal) => next(settings, abortSignal));
+    const page = await ask(context, operation, options, (abortSignal) => next(settings, abortSignal));
     if (page.done === true) return;
     yield page.value;
     const { continuationToken = "" } = page.value;
     if (continuationToken === "") return;
     if (continuationToken === settings.continuationToken) {
-      throw new AppError("protocol", `cannot ${doing.what}: the store does not say how the listing goes on`);
+      throw new AppError("protocol", `cannot ${operation.what}: the store does not say how the listing goes on`);
     }
     settings = { maxPageSize: pageSize, continuationToken };
   }
@@ -124,7 +124,7 @@ export class Deleter {
     const work = async (key: string, signal: AbortSignal) => {
       const blob = this.#context.client.getBlobClient(key);
       try {
-        await ask(this.#context, this.#doing(key), { signal }, (abortSignal) =>
+        await ask(this.#context, this.#operation(key), { signal }, (abortSignal) =>
           blob.delete({ ...deletion, abortSignal }),
         );
       } catch (error) {
@@ -139,8 +139,8 @@ export class Deleter {
   async #deleteBatch(keys: readonly string[], options: CallOptions): Promise<readonly Failure[]> {
     const { client, description } = this.#context;
     const blobs = keys.map((key) => client.getBlobClient(key));
-    const doing: Doing = { what: `delete from ${description}`, permission: writing };
-    const asked = ask(this.#context, doing, options, (abortSignal) =>
+    const operation: Operation = { what: `delete from ${description}`, permission: writing };
+    const asked = ask(this.#context, operation, options, (abortSignal) =>
       client.getBlobBatchClient().deleteBlobs(blobs, { ...deletion, abortSignal }),
     );
     const answered = await unlessMissing(asked);
@@ -149,12 +149,12 @@ export class Deleter {
       .map((key, index) => ({ key, ...answered.subResponses[index] }))
       .filter(({ status = 0 }) => status < 200 || status > 299)
       .map(({ key, status = 0, errorCode: code = "" }) => {
-        return { key, error: azureRefusal({ status, code, message: "" }, this.#doing(key)) };
+        return { key, error: azureServiceError({ status, code, message: "" }, this.#operation(key)) };
       })
       .filter(({ error }) => error.code !== "not-found");
   }
 
-  #doing(key: string): Doing {
+  #operation(key: string): Operation {
     return { what: `delete '${key}' from ${this.#context.description}`, permission: writing };
   }
 }

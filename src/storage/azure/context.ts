@@ -2,7 +2,7 @@ import type { ContainerClient } from "@azure/storage-blob";
 import type { Clock } from "../../clock.ts";
 import { orAborted, withDeadline } from "../../concurrency/concurrency.ts";
 import { throwIfAborted } from "../../errors.ts";
-import type { Doing } from "../../http/http.ts";
+import type { Operation } from "../../http/http.ts";
 import type { Logger } from "../../log.ts";
 import type { RetryPolicy } from "../../retry/retry.ts";
 import { azureError } from "./errors.ts";
@@ -25,16 +25,16 @@ const quickMs = 60_000;
 /** One call of the SDK with a deadline; its errors are ours. */
 export async function ask<T>(
   { clock }: AzureContext,
-  doing: Doing,
+  operation: Operation,
   { signal: outer, ms = quickMs }: { readonly signal?: AbortSignal | undefined; readonly ms?: number },
   work: (abortSignal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   throwIfAborted(outer);
-  using signal = withDeadline(ms, outer, `the call to ${doing.what}`, clock);
+  using signal = withDeadline(ms, outer, `the call to ${operation.what}`, clock);
   try {
     // What the SDK waits for within may not heed the signal.
     return await orAborted(work(signal), signal);
   } catch (error) {
-    throw azureError(error, doing, signal);
+    throw azureError(error, operation, signal);
   }
 }

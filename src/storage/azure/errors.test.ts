@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { AppError } from "../../errors.ts";
-import { azureError, azureRefusal, writing } from "./errors.ts";
+import { azureError, azureServiceError, writing } from "./errors.ts";
 
-const doing = { what: "write 'k'", permission: writing };
+const operation = { what: "write 'k'", permission: writing };
 const failure = (properties: object, name = "RestError") =>
   Object.assign(new Error("it says so"), { name }, properties);
 
@@ -19,7 +19,7 @@ describe("what the SDK throws", () => {
     ["a refused identity", failure({ statusCode: 400 }, "AuthenticationError"), "unauthorized", false],
     ["anything else", new TypeError("x"), "storage", false],
   ])("%s is ours", (_, error, code, retryable) => {
-    expect(azureError(error, doing)).toMatchObject({
+    expect(azureError(error, operation)).toMatchObject({
       code,
       retryable,
       message: expect.stringMatching(/^cannot write 'k'/),
@@ -29,8 +29,8 @@ describe("what the SDK throws", () => {
   test("an abort is its reason, and an error of ours stays", () => {
     const reason = new AppError("timeout", "too late");
     const aborted = AbortSignal.abort(reason);
-    expect(azureError(failure({}, "AbortError"), doing, aborted)).toBe(reason);
-    expect(azureError(reason, doing)).toBe(reason);
+    expect(azureError(failure({}, "AbortError"), operation, aborted)).toBe(reason);
+    expect(azureError(reason, operation)).toBe(reason);
   });
 });
 
@@ -40,7 +40,7 @@ test.each([
   ["AuthorizationFailure", "network rules"],
   ["KeyBasedAuthenticationNotPermitted", "unset AZURE_STORAGE_KEY"],
 ])("a refusal of %s says what helps", (code, words) => {
-  const error = azureRefusal({ status: 403, code, message: "Not now.\nRequestId:1" }, doing);
+  const error = azureServiceError({ status: 403, code, message: "Not now.\nRequestId:1" }, operation);
   expect(error).toMatchObject({ code: "unauthorized", hint: expect.stringContaining(words) });
   expect(error.message).toBe(`cannot write 'k': the store answered ${code}: not now`);
 });

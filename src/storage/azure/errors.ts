@@ -1,37 +1,44 @@
 /** Errors of Azure's Blob Storage and of its SDK, as ours. Decided by codes and statuses, never by their texts. */
 import { AppError, abortError, isAppError } from "../../errors.ts";
-import { type Doing, kindOfStatus, networkError, type Refusal, type RefusalKind, refused } from "../../http/http.ts";
+import {
+  kindOfStatus,
+  networkError,
+  type Operation,
+  type ServiceError,
+  type ServiceErrorKind,
+  serviceError,
+} from "../../http/http.ts";
 
 /** The roles that requests need, as their permission. */
 export const reading = "Storage Blob Data Reader";
 export const writing = "Storage Blob Data Contributor";
 
-const kinds: Readonly<Record<string, RefusalKind>> = {
-  BlobNotFound: "absent",
-  ContainerNotFound: "absent",
-  ResourceNotFound: "absent",
-  BlobAlreadyExists: "taken",
-  ConditionNotMet: "taken",
-  ContainerAlreadyExists: "taken",
-  TargetConditionNotMet: "taken",
-  AccountIsDisabled: "unidentified",
-  AuthenticationFailed: "unidentified",
-  AuthorizationFailure: "unidentified",
-  AuthorizationSourceIPMismatch: "unidentified",
-  KeyBasedAuthenticationNotPermitted: "unidentified",
-  InvalidAuthenticationInfo: "unidentified",
-  NoAuthenticationInformation: "unidentified",
-  Crc64Mismatch: "spoiled",
-  Md5Mismatch: "spoiled",
-  AccountBeingCreated: "passing",
-  ContainerBeingDeleted: "passing",
-  InternalError: "passing",
+const kinds: Readonly<Record<string, ServiceErrorKind>> = {
+  BlobNotFound: "not-found",
+  ContainerNotFound: "not-found",
+  ResourceNotFound: "not-found",
+  BlobAlreadyExists: "precondition-failed",
+  ConditionNotMet: "precondition-failed",
+  ContainerAlreadyExists: "precondition-failed",
+  TargetConditionNotMet: "precondition-failed",
+  AccountIsDisabled: "unauthenticated",
+  AuthenticationFailed: "unauthenticated",
+  AuthorizationFailure: "unauthenticated",
+  AuthorizationSourceIPMismatch: "unauthenticated",
+  KeyBasedAuthenticationNotPermitted: "unauthenticated",
+  InvalidAuthenticationInfo: "unauthenticated",
+  NoAuthenticationInformation: "unauthenticated",
+  Crc64Mismatch: "checksum-mismatch",
+  Md5Mismatch: "checksum-mismatch",
+  AccountBeingCreated: "transient",
+  ContainerBeingDeleted: "transient",
+  InternalError: "transient",
   // Another put of the same key has just come to its end, and what was sent for this one is gone.
-  InvalidBlockList: "passing",
-  OperationTimedOut: "passing",
+  InvalidBlockList: "transient",
+  OperationTimedOut: "transient",
   ServerBusy: "throttled",
-  FeatureVersionMismatch: "cannot",
-  UnsupportedHttpVerb: "cannot",
+  FeatureVersionMismatch: "unsupported",
+  UnsupportedHttpVerb: "unsupported",
   BlobArchived: "archived",
   BlobBeingRehydrated: "archived",
   BlobImmutableDueToPolicy: "final",
@@ -42,15 +49,15 @@ const kinds: Readonly<Record<string, RefusalKind>> = {
   SnapshotsPresent: "final",
 };
 
-export function azureRefusal(refusal: Refusal, doing: Doing): AppError {
-  const known = Object.hasOwn(kinds, refusal.code) ? kinds[refusal.code] : undefined;
-  const kind = known ?? kindOfStatus(refusal.status);
+export function azureServiceError(answer: ServiceError, operation: Operation): AppError {
+  const known = Object.hasOwn(kinds, answer.code) ? kinds[answer.code] : undefined;
+  const kind = known ?? kindOfStatus(answer.status);
   // What follows the first line identifies the request; the cause keeps it.
-  const [message = ""] = refusal.message.split("\n");
-  return refused({ ...refusal, message }, kind, doing, hintOf(kind, refusal, doing.permission));
+  const [message = ""] = answer.message.split("\n");
+  return serviceError({ ...answer, message }, kind, operation, hintOf(kind, answer, operation.permission));
 }
 
-function hintOf(kind: RefusalKind, { code }: Refusal, role: string): string | undefined {
+function hintOf(kind: ServiceErrorKind, { code }: ServiceError, role: string): string | undefined {
   if (code === "LeaseIdMissing" || code === "LeaseIdMismatchWithBlobOperation")
     return "another program holds a lease: end it";
   if (code === "BlobImmutableDueToPolicy")
@@ -59,7 +66,7 @@ function hintOf(kind: RefusalKind, { code }: Refusal, role: string): string | un
     return "another program has left blocks of this name: they are gone after a week, or when the name is put and deleted";
   }
   if (kind === "archived") return "the blob has been archived: bring it back to another tier first";
-  if (kind !== "denied" && kind !== "unidentified") return undefined;
+  if (kind !== "denied" && kind !== "unauthenticated") return undefined;
   switch (code) {
     case "AuthenticationFailed":
     case "InvalidAuthenticationInfo":
@@ -82,25 +89,25 @@ const identityErrors =
   /^(CredentialUnavailableError|AuthenticationError|AuthenticationRequiredError|AggregateAuthenticationError)$/;
 
 /** Whatever a call to the store or to an SDK has thrown, as ours. */
-export function azureError(error: unknown, doing: Doing, signal?: AbortSignal): AppError {
+export function azureError(error: unknown, operation: Operation, signal?: AbortSignal): AppError {
   if (isAppError(error)) return error;
   if (signal?.aborted === true) return abortError(signal);
   if (error instanceof Error && identityErrors.test(error.name)) {
-    return new AppError("unauthorized", `cannot ${doing.what}: there is no identity to use`, {
+    return new AppError("unauthorized", `cannot ${operation.what}: there is no identity to use`, {
       hint: "set AZURE_STORAGE_CONNECTION_STRING, AZURE_STORAGE_KEY or AZURE_STORAGE_SAS_TOKEN, or give the machine or workload an identity (AZURE_CLIENT_ID, AZURE_TENANT_ID, AZURE_FEDERATED_TOKEN_FILE)",
       cause: error,
     });
   }
-  const refusal = refusalOf(error);
-  if (refusal !== undefined) return azureRefusal(refusal, doing);
-  const failed = networkError(error, doing.what);
+  const answer = sdkServiceError(error);
+  if (answer !== undefined) return azureServiceError(answer, operation);
+  const failed = networkError(error, operation.what);
   if (failed !== undefined) return failed;
-  const message = `cannot ${doing.what}: ${error instanceof Error ? error.message : String(error)}`;
+  const message = `cannot ${operation.what}: ${error instanceof Error ? error.message : String(error)}`;
   return new AppError("storage", message, { cause: error, retryable: false });
 }
 
 /** What the SDK says of a server's answer; undefined where there was none. */
-function refusalOf(error: unknown): Refusal | undefined {
+function sdkServiceError(error: unknown): ServiceError | undefined {
   if (!(error instanceof Error) || !("statusCode" in error) || typeof error.statusCode !== "number") return undefined;
   const details: unknown = "details" in error ? error.details : undefined;
   // An answer without a body has its code in a header alone, and one that is no XML has none.

@@ -2,17 +2,17 @@
 import type { Clock } from "../../clock.ts";
 import { throwIfAborted } from "../../errors.ts";
 import {
-  type Doing,
   encodePath,
   exchange,
   type HttpAgents,
   type HttpResponse,
   type HttpTerms,
   type HttpTimeouts,
+  type Operation,
   sortedQuery,
   xmlText,
 } from "../../http/http.ts";
-import { azureError, azureRefusal } from "./errors.ts";
+import { azureError, azureServiceError } from "./errors.ts";
 import type { KeySignable } from "./sign.ts";
 
 /** What goes with a request so that the store knows who asks. */
@@ -46,7 +46,7 @@ export interface AzureWireRequest {
   /** See {@link HttpRequest}. */
   readonly transient?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
-  readonly doing: Doing;
+  readonly operation: Operation;
 }
 
 /** From this size on the server is asked first whether it wants the body. */
@@ -70,11 +70,11 @@ export class AzureWire {
     body,
     transient,
     signal,
-    doing,
+    operation,
   }: AzureWireRequest): Promise<HttpResponse> {
     throwIfAborted(signal);
     const { url, agents, timeouts, clock, authorize } = this.#options;
-    const failed = (error: unknown) => azureError(error, doing, signal);
+    const failed = (error: unknown) => azureError(error, operation, signal);
     const path = `${url.pathname}/${encodePath(key)}`;
     const headers = {
       ...asked,
@@ -97,10 +97,10 @@ export class AzureWire {
       signal,
     };
     const terms: HttpTerms = {
-      ...{ agents, timeouts, what: doing.what, failure: failed },
-      refusal: (status, { "x-ms-error-code": code }, text) => {
+      ...{ agents, timeouts, what: operation.what, failure: failed },
+      serviceError: (status, { "x-ms-error-code": code }, text) => {
         const told = typeof code === "string" ? code : xmlText(text, "Code");
-        return azureRefusal({ status, code: told, message: xmlText(text, "Message") }, doing);
+        return azureServiceError({ status, code: told, message: xmlText(text, "Message") }, operation);
       },
     };
     return exchange(request, terms).catch((error: unknown) => {

@@ -23,7 +23,7 @@ export interface HttpTimeouts {
 export const usualTimeouts: HttpTimeouts = { connectMs: 15_000, idleMs: 60_000 };
 
 export interface HttpRequest {
-  readonly method: "DELETE" | "GET" | "POST" | "PUT";
+  readonly method: "DELETE" | "GET" | "HEAD" | "POST" | "PUT";
   /** Of the server, of which the path is not used. */
   readonly url: URL;
   /** Encoded, with the query. */
@@ -76,7 +76,7 @@ export function exchange(request: HttpRequest, terms: HttpTerms): Promise<HttpRe
 class Exchange implements ConnectionUser, ResponseHandler {
   readonly #request: HttpRequest;
   readonly #terms: HttpTerms;
-  readonly #parser = new ResponseParser(this);
+  readonly #parser: ResponseParser;
   readonly #answered = Promise.withResolvers<ResponseHead>();
   /** Wakes whoever sends and waits for the server. */
   #wake: (() => void) | undefined;
@@ -93,6 +93,7 @@ class Exchange implements ConnectionUser, ResponseHandler {
   constructor(request: HttpRequest, terms: HttpTerms) {
     this.#request = request;
     this.#terms = terms;
+    this.#parser = new ResponseParser(this, request.method);
     request.signal?.addEventListener("abort", this.#onAbort, { once: true });
     // It may fail before anybody waits for it.
     this.#answered.promise.catch(() => undefined);

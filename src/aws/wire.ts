@@ -1,7 +1,7 @@
 /** Signed requests to one service of AWS, or to a server that speaks as it does. */
 import type { Clock } from "../clock.ts";
 import { withDeadline } from "../concurrency/concurrency.ts";
-import { type AppError, isAppError, throwIfAborted } from "../errors.ts";
+import { AppError, isAppError, throwIfAborted } from "../errors.ts";
 import {
   exchange,
   type HttpAgents,
@@ -66,6 +66,8 @@ export interface AwsAnswer {
 
 /** From this size on the server is asked first whether it wants the body, so that a refusal costs none. */
 const askFirstBytes = 1024 * 1024;
+/** A page of 1,000 keys, each of 1,024 bytes in URL encoding, has 4 MB. */
+const maxAnswerBytes = 32 * 1024 * 1024;
 
 export class AwsWire<O extends Operation = Operation> {
   readonly #options: AwsWireOptions<O>;
@@ -102,7 +104,12 @@ export class AwsWire<O extends Operation = Operation> {
     using signal = withDeadline(ms, request.signal, `the call to ${request.operation.what}`, this.#options.clock);
     const { headers, stream } = await this.send({ ...request, signal });
     const chunks: Uint8Array[] = [];
-    for await (const chunk of stream) chunks.push(chunk);
+    let leftBytes = maxAnswerBytes;
+    for await (const chunk of stream) {
+      chunks.push(chunk);
+      leftBytes -= chunk.length;
+      if (leftBytes < 0) throw new AppError("protocol", `cannot ${request.operation.what}: the answer does not end`);
+    }
     return { headers, text: Buffer.concat(chunks).toString("utf8") };
   }
 

@@ -51,6 +51,15 @@ describe("an answer of 200", () => {
     await expect(server.ask()).rejects.toMatchObject({ code: ours, retryable, message });
   });
 
+  test("that does not end is none", async () => {
+    const piece = Buffer.alloc(1024 * 1024, " ");
+    await using server = await answered((response) => {
+      const more = () => response.write(piece, (error) => (error == null ? more() : undefined));
+      more();
+    });
+    await expect(server.ask()).rejects.toMatchObject({ code: "protocol", retryable: false });
+  });
+
   test("whose connection ends midway is unreachable", async () => {
     await using server = await answered((response) => {
       response.writeHead(200, { "content-length": "100" }).write("<ListBucketResult>", () => response.destroy());

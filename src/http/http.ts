@@ -19,6 +19,7 @@ export { networkError } from "./network-errors.ts";
 export type { HttpProxy } from "./proxy.ts";
 export type { ResponseHeaders } from "./response-parser.ts";
 export {
+  answeredError,
   isRangeNotSatisfiable,
   kindOfStatus,
   lowered,

@@ -26,7 +26,7 @@ import {
   shopKeyspace,
   shopTables,
 } from "./shop.ts";
-import { makeWorkplace, type Workplace } from "./workplace.ts";
+import { makeWorkDirectory, type WorkDirectory } from "./work-directory.ts";
 
 export interface DemoDependencies extends AppContext {
   /** Called as each step ends. */
@@ -68,25 +68,25 @@ export interface KeptDemo {
 
 /** Throws `not-found` for a missing Java or Maven, `corrupt` if a row did not come back, and as the recipes do. */
 export async function runDemo(request: DemoRequest, dependencies: DemoDependencies): Promise<DemoReport> {
-  const workplace = await makeWorkplace(request.directory, dependencies.environment);
+  const workDirectory = await makeWorkDirectory(request.directory, dependencies.environment);
   let done = false;
   let sandbox: Sandbox | undefined;
   try {
     // A path that cannot be part of a location is refused before anything is started.
-    parseStorageLocation(`file://${workplace.path}/backups/c/dc/node`);
+    parseStorageLocation(`file://${workDirectory.path}/backups/c/dc/node`);
     const startedMs = dependencies.clock.monotonic();
     const steps = new Steps(dependencies);
-    sandbox = await prepare(request, workplace, dependencies, steps);
-    const report = await showAll(await startNode(sandbox, steps, dependencies), workplace, steps, dependencies);
+    sandbox = await prepare(request, workDirectory, dependencies, steps);
+    const report = await showAll(await startNode(sandbox, steps, dependencies), workDirectory, steps, dependencies);
     throwIfAborted(dependencies.signal);
     done = true;
-    const kept = request.keep ? keep(sandbox, workplace, report.location) : undefined;
+    const kept = request.keep ? keep(sandbox, workDirectory, report.location) : undefined;
     const { location: _, ...rest } = report;
     return { ...rest, durationMs: dependencies.clock.monotonic() - startedMs, kept };
   } finally {
     if (!done || !request.keep) {
       await sandbox?.stop("KILL");
-      await workplace.remove();
+      await workDirectory.remove();
     }
   }
 }
@@ -109,13 +109,13 @@ class Steps {
   }
 }
 
-function prepare(request: DemoRequest, workplace: Workplace, dependencies: DemoDependencies, steps: Steps) {
+function prepare(request: DemoRequest, workDirectory: WorkDirectory, dependencies: DemoDependencies, steps: Steps) {
   const { environment, log, signal } = dependencies;
   return steps.run(
     () =>
       createSandbox({
         version: "5.0",
-        directory: join(workplace.path, "node"),
+        directory: join(workDirectory.path, "node"),
         cacheDirectory: request.cacheDir,
         clusterName: "demo",
         releasable: request.keep,
@@ -125,7 +125,7 @@ function prepare(request: DemoRequest, workplace: Workplace, dependencies: DemoD
       }),
     ({ fullVersion }) => ({
       title: `prepared a node of Cassandra ${fullVersion}`,
-      details: [`in ${workplace.path}, Cassandra itself from ${request.cacheDir}`],
+      details: [`in ${workDirectory.path}, Cassandra itself from ${request.cacheDir}`],
     }),
   );
 }
@@ -157,8 +157,8 @@ interface Scene {
   readonly dependencies: DemoDependencies;
 }
 
-async function showAll(sandbox: Sandbox, workplace: Workplace, steps: Steps, dependencies: DemoDependencies) {
-  const { path: home } = workplace;
+async function showAll(sandbox: Sandbox, workDirectory: WorkDirectory, steps: Steps, dependencies: DemoDependencies) {
+  const { path: home } = workDirectory;
   await using cql = await connectCql({ address: sandbox.address, port: sandbox.cqlPort });
   const service = `127.0.0.1:${sandbox.jmxPort}`;
   const { request } = requestWithLine("check", { "storage-location": "file:///unused", "jmx-service": service }, home);
@@ -278,7 +278,7 @@ function requireEqual(differences: readonly Difference[]): readonly Difference[]
   });
 }
 
-function keep(sandbox: Sandbox, { path }: Workplace, location: string): KeptDemo {
+function keep(sandbox: Sandbox, { path }: WorkDirectory, location: string): KeptDemo {
   const { pid, address, cqlPort, jmxPort, configDirectory } = sandbox;
   if (pid === undefined) throw new AppError("node-state", "the node ended by itself");
   sandbox.release();

@@ -85,13 +85,13 @@ describe("an encrypted object", () => {
     const readings: unknown[] = [];
     const plain = bytesSource(sampleBytes(100));
     const open = (range?: ByteRange, reading?: ReadOptions) => {
-      readings.push(reading?.onlyLooking);
+      readings.push(reading?.unthrottled);
       return plain.open(range);
     };
     const kms = kmsEncryptor({ keyId: "k", kms: memoryKms(), random: randomBytes });
     for (const encryptor of [aesEncryptor(dataKey, randomBytes), kms]) {
       const { source } = await encryptor.encrypt({ sizeBytes: 100, open }, objectKey);
-      await collect(source.open(undefined, { onlyLooking: true }));
+      await collect(source.open(undefined, { unthrottled: true }));
       await collect(source.open());
     }
     expect(readings).toEqual([true, undefined, true, undefined]);

@@ -5,6 +5,7 @@
 
 export { type HttpAgents, makeAgents } from "./agents.ts";
 export { answerWithin, type HttpAnswer, wholeAnswer } from "./answer.ts";
+export { bufferedBody, type HttpBody } from "./buffered-body.ts";
 export {
   exchange,
   type HttpRequest,
@@ -14,7 +15,6 @@ export {
   usualTimeouts,
 } from "./exchange.ts";
 export { type OptionalFields, presentFields } from "./fields.ts";
-export { type HttpBody, heldBody } from "./held-body.ts";
 export { networkError } from "./network-errors.ts";
 export type { HttpProxy } from "./proxy.ts";
 export type { ResponseHeaders } from "./response-parser.ts";
@@ -22,14 +22,13 @@ export {
   answeredError,
   isRangeNotSatisfiable,
   kindOfStatus,
-  lowered,
+  lowerFirst,
   type Operation,
   type ServiceError,
   type ServiceErrorKind,
   serviceError,
   serviceErrorOf,
   unlessMissing,
-  xmlText,
 } from "./service-errors.ts";
 export { encodePath, sortedQuery } from "./url-text.ts";
 export { escapeXml, parseXml, tryParseXml, type XmlElement } from "./xml.ts";

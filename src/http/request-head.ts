@@ -1,7 +1,7 @@
 import { AppError } from "../errors.ts";
 import type { RequestTarget } from "./connections.ts";
 
-export interface HeadOf {
+export interface RequestHead {
   readonly method: string;
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
@@ -12,7 +12,7 @@ const value = /^[\t\x20-\x7e\x80-\xff]*$/;
 const target = /^[\x21-\x7e]+$/;
 
 /** A request up to its body, to be written as latin1. Throws `internal` for what would end a line early, or cannot be written. */
-export function requestHead({ method, url, headers }: HeadOf, to: RequestTarget): string {
+export function requestHead({ method, url, headers }: RequestHead, to: RequestTarget): string {
   const all = { host: url.host, ...headers, ...to.headers };
   if (!target.test(to.text)) throw unwritable("its path");
   let head = `${method} ${to.text} HTTP/1.1\r\n`;

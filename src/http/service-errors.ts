@@ -90,7 +90,7 @@ export function answeredError(
   options: Omit<AppErrorOptions, "cause"> = {},
 ): AppError {
   const said = answer.code === "" ? `status ${answer.status}` : answer.code;
-  const detail = answer.message === "" || answer.message === answer.code ? "" : `: ${lowered(answer.message)}`;
+  const detail = answer.message === "" || answer.message === answer.code ? "" : `: ${lowerFirst(answer.message)}`;
   const cause = new ServiceErrorCause(answer);
   return new AppError(code, `cannot ${what}: ${service} answered ${said}${detail}`, { ...options, cause });
 }
@@ -128,16 +128,8 @@ export function serviceError(
   }
 }
 
-/** What an element of an answer's XML holds; empty where it has no such element. */
-export function xmlText(body: string, element: string): string {
-  const text = new RegExp(`<${element}>([^<]*)</${element}>`).exec(body)?.[1] ?? "";
-  return text.replace(/&(\w+);/g, (whole, name: string) => entities[name] ?? whole);
-}
-
-const entities: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
-
 /** A sentence of others, as ours are written. */
-export function lowered(sentence: string): string {
+export function lowerFirst(sentence: string): string {
   const text = sentence.trim().replace(/\.$/, "");
   return /^[A-Z][a-z]/.test(text) ? text[0]?.toLowerCase() + text.slice(1) : text;
 }

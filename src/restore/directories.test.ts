@@ -12,7 +12,7 @@ import {
   freeBytes,
   makeDirectory,
   moveFile,
-  ownerToKeep,
+  ownerToPreserve,
   removeRestoreDirectory,
 } from "./directories.ts";
 
@@ -63,9 +63,9 @@ describe("making directories", () => {
 
   it.runIf(root)("gives those it made, and no others, to the owner of Cassandra's files", async () => {
     await mkdir(at("data"));
-    expect(await ownerToKeep(at("data"))).toBeUndefined();
+    expect(await ownerToPreserve(at("data"))).toBeUndefined();
     await chown(at("data"), 1234, 5678);
-    const owner = await ownerToKeep(at("data"));
+    const owner = await ownerToPreserve(at("data"));
     expect(owner).toEqual({ uid: 1234, gid: 5678 });
     await mkdir(at("there"));
     await makeDirectory(at("there/a/b"), owner);

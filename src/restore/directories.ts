@@ -13,7 +13,7 @@ export interface Owner {
 }
 
 /** The owner of a directory, where files made by this process would not be theirs and it may give them away. */
-export async function ownerToKeep(directory: string): Promise<Owner | undefined> {
+export async function ownerToPreserve(directory: string): Promise<Owner | undefined> {
   const { uid, gid } = await stat(directory);
   const mayChange = process.geteuid?.() === 0;
   return mayChange && (uid !== 0 || gid !== 0) ? { uid, gid } : undefined;

@@ -46,7 +46,7 @@ export interface ReadOptions {
    */
   readonly transient?: boolean;
   /** Nothing of this reading is sent anywhere: it costs no bandwidth. */
-  readonly onlyLooking?: boolean;
+  readonly unthrottled?: boolean;
 }
 
 /** A source that can be read again from the start, so that a failed transfer can be retried. */
@@ -72,8 +72,11 @@ export interface ObjectInfo {
 export interface PutOptions extends CallOptions {
   /** Fail with `already-exists` instead of replacing; only where {@link Capabilities.putIfAbsent} says so. */
   readonly ifAbsent?: boolean;
-  /** No earlier run can have sent these bytes: there is nothing to go on with, and nothing to leave to a later one. */
-  readonly fresh?: boolean;
+  /**
+   * Whether an interrupted put of these bytes may be resumed by a later run, or resume an earlier one; true when left
+   * out. Bytes that no other run can produce are not resumable.
+   */
+  readonly resumable?: boolean | undefined;
   /** Kept beside the bytes, names in lower case, all in ASCII; only where {@link Capabilities.metadata} says so. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
   /** Beside those that every object of this run gets; only where {@link Capabilities.metadata} says so. */

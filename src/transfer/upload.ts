@@ -31,9 +31,9 @@ export async function upload(
   const { source: stored, ...beside }: EncryptedSource =
     encrypt === undefined ? { source: hashing } : await encrypt.encryptor.encrypt(hashing, encrypt.objectKey, signal);
   // What is encrypted anew is other bytes each time.
-  const fresh = encrypt !== undefined;
+  const resumable = encrypt === undefined;
   try {
-    await storage.put(key, stored, { fresh, ...beside, signal });
+    await storage.put(key, stored, { resumable, ...beside, signal });
     return { sizeBytes: source.sizeBytes, hash: await hashing.digest() };
   } finally {
     hashing.leave();
@@ -66,7 +66,7 @@ class HashingSource implements RewindableSource {
     const hasher = this.#hasher;
     let position = range?.start ?? 0;
     const onBytes = (bytes: number) => this.#report(bytes);
-    const pace = reading?.onlyLooking === true ? { onBytes } : { ...this.#options, onBytes };
+    const pace = reading?.unthrottled === true ? { onBytes } : { ...this.#options, onBytes };
     for await (const chunk of paced(this.#source.open(range, reading), pace)) {
       const fresh = this.#hashedBytes - position;
       if (hasher === this.#hasher && fresh >= 0 && fresh < chunk.length) {

@@ -79,7 +79,7 @@ casesOn("requests: Azure", await startAzurite(), (server) => {
     proxy.spoil(() => undefined);
     proxy.forget();
     const source = bytesSource(sampleBytes(3 * mebibyte, 2));
-    await storage.put("c/d/n/k", source, { fresh: true });
+    await storage.put("c/d/n/k", source, { resumable: false });
     expect(source.opened).toBe(3);
     expect(kindsSeen(store, azure)).toEqual([...Array(3).fill("piece"), "end"]);
   });

@@ -22,24 +22,24 @@ export async function* decrypted(
   dataKey: DataKey,
 ): AsyncGenerator<Uint8Array, void> {
   const held = Buffer.allocUnsafeSlow(segmentBytes + tagBytes);
-  let [heldBytes, wantedBytes, segment] = [0, headerBytes, 0];
+  let [bufferedBytes, wantedBytes, segment] = [0, headerBytes, 0];
   let key: Buffer | undefined;
   for await (const chunk of stored) {
     for (let at = 0; at < chunk.length; ) {
       // What is held is dealt with only when more comes: the last segment has a nonce of its own.
-      if (heldBytes === wantedBytes) {
+      if (bufferedBytes === wantedBytes) {
         if (key === undefined) key = keyOf(held.subarray(0, headerBytes), objectKey, dataKey);
         else yield openSegment(held, nonceOf(segment++, false), key, objectKey);
-        [heldBytes, wantedBytes] = [0, held.length];
+        [bufferedBytes, wantedBytes] = [0, held.length];
       }
-      const piece = chunk.subarray(at, at + wantedBytes - heldBytes);
-      held.set(piece, heldBytes);
-      heldBytes += piece.length;
+      const piece = chunk.subarray(at, at + wantedBytes - bufferedBytes);
+      held.set(piece, bufferedBytes);
+      bufferedBytes += piece.length;
       at += piece.length;
     }
   }
   if (key === undefined) throw damaged(objectKey, "it ends within its header");
-  yield openSegment(held.subarray(0, heldBytes), nonceOf(segment, true), key, objectKey);
+  yield openSegment(held.subarray(0, bufferedBytes), nonceOf(segment, true), key, objectKey);
 }
 
 function keyOf(header: Buffer, objectKey: string, dataKey: DataKey): Buffer {

@@ -42,20 +42,20 @@ async function* opened(stored: ByteStream, cipher: ContentCipher, named: string)
   gcm.setAAD(cipher.associated);
   /** Used for all chunks, which saves half of what decrypting costs; begins with what is held back of the last one. */
   let memory = Buffer.alloc(tagBytes);
-  let heldBytes = 0;
+  let bufferedBytes = 0;
   let plainBytes = 0;
   for await (const chunk of stored) {
-    const bytes = heldBytes + chunk.length;
-    if (memory.length < bytes) memory = Buffer.concat([memory.subarray(0, heldBytes)], bytes);
-    memory.set(chunk, heldBytes);
+    const bytes = bufferedBytes + chunk.length;
+    if (memory.length < bytes) memory = Buffer.concat([memory.subarray(0, bufferedBytes)], bytes);
+    memory.set(chunk, bufferedBytes);
     const end = Math.max(0, bytes - tagBytes);
     plainBytes += end;
     if (plainBytes > maxPlainBytes) throw explained(new AppError("corrupt", "it is larger than any can be"), named);
     if (end > 0) yield gcm.update(memory.subarray(0, end));
     memory.copyWithin(0, end, bytes);
-    heldBytes = bytes - end;
+    bufferedBytes = bytes - end;
   }
-  if (heldBytes < tagBytes) throw explained(new AppError("corrupt", "it is cut short"), named);
+  if (bufferedBytes < tagBytes) throw explained(new AppError("corrupt", "it is cut short"), named);
   gcm.setAuthTag(memory.subarray(0, tagBytes));
   try {
     gcm.final();

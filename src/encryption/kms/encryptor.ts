@@ -75,18 +75,18 @@ class EncryptedBytes implements RewindableSource {
   async *open(_range?: ByteRange, reading?: ReadOptions): AsyncGenerator<Uint8Array, void> {
     const gcm = gcmOf(this.#cipher, this.#cipher.iv).setAAD(this.#cipher.associated);
     let held: Buffer[] = [];
-    let [heldBytes, index, leftBytes] = [0, 0, this.#plain.sizeBytes];
+    let [bufferedBytes, index, leftBytes] = [0, 0, this.#plain.sizeBytes];
     for await (const chunk of this.#plain.open(undefined, { ...reading, transient: true })) {
       leftBytes -= chunk.length;
       if (leftBytes < 0) throw otherSize(this.#objectKey);
       for (let at = 0; at < chunk.length; ) {
-        if (heldBytes === pieceBytes) {
+        if (bufferedBytes === pieceBytes) {
           yield this.#checked(index++, held);
-          [held, heldBytes] = [[], 0];
+          [held, bufferedBytes] = [[], 0];
         }
-        const part = chunk.subarray(at, at + pieceBytes - heldBytes);
+        const part = chunk.subarray(at, at + pieceBytes - bufferedBytes);
         held.push(gcm.update(part));
-        heldBytes += part.length;
+        bufferedBytes += part.length;
         at += part.length;
       }
     }

@@ -27,7 +27,7 @@ import {
   existingDirectories,
   filesBelow,
   type Owner,
-  ownerToKeep,
+  ownerToPreserve,
   removeRestoreDirectory,
   restoreDirectory,
 } from "../directories.ts";
@@ -148,7 +148,7 @@ async function unstageOthers(places: readonly Place[], files: readonly WantedFil
 
 /** The owner of Cassandra's files: that of the first data directory, or of the parent it will be made in. */
 async function ownerOf({ dataDirectories: [first = ""] }: StoppedNode): Promise<Owner | undefined> {
-  return ownerToKeep(await existingParent(first));
+  return ownerToPreserve(await existingParent(first));
 }
 
 /** A staging and a set-aside place for each data directory, on its file system, outside it where that is possible. */

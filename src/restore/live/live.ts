@@ -24,7 +24,7 @@ import {
   existingDirectories,
   makeDirectory,
   type Owner,
-  ownerToKeep,
+  ownerToPreserve,
   removeRestoreDirectory,
   restoreDirectory,
 } from "../directories.ts";
@@ -110,7 +110,7 @@ async function prepare(run: RestoreRun, node: CassandraNode, facts: NodeFacts): 
     const stagingPath = join(staging, "files", table.keyspace, `${table.table}-${table.content.id}`);
     tables.push({ ...table, livePaths, stagingPath });
   }
-  return { ...run, node, facts, tables, staging, owner: await ownerToKeep(firstDirectory) };
+  return { ...run, node, facts, tables, staging, owner: await ownerToPreserve(firstDirectory) };
 }
 
 /** A path below one of the node's data directories, as this process sees that directory. */

@@ -141,14 +141,14 @@ class AzureStorage implements Storage {
 
   async put(key: string, source: RewindableSource, options: PutOptions = {}): Promise<ObjectInfo> {
     checkBlobKey(key);
-    const { signal, ifAbsent = false, fresh = false } = options;
+    const { signal, ifAbsent = false, resumable = true } = options;
     throwIfAborted(signal);
     const operation = this.#operation("write", key, writing);
     const blockBytes = blockBytesOf(source, this.#blockBytes);
     const settings = this.#settings(source.sizeBytes, options);
     const dated = await this.#slots.use(async () => {
       if (source.sizeBytes <= blockBytes) return this.#putWhole(key, source, options, operation);
-      const put = { key, source, blockBytes, settings, ifAbsent, fresh, signal, operation };
+      const put = { key, source, blockBytes, settings, ifAbsent, resumable, signal, operation };
       return putInBlocks(this.#context, this.#slots, put);
     });
     const modifiedMs = dated ?? Math.floor(this.#context.clock.now() / 1000) * 1000;

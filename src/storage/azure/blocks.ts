@@ -5,11 +5,11 @@
  */
 import { createHash } from "node:crypto";
 import { isAppError } from "../../errors.ts";
-import { type HttpBody, heldBody, type Operation, unlessMissing } from "../../http/http.ts";
+import { bufferedBody, type HttpBody, type Operation, unlessMissing } from "../../http/http.ts";
 import { Attempts, final } from "../../retry/retry.ts";
 import type { RewindableSource } from "../contract.ts";
+import { BufferedParts } from "../remote/buffered-parts.ts";
 import { dateMs } from "../remote/date-ms.ts";
-import { HeldParts } from "../remote/held-parts.ts";
 import { partBytesFor } from "../remote/part-size.ts";
 import { exactly, held, type SourcePart } from "../remote/source-part.ts";
 import type { UploadSlots } from "../remote/upload-slots.ts";
@@ -42,12 +42,12 @@ export async function hashedBody(part: SourcePart): Promise<HashedBody> {
 
 async function md5Of(part: SourcePart): Promise<Buffer> {
   const hash = createHash("md5");
-  for await (const chunk of exactly(part, { transient: true, onlyLooking: true })) hash.update(chunk);
+  for await (const chunk of exactly(part, { transient: true, unthrottled: true })) hash.update(chunk);
   return hash.digest();
 }
 
 function hashedBytes(bytes: Uint8Array): HashedBody {
-  return { ...heldBody(bytes), md5: createHash("md5").update(bytes).digest() };
+  return { ...bufferedBody(bytes), md5: createHash("md5").update(bytes).digest() };
 }
 
 export interface BlocksPut {
@@ -56,8 +56,8 @@ export interface BlocksPut {
   readonly blockBytes: number;
   readonly settings: BlobSettings;
   readonly ifAbsent: boolean;
-  /** No earlier run can have sent these bytes. */
-  readonly fresh: boolean;
+  /** See {@link PutOptions}. */
+  readonly resumable: boolean;
   readonly signal: AbortSignal | undefined;
   readonly operation: Operation;
 }
@@ -72,7 +72,9 @@ export async function putInBlocks(
   put: BlocksPut,
 ): Promise<number | undefined> {
   try {
-    const there = put.fresh ? [] : await tried(context, put, put.signal, () => blocksOf(context, put, "uncommitted"));
+    const there = put.resumable
+      ? await tried(context, put, put.signal, () => blocksOf(context, put, "uncommitted"))
+      : [];
     const ids = await sendBlocks(context, slots, put, new Map(there.map(({ id, sizeBytes }) => [id, sizeBytes])));
     return await commit(context, put, ids);
   } catch (error) {
@@ -111,7 +113,7 @@ async function sendBlocks(
 ): Promise<string[]> {
   const { source, blockBytes } = put;
   const ids: string[] = [];
-  const cut = source.sequential === true ? new HeldParts(source, blockBytes) : undefined;
+  const cut = source.sequential === true ? new BufferedParts(source, blockBytes) : undefined;
   const begun = new Set([...there.keys()].map(indexIn));
   const send = async (index: number, signal: AbortSignal) => {
     const range = { start: index * blockBytes, end: Math.min(source.sizeBytes, (index + 1) * blockBytes) };
@@ -180,7 +182,7 @@ async function commit(context: AzureContext, put: BlocksPut, ids: readonly strin
       "content-type": "application/xml; charset=UTF-8",
       "if-none-match": ifAbsent ? "*" : undefined,
     },
-    body: heldBody(Buffer.from(blockList(ids))),
+    body: bufferedBody(Buffer.from(blockList(ids))),
     signal,
     operation,
   };

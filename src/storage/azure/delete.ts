@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { isAppError } from "../../errors.ts";
-import { heldBody, type Operation, unlessMissing } from "../../http/http.ts";
+import { bufferedBody, type Operation, unlessMissing } from "../../http/http.ts";
 import type { CallOptions, DeleteResult } from "../contract.ts";
 import { type DeleteFailure, deleteEach } from "../remote/delete-each.ts";
 import { malformedAnswer } from "../remote/malformed-answer.ts";
@@ -66,7 +66,7 @@ export class Deleter {
       method: "POST",
       query: { comp: "batch" },
       headers: { "content-type": `multipart/mixed; boundary=${boundary}` },
-      body: heldBody(Buffer.from(batchBody(boundary, "DELETE", deletions))),
+      body: bufferedBody(Buffer.from(batchBody(boundary, "DELETE", deletions))),
       signal,
       operation,
     });

@@ -2,7 +2,7 @@
 import { AppError, abortError, isAppError } from "../../errors.ts";
 import {
   kindOfStatus,
-  lowered,
+  lowerFirst,
   networkError,
   type Operation,
   type ServiceError,
@@ -110,5 +110,5 @@ export function tokenError(error: unknown, { what }: Operation, signal?: AbortSi
 }
 
 function firstLine(error: unknown): string {
-  return lowered((error instanceof Error ? error.message : String(error)).split("\n", 1).join(""));
+  return lowerFirst((error instanceof Error ? error.message : String(error)).split("\n", 1).join(""));
 }

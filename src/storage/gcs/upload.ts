@@ -7,9 +7,9 @@ import { randomUUID } from "node:crypto";
 import { crc32c } from "@node-rs/crc32";
 import { AppError, isAppError } from "../../errors.ts";
 import {
+  bufferedBody,
   type HttpBody,
   type HttpResponse,
-  heldBody,
   type Operation,
   type OptionalFields,
   serviceErrorOf,
@@ -17,8 +17,8 @@ import {
 import { Attempts, final } from "../../retry/retry.ts";
 import { formatBytes } from "../../units.ts";
 import type { ObjectInfo, PutOptions, RewindableSource } from "../contract.ts";
+import { BufferedParts } from "../remote/buffered-parts.ts";
 import type { ChunkBuffers } from "../remote/chunk-buffers.ts";
-import { HeldParts } from "../remote/held-parts.ts";
 import type { GcsContext } from "./context.ts";
 import { textOf } from "./errors.ts";
 import { bucketPath, createdWith, infoOf, objectFields, objectPath } from "./object.ts";
@@ -44,7 +44,7 @@ export async function upload(context: GcsContext, put: GcsPut): Promise<ObjectIn
   if (source.sizeBytes > maxObjectBytes) {
     throw new AppError("unsupported", `an object of ${formatBytes(source.sizeBytes)} is larger than the store takes`);
   }
-  const chunks = new HeldParts(source, chunkBytes);
+  const chunks = new BufferedParts(source, chunkBytes);
   try {
     return await buffers.use(source.sizeBytes, async (buffer) => {
       return source.sizeBytes <= chunkBytes
@@ -84,7 +84,7 @@ async function uploadWhole(context: GcsContext, put: GcsPut, bytes: Uint8Array):
   const request: GcsRequest = {
     ...creation(context, put, "multipart"),
     headers: { "content-type": `multipart/related; boundary=${boundary}` },
-    body: heldBody(Buffer.from(head), bytes, Buffer.from(`\r\n--${boundary}--\r\n`)),
+    body: bufferedBody(Buffer.from(head), bytes, Buffer.from(`\r\n--${boundary}--\r\n`)),
   };
   const response = await context.wire.send(request).catch((error: unknown) => {
     throw asSpoiled(error);
@@ -175,7 +175,7 @@ class Session {
     this.#place = place;
   }
 
-  async send(chunks: HeldParts, buffer: Buffer): Promise<ObjectInfo> {
+  async send(chunks: BufferedParts, buffer: Buffer): Promise<ObjectInfo> {
     const { source, options, chunkBytes } = this.#put;
     for (let start = 0; start < source.sizeBytes; start += chunkBytes) {
       const bytes = await chunks.next(options.signal, buffer);
@@ -229,7 +229,7 @@ class Session {
       "content-range": `bytes ${next}-${end - 1}/${sizeBytes}`,
       "x-goog-hash": isLast ? `crc32c=${checksumText(this.#checksum)}` : undefined,
     };
-    const body = heldBody(bytes.subarray(bytes.length - (end - next)));
+    const body = bufferedBody(bytes.subarray(bytes.length - (end - next)));
     return this.#progress(this.#request(headers, body)).catch((error: unknown) => {
       throw isLast ? asSpoiled(error) : error;
     });
@@ -237,7 +237,7 @@ class Session {
 
   /** What the store has; where it has all, it finishes or has finished. */
   #ask(): Promise<Progress> {
-    return this.#progress(this.#request({ "content-range": `bytes */${this.#put.source.sizeBytes}` }, heldBody()));
+    return this.#progress(this.#request({ "content-range": `bytes */${this.#put.source.sizeBytes}` }, bufferedBody()));
   }
 
   #request(headers: OptionalFields, body: HttpBody): Promise<HttpResponse> {

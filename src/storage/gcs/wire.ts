@@ -6,6 +6,7 @@ import type { Clock } from "../../clock.ts";
 import { isAppError, throwIfAborted } from "../../errors.ts";
 import {
   answerWithin,
+  bufferedBody,
   exchange,
   type HttpAgents,
   type HttpAnswer,
@@ -13,7 +14,6 @@ import {
   type HttpRequest,
   type HttpResponse,
   type HttpTimeouts,
-  heldBody,
   type Operation,
   type OptionalFields,
   presentFields,
@@ -132,7 +132,7 @@ function fieldsIn({ text }: HttpAnswer, operation: Operation): Fields {
 /** A body of JSON, with the header that says so. */
 export function jsonBody(value: unknown) {
   return {
-    body: heldBody(Buffer.from(JSON.stringify(value))),
+    body: bufferedBody(Buffer.from(JSON.stringify(value))),
     headers: { "content-type": "application/json; charset=UTF-8" },
   };
 }

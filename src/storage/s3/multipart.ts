@@ -5,15 +5,15 @@ import { AppError, isAppError } from "../../errors.ts";
 import { escapeXml, type Operation } from "../../http/http.ts";
 import { Attempts, final } from "../../retry/retry.ts";
 import type { ByteRange, PutOptions, RewindableSource } from "../contract.ts";
-import { HeldParts, heldSource } from "../remote/held-parts.ts";
+import { BufferedParts, bufferedSource } from "../remote/buffered-parts.ts";
 import { partBytesFor } from "../remote/part-size.ts";
 import type { SourcePart } from "../remote/source-part.ts";
 import type { UploadSlots } from "../remote/upload-slots.ts";
 import { xmlBody } from "./bucket.ts";
 import type { S3Context } from "./context.ts";
 import { metadataHeaders, metadataOf } from "./headers.ts";
+import { abandon, holdsBytes, type IncompleteUploads, listParts, type SentPart } from "./incomplete-uploads.ts";
 import { checksumHeader, makePayload } from "./payload.ts";
-import { abandon, holdsBytes, listParts, type SentPart, type UnfinishedUploads } from "./unfinished.ts";
 import { type S3Request, type S3Wire, slowMs } from "./wire.ts";
 
 const mebibyte = 1024 * 1024;
@@ -42,7 +42,7 @@ export interface MultipartPut {
   readonly source: RewindableSource;
   readonly partBytes: number;
   /** Uploads that earlier runs have left; undefined where no later run could resume the one that this run leaves. */
-  readonly unfinished: UnfinishedUploads | undefined;
+  readonly unfinished: IncompleteUploads | undefined;
   readonly options: PutOptions;
   readonly operation: Operation;
 }
@@ -83,7 +83,7 @@ export async function putInParts(context: S3Context, slots: UploadSlots, put: Mu
 
 /** Whether another run could go on with the upload, which keeps the metadata that it began with. */
 function canResume({ unfinished, source, options }: MultipartPut): boolean {
-  const comparable = options.fresh !== true && source.sequential !== true;
+  const comparable = options.resumable !== false && source.sequential !== true;
   return unfinished !== undefined && comparable && options.metadata === undefined;
 }
 
@@ -149,7 +149,7 @@ async function sendParts(
   const { source, partBytes, options } = put;
   const count = Math.ceil(source.sizeBytes / partBytes);
   const parts: CompletedPart[] = [];
-  const cut = source.sequential === true ? new HeldParts(source, partBytes) : undefined;
+  const cut = source.sequential === true ? new BufferedParts(source, partBytes) : undefined;
   const send = async (index: number, signal: AbortSignal) => {
     const range = { start: index * partBytes, end: Math.min(source.sizeBytes, (index + 1) * partBytes) };
     const number = index + 1;
@@ -160,7 +160,7 @@ async function sendParts(
       return;
     }
     const part = { uploadId: upload.id, number, sizeBytes, signal };
-    const from = cut === undefined ? { source, range } : { source: heldSource(await cut.next(signal)) };
+    const from = cut === undefined ? { source, range } : { source: bufferedSource(await cut.next(signal)) };
     parts[index] = await tried(context, put.operation, signal, () => sendPart(context, put, { ...part, ...from }));
   };
   try {
@@ -174,7 +174,7 @@ async function sendParts(
 /** The part for the completion, if the store has it and it holds these bytes. */
 async function partThere(sent: SentPart | undefined, { source, range, sizeBytes, signal }: SourcePart) {
   if (sent === undefined) return undefined;
-  const bytes = abortable(source.open(range, { transient: true, onlyLooking: true }), signal);
+  const bytes = abortable(source.open(range, { transient: true, unthrottled: true }), signal);
   if (!(await holdsBytes(sent, sizeBytes, bytes))) return undefined;
   return { etag: sent.etag, crc32: sent.crc32 };
 }

@@ -133,7 +133,7 @@ function signedPayload(from: SourcePart): SignedBody {
 
 async function hashedPayload(from: SourcePart): Promise<SignedBody> {
   const hash = createHash("sha256");
-  for await (const chunk of exactly(from, { transient: true, onlyLooking: true })) hash.update(chunk);
+  for await (const chunk of exactly(from, { transient: true, unthrottled: true })) hash.update(chunk);
   return {
     headers: { "content-length": String(from.sizeBytes) },
     hash: hash.digest("hex"),

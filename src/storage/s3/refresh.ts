@@ -2,13 +2,13 @@
 import { AppError, isAppError } from "../../errors.ts";
 import { encodePath, type Operation, type ResponseHeaders, serviceErrorOf, type XmlElement } from "../../http/http.ts";
 import type { CallOptions } from "../contract.ts";
-import { heldSource } from "../remote/held-parts.ts";
+import { bufferedSource } from "../remote/buffered-parts.ts";
 import { wholeSeconds } from "./bucket.ts";
 import type { S3Context } from "./context.ts";
 import { type Headers, keptHeaders, tagHeaders } from "./headers.ts";
+import { abortUpload } from "./incomplete-uploads.ts";
 import { beginUpload, type CompletedPart, completeUpload, partSizeOf } from "./multipart.ts";
 import { makePayload } from "./payload.ts";
-import { abortUpload } from "./unfinished.ts";
 import { slowMs } from "./wire.ts";
 
 const gibibyte = 1024 ** 3;
@@ -84,7 +84,7 @@ function copyHeaders({ bucket, settings }: S3Context, key: string): Headers {
 async function writeEmpty(context: S3Context, copy: Copy): Promise<void> {
   const { key, operation, signal } = copy;
   const headers = await recreatedHeaders(context, copy);
-  const body = await makePayload({ source: heldSource(Buffer.alloc(0)), sizeBytes: 0 }, context.dialect.integrity);
+  const body = await makePayload({ source: bufferedSource(Buffer.alloc(0)), sizeBytes: 0 }, context.dialect.integrity);
   await context.wire.headers({ method: "PUT", key, headers, body, operation, signal });
 }
 

@@ -22,11 +22,11 @@ import { bucketExists, createBucket, deleteObjects, listFolders, listObjects, wh
 import { connectS3 } from "./connect.ts";
 import type { S3Context } from "./context.ts";
 import { metadataHeaders, metadataOf, objectSettings } from "./headers.ts";
+import { findIncomplete, type IncompleteUploads } from "./incomplete-uploads.ts";
 import { partBytesOf, putInParts } from "./multipart.ts";
 import { dialectAt, type S3Dialect, type S3Options } from "./options.ts";
 import { makePayload } from "./payload.ts";
 import { type CopySizes, Refresher } from "./refresh.ts";
-import { findUnfinished, type UnfinishedUploads } from "./unfinished.ts";
 import { S3Wire } from "./wire.ts";
 
 export interface S3StorageOptions {
@@ -83,7 +83,7 @@ class S3Storage implements Storage {
   readonly #refresher: Refresher;
   readonly #partBytes: number | undefined;
   readonly #ownDepth: number | undefined;
-  #unfinished: Promise<UnfinishedUploads> | undefined;
+  #unfinished: Promise<IncompleteUploads> | undefined;
 
   constructor(context: S3Context, agents: HttpAgents, options: S3StorageOptions) {
     this.description = context.description;
@@ -173,11 +173,11 @@ class S3Storage implements Storage {
   }
 
   /** Asked once a run, of what this machine alone writes. */
-  async #unfinishedBelow(key: string, signal: AbortSignal | undefined): Promise<UnfinishedUploads | undefined> {
+  async #unfinishedBelow(key: string, signal: AbortSignal | undefined): Promise<IncompleteUploads | undefined> {
     const segments = key.split("/");
     if (this.#ownDepth === undefined || segments.length <= this.#ownDepth) return undefined;
     const prefix = `${segments.slice(0, this.#ownDepth).join("/")}/`;
-    this.#unfinished ??= findUnfinished(this.#context, prefix, signal);
+    this.#unfinished ??= findIncomplete(this.#context, prefix, signal);
     return this.#unfinished;
   }
 

@@ -63,7 +63,7 @@ describe("which failures are tried again", () => {
     expect(await waits({ strategy: "exponential", intervalMs: 60_000 })).toEqual([60_000, 60_000, 60_000]);
   });
 
-  test("what a store would take later is tried more often, and the limit is lowered", async () => {
+  test("what a store would take later is tried more often, and the limit is lowerFirst", async () => {
     const error = new AppError("throttled", "slow down");
     const limit = new AdaptiveLimit(new ManualClock());
     expect(limit.current).toBe(Number.POSITIVE_INFINITY);

@@ -3,7 +3,7 @@ import { AppError, toAppError } from "../../errors.ts";
 import type { RewindableSource } from "../contract.ts";
 
 /** Cuts a source, read once and in order, into parts that can be sent again: each is held in memory. */
-export class HeldParts {
+export class BufferedParts {
   readonly #source: RewindableSource;
   readonly #partBytes: number;
   readonly #chunks: AsyncIterator<Uint8Array>;
@@ -73,7 +73,7 @@ export class HeldParts {
 }
 
 /** Bytes that are held, as a source. */
-export function heldSource(bytes: Uint8Array): RewindableSource {
+export function bufferedSource(bytes: Uint8Array): RewindableSource {
   return {
     sizeBytes: bytes.length,
     async *open(range) {

@@ -12,7 +12,7 @@ const abandonRounds = 3;
 const abandonedAfterMs = 24 * 3600 * 1000;
 
 /** IDs of unfinished uploads by their keys, the newest first. */
-export type UnfinishedUploads = Map<string, string[]>;
+export type IncompleteUploads = Map<string, string[]>;
 
 /** One that the store has of an upload. */
 export interface SentPart {
@@ -25,11 +25,11 @@ export interface SentPart {
  * The unfinished uploads below the prefix. Those that were begun more than a day ago are thrown away: they cost space
  * unseen. A store that cannot list them, or does not let us, has none.
  */
-export async function findUnfinished(
+export async function findIncomplete(
   context: S3Context,
   prefix: string,
   signal?: AbortSignal,
-): Promise<UnfinishedUploads> {
+): Promise<IncompleteUploads> {
   const found: { readonly key: string; readonly id: string; readonly begunMs: number }[] = [];
   let swept = 0;
   try {
@@ -46,7 +46,7 @@ export async function findUnfinished(
     context.log.debug(`unfinished uploads are left alone: ${toAppError(error).message}`);
   }
   if (swept > 0) context.log.info(`threw away ${swept} uploads that were begun and never finished below ${prefix}`);
-  const byKey: UnfinishedUploads = new Map();
+  const byKey: IncompleteUploads = new Map();
   for (const { key, id } of found.sort((a, b) => b.begunMs - a.begunMs)) {
     byKey.set(key, [...(byKey.get(key) ?? []), id]);
   }

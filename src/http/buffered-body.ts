@@ -9,7 +9,7 @@ export interface HttpBody {
 const frameBytes = 256 * 1024;
 
 /** A body of bytes that are in memory. */
-export function heldBody(...pieces: readonly Uint8Array[]): HttpBody {
+export function bufferedBody(...pieces: readonly Uint8Array[]): HttpBody {
   const frames = {
     async *[Symbol.asyncIterator]() {
       for (const bytes of pieces) {

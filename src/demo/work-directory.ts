@@ -3,17 +3,17 @@ import { join, resolve } from "node:path";
 import { AppError, fileError, systemErrorCode } from "../errors.ts";
 
 /** The directory that a demonstration works in. */
-export interface Workplace {
+export interface WorkDirectory {
   readonly path: string;
   /** Deletes what the demonstration made, the directory itself unless it was there before. */
   remove(): Promise<void>;
 }
 
 /** A new temporary directory, or the given one, which must be empty or missing. Throws `already-exists`, `io`. */
-export async function makeWorkplace(
+export async function makeWorkDirectory(
   given: string | undefined,
   environment: Readonly<Record<string, string | undefined>>,
-): Promise<Workplace> {
+): Promise<WorkDirectory> {
   if (given === undefined) {
     const { TMPDIR: parent = "/tmp" } = environment;
     try {

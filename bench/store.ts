@@ -106,7 +106,12 @@ async function compare({ directory, scheme, stored, contestants }: Bench, shape:
         after: () => expectFiles(target, shape),
       };
       for (const { name, copy } of inTurn(contestants, round)) {
-        const best = fastestOf(await copy(way, source, hooks));
+        const tries = await copy(way, source, hooks);
+        const best = fastestOf(tries);
+        const walls = tries.map(({ wallMs }) => (wallMs / 1000).toFixed(2));
+        process.stderr.write(
+          `${scheme}, ${shape.name} ${way}, round ${round + 1}: ${name} ${walls.join(" s, ")} s, cpu ${(best.cpuMs / 1000).toFixed(2)} s\n`,
+        );
         runs[way].set(name, [...(runs[way].get(name) ?? []), best]);
       }
     }

@@ -42,7 +42,7 @@ export interface AzureWireRequest {
 }
 
 /** From this size on the server is asked first whether it wants the body. */
-const askFirstBytes = 1024 * 1024;
+const expectContinueBytes = 1024 * 1024;
 /** Of the protocol: the oldest that has all we use, so that servers behind the newest know it, too. */
 const version = "2021-12-02";
 
@@ -84,7 +84,7 @@ export class AzureWire {
       path: parameters === "" ? path : `${path}?${parameters}`,
       headers: { ...headers, ...proof.headers },
       frames: body?.frames,
-      asksFirst: body !== undefined && body.sizeBytes >= askFirstBytes,
+      expectContinue: body !== undefined && body.sizeBytes >= expectContinueBytes,
       transient,
       signal,
     };

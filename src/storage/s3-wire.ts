@@ -40,7 +40,7 @@ export interface WireRequest {
 }
 
 /** From this size on the server is asked first whether it wants the body, so that a refusal costs none. */
-const askFirstBytes = 1024 * 1024;
+const expectContinueBytes = 1024 * 1024;
 export class Wire {
   readonly #options: WireOptions;
   readonly #signer = new Signer();
@@ -98,7 +98,7 @@ export class Wire {
       path: text === "" ? path : `${path}?${text}`,
       headers: signed.headers,
       frames: payload?.frames(signed.signChunk),
-      asksFirst: payload !== undefined && payload.wireBytes >= askFirstBytes,
+      expectContinue: payload !== undefined && payload.wireBytes >= expectContinueBytes,
       transient,
       signal,
     };

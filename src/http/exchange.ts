@@ -62,8 +62,6 @@ export interface HttpResponse {
 
 /** Servers that do not know the expectation send no 100, and are not asked for it again. */
 const continueDeadlineMs = 1000;
-/** Of the body of a response, while it is waited for: what comes slower than that is stalled, whatever drips. */
-const leastBytesPerSecond = 256;
 const maxErrorBytes = 64 * 1024;
 /** Of an answer that nobody reads: up to here it is less than a new connection costs. */
 const maxDrainedBytes = 64 * 1024;
@@ -104,8 +102,6 @@ class Exchange implements ConnectionUser, ResponseHandler {
   #hasReadFrames = false;
   #isSent = false;
   #isOver = false;
-  /** Of the response's body, since the stall watch has last been told. */
-  #pacedBytes = 0;
   #failure: unknown;
 
   constructor(request: HttpRequest, terms: HttpTerms) {
@@ -255,7 +251,7 @@ class Exchange implements ConnectionUser, ResponseHandler {
 
   receive(bytes: Buffer): boolean {
     // A head that drips is as late as one that does not come: it is given no more time.
-    if (this.#head !== undefined) this.#came(bytes.length);
+    if (this.#head !== undefined) this.#watch?.came(bytes.length);
     try {
       this.#parser.feed(bytes);
       if (this.#parser.isAtEnd) this.#finish();
@@ -266,13 +262,6 @@ class Exchange implements ConnectionUser, ResponseHandler {
     // Not the server is waited for now, but our reader.
     this.#watch?.pause();
     return false;
-  }
-
-  #came(bytes: number): void {
-    this.#pacedBytes += bytes;
-    if (this.#pacedBytes < (leastBytesPerSecond * this.#terms.timeouts.idleMs) / 1000) return;
-    this.#pacedBytes = 0;
-    this.#watch?.moved();
   }
 
   closed(error: Error | undefined): void {

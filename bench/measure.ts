@@ -10,6 +10,34 @@ export interface Measurement {
   readonly stdout: string;
 }
 
+/** Of several runs: the median of each figure, and how far the wall times lie apart. */
+export interface Summary extends Measurement {
+  readonly wallRangeMs: readonly [number, number];
+}
+
+export function summaryOf(runs: readonly Measurement[]): Summary {
+  const median = (figure: (run: Measurement) => number) => {
+    const sorted = runs.map(figure).toSorted((a, b) => a - b);
+    const middle = sorted[Math.floor(sorted.length / 2)];
+    if (middle === undefined) throw new Error("nothing was run");
+    return middle;
+  };
+  const walls = runs.map(({ wallMs }) => wallMs);
+  return {
+    wallMs: median(({ wallMs }) => wallMs),
+    cpuMs: median(({ cpuMs }) => cpuMs),
+    peakBytes: median(({ peakBytes }) => peakBytes),
+    stdout: "",
+    wallRangeMs: [Math.min(...walls), Math.max(...walls)],
+  };
+}
+
+export function fastestOf(runs: readonly Measurement[]): Measurement {
+  const [first] = runs.toSorted((a, b) => a.wallMs - b.wallMs);
+  if (first === undefined) throw new Error("nothing was run");
+  return first;
+}
+
 const samplingMs = 5;
 /** What /proc counts processor time in; the same on every Linux that Node runs on. */
 const tickMs = 10;

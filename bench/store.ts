@@ -1,38 +1,53 @@
 /**
- * `npm run bench:store`: what transfers to and from a store that speaks S3 cost beside rclone, in one run, with everything in
- * memory: the files, what the store keeps, and what comes back. Prints a table of wall time, processor time and peak
- * memory. Everybody has two tries a round, the faster of which counts, and of several rounds, in turns, the median. Then the tool and Esop's jar as a whole, once, on a real node:
- * with a table of 5,000 small files and one of large ones, and how many requests each makes. `--rounds N` sets the
- * number of rounds (3), `--mib N` the amount of data in large files (2048), `--no-jar` leaves the second part out.
+ * `npm run bench:store`: what transfers to and from a store that speaks S3 cost beside rclone, s5cmd and AWS's Common
+ * Runtime, over HTTPS and over plain HTTP, in one run, with everything in memory: the files, what the store keeps, and
+ * what comes back. Prints a table of wall time, processor time and peak memory. Everybody has two tries a round, the
+ * faster of which counts, and of several rounds, in turns, the median. Then the tool and Esop's jar as a whole, once,
+ * on a real node: with a table of 5,000 small files and one of large ones, and how many requests each makes.
+ *
+ *   --rounds N               number of rounds (3)
+ *   --mib N                  amount of data in large files (2048)
+ *   --schemes LIST           "https,http"
+ *   --only LIST              contestants by their names, beside the tool itself
+ *   --beside NAME=DIRECTORY  another checkout of the tool, measured in the same turns
+ *   --no-jar                 leaves the second part out
  */
-import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { type ObjectStore, startStore } from "../test/harness/object-stores.ts";
+import { makeCertificates } from "../test/harness/certificates.ts";
+import { startStore } from "../test/harness/object-stores.ts";
 import { temporaryDirectory } from "../test/harness/temporary-directory.ts";
-import { type Measurement, measure } from "./measure.ts";
-import { prepareRclone, type Rclone } from "./rclone.ts";
+import { awscrt } from "./awscrt.ts";
+import type { Contestant, Target } from "./contestant.ts";
+import { esop } from "./esop.ts";
+import { fastestOf, type Measurement, summaryOf } from "./measure.ts";
+import { rclone } from "./rclone.ts";
 import { measureRealTool, reportRequests } from "./real-tool.ts";
 import { type Row, report } from "./report.ts";
+import { s5cmd } from "./s5cmd.ts";
 
 const { values } = parseArgs({
   options: {
     mib: { type: "string", default: "2048" },
     rounds: { type: "string", default: "3" },
+    schemes: { type: "string", default: "https,http" },
+    only: { type: "string" },
+    beside: { type: "string", multiple: true, default: [] },
     "no-jar": { type: "boolean", default: false },
   },
 });
 const memory = "/dev/shm";
-const bucket = "bench";
+const [bucket, prefix] = ["bench", "bench"];
 const us = "esop";
-const usAnywhere = "esop, any server";
 const mebibyte = 1024 * 1024;
 const shapes = [
   { name: "64 large files", count: 64, bytes: (Number(values.mib) / 64) * mebibyte },
   { name: "5,000 x 4 KiB", count: 5000, bytes: 4096 },
 ] as const;
+type Shape = (typeof shapes)[number];
 
-async function writeFiles(directory: string, { count, bytes }: (typeof shapes)[number]): Promise<void> {
+async function writeFiles(directory: string, { count, bytes }: Shape): Promise<void> {
   await mkdir(directory);
   const block = Buffer.alloc(Math.min(bytes, mebibyte));
   for (let file = 0; file < count; file += 1) {
@@ -44,103 +59,102 @@ async function writeFiles(directory: string, { count, bytes }: (typeof shapes)[n
   }
 }
 
-function median(runs: readonly Measurement[]): Measurement {
-  const middle = runs.toSorted((a, b) => a.wallMs - b.wallMs)[Math.floor(runs.length / 2)];
-  if (middle === undefined) throw new Error("nothing was run");
-  return middle;
+async function contestantsFor(target: Target): Promise<readonly Contestant[]> {
+  const root = join(import.meta.dirname, "..");
+  const beside = values.beside.map((text) => {
+    const [name = "", directory = ""] = text.split("=");
+    return esop(target, { name, dialect: "aws", root: directory });
+  });
+  const others = [
+    esop(target, { name: "esop, any server", dialect: "any", root }),
+    ...(await rclone(target)),
+    await s5cmd(target),
+    await awscrt(target),
+  ];
+  const wanted = values.only?.split(",");
+  return [
+    esop(target, { name: us, dialect: "aws", root }),
+    ...beside,
+    ...others.filter(({ name }) => wanted === undefined || wanted.includes(name)),
+  ];
 }
 
-/** Everybody has two tries. */
-function faster(runs: readonly Measurement[]): Measurement {
-  const [first] = runs.toSorted((a, b) => a.wallMs - b.wallMs);
-  if (first === undefined) throw new Error("nothing was run");
-  return first;
+/** In turns: who comes first pays for memory that nobody has touched yet. */
+function inTurn<T>(all: readonly T[], round: number): readonly T[] {
+  const first = round % all.length;
+  return [...all.slice(first), ...all.slice(0, first)];
 }
 
 interface Bench {
   readonly directory: string;
-  readonly store: ObjectStore;
-  readonly rclone: Rclone;
+  readonly scheme: string;
+  /** Where the store has the objects, as plain files. */
+  readonly stored: string;
+  readonly contestants: readonly Contestant[];
 }
 
-async function compare({ directory, store, rclone }: Bench, shape: (typeof shapes)[number]): Promise<readonly Row[]> {
-  const [from, to, list] = [join(directory, "from"), join(directory, "to"), join(directory, "list.json")];
+async function compare({ directory, scheme, stored, contestants }: Bench, shape: Shape): Promise<readonly Row[]> {
+  const [from, to] = [join(directory, "from"), join(directory, "to")];
   await writeFiles(from, shape);
-  // Compiled sources are kept between starts, as by `./esop`.
-  const compiled = { NODE_COMPILE_CACHE: join(import.meta.dirname, "../node_modules/.cache/node-compile") };
-  const environment = { ...store.credentials, ...compiled, BENCH_ENDPOINT: store.endpoint, BENCH_BUCKET: bucket };
-  const transfer = (dialect: string, ...parameters: readonly string[]) => {
-    const command = [process.execPath, join(import.meta.dirname, "transfer.ts"), ...parameters];
-    return measure(command, { environment: { ...environment, BENCH_DIALECT: dialect } });
-  };
-  const clear = {
-    up: async () => {
-      await rm(join(store.directory, bucket, "bench"), { recursive: true, force: true });
-    },
-    down: () => rm(to, { recursive: true, force: true }),
-  };
+  const ends = { up: { source: from, target: stored }, down: { source: to, target: to } } as const;
   const runs = { up: new Map<string, Measurement[]>(), down: new Map<string, Measurement[]>() };
-  const add = (way: "up" | "down", who: string, run: Measurement) => {
-    runs[way].set(who, [...(runs[way].get(who) ?? []), run]);
-  };
-  const ours = (dialect: string) => async (way: "up" | "down", place: string) => {
-    const tries: Measurement[] = [];
-    for (let attempt = 0; attempt < 2; attempt += 1) {
-      await clear[way]();
-      tries.push(await transfer(dialect, way, place, list));
-    }
-    return faster(tries);
-  };
-  const theirs = (checked: boolean) => (way: "up" | "down", place: string) =>
-    rclone.copy(way, place, { checked, before: clear[way] });
-  const contestants = [
-    { who: us, run: ours("aws") },
-    { who: usAnywhere, run: ours("any") },
-    { who: "rclone", run: theirs(true) },
-    { who: "rclone, unchecked", run: theirs(false) },
-  ];
   for (let round = 0; round < Number(values.rounds); round += 1) {
-    // Who comes first pays for memory that nobody has touched yet.
-    const order = [
-      ...contestants.slice(round % contestants.length),
-      ...contestants.slice(0, round % contestants.length),
-    ];
     for (const way of ["up", "down"] as const) {
-      for (const { who, run } of order) {
-        add(way, who, await run(way, way === "up" ? from : to));
-        if (way === "down") await expectFiles(to, shape.count);
+      const { source, target } = ends[way];
+      const hooks = {
+        before: () => rm(target, { recursive: true, force: true }),
+        after: () => expectFiles(target, shape),
+      };
+      for (const { name, copy } of inTurn(contestants, round)) {
+        const tries = await copy(way, source, hooks);
+        const best = fastestOf(tries);
+        const walls = tries.map(({ wallMs }) => (wallMs / 1000).toFixed(2));
+        process.stderr.write(
+          `${scheme}, ${shape.name} ${way}, round ${round + 1}: ${name} ${walls.join(" s, ")} s, cpu ${(best.cpuMs / 1000).toFixed(2)} s\n`,
+        );
+        runs[way].set(name, [...(runs[way].get(name) ?? []), best]);
       }
     }
-    await clear.down();
+    await rm(to, { recursive: true, force: true });
   }
-  await clear.up();
-  await rm(from, { recursive: true });
-  return (["up", "down"] as const).map((way) => {
-    const { [us]: measured, ...others } = Object.fromEntries([...runs[way]].map(([who, all]) => [who, median(all)]));
-    if (measured === undefined) throw new Error("nothing was run");
-    return { name: `${shape.name} ${way}`, ours: measured, others };
-  });
+  for (const place of [stored, from]) await rm(place, { recursive: true });
+  return (["up", "down"] as const).map((way) => rowOf(`${scheme}, ${shape.name} ${way}`, runs[way], shape));
 }
 
-async function expectFiles(directory: string, count: number): Promise<void> {
-  const names = await readdir(directory);
-  if (names.length !== count) throw new Error(`${names.length} of ${count} files came back`);
+function rowOf(name: string, runs: ReadonlyMap<string, readonly Measurement[]>, { count, bytes }: Shape): Row {
+  const { [us]: ours, ...others } = Object.fromEntries([...runs].map(([who, all]) => [who, summaryOf(all)]));
+  if (ours === undefined) throw new Error("nothing was run");
+  return { name, ours, others, movedBytes: count * bytes };
 }
 
-async function measureTransfers(): Promise<void> {
-  const started = await startStore("versitygw", { parent: memory });
+async function expectFiles(directory: string, { count, bytes }: Shape): Promise<void> {
+  const names = (await readdir(directory)).filter((name) => name.startsWith("file-"));
+  if (names.length !== count) throw new Error(`${names.length} of ${count} files came to ${directory}`);
+  for (const name of names) {
+    const { size } = await stat(join(directory, name));
+    if (size !== bytes) throw new Error(`${name} has ${size} of ${bytes} bytes`);
+  }
+}
+
+async function measureTransfers(scheme: string): Promise<void> {
+  await using place = await temporaryDirectory(memory);
+  const tls = scheme === "https" ? await makeCertificates(place.path) : undefined;
+  const started = await startStore("versitygw", { parent: memory, ...(tls === undefined ? {} : { tls }) });
   if ("reason" in started) throw new Error(started.reason);
   await using store = started;
-  await using place = await temporaryDirectory(memory);
   await mkdir(join(store.directory, bucket));
-  const bench = { directory: place.path, store, rclone: await prepareRclone(store, bucket) };
+  const list = join(place.path, "list.json");
+  const contestants = await contestantsFor({ store, bucket, prefix, list, caFile: tls?.authorityFile });
+  const stored = join(store.directory, bucket, prefix);
   const rows: Row[] = [];
-  for (const shape of shapes) rows.push(...(await compare(bench, shape)));
-  process.stdout.write(report(rows));
+  for (const shape of shapes) {
+    rows.push(...(await compare({ directory: place.path, scheme, stored, contestants }, shape)));
+  }
+  process.stdout.write(report(rows) + contestants.map(({ name, checks }) => `${name}: ${checks}\n`).join(""));
 }
 
 async function run(): Promise<void> {
-  await measureTransfers();
+  for (const scheme of values.schemes.split(",")) await measureTransfers(scheme);
   if (values["no-jar"]) return;
   const { rows, requests } = await measureRealTool({ memory, largeMib: Number(values.mib), smallSSTables: 625 });
   process.stdout.write(report(rows) + reportRequests(requests));

@@ -18,6 +18,13 @@ interface Sent {
   readonly hash: string | undefined;
 }
 
+const {
+  BENCH_ENDPOINT: endpoint,
+  BENCH_BUCKET: bucket = "",
+  BENCH_PREFIX: prefix = "",
+  BENCH_CA_FILE: caFile,
+  BENCH_DIALECT: dialect,
+} = process.env;
 const connections = 10;
 const algorithm = "SHA-256";
 
@@ -33,7 +40,7 @@ async function sendAll(storage: Storage, directory: string): Promise<readonly Se
     connections,
     async ({ name, sizeBytes }, signal) => {
       const source = await fileSource(join(directory, name), sizeBytes);
-      const { hash } = await upload(storage, `bench/${name}`, source, { algorithm, threads, signal });
+      const { hash } = await upload(storage, `${prefix}/${name}`, source, { algorithm, threads, signal });
       sent.push({ name, sizeBytes, hash });
     },
   );
@@ -50,15 +57,15 @@ async function fetchAll(storage: Storage, directory: string, sent: readonly Sent
     async ({ name, sizeBytes, hash }, signal) => {
       const expected = { sizeBytes, hash, algorithm } as const;
       const how = { expected, ahead, storedBytes: sizeBytes, threads, signal };
-      await download(storage, `bench/${name}`, join(directory, name), how);
+      await download(storage, `${prefix}/${name}`, join(directory, name), how);
     },
   );
   await syncDirectory(directory);
 }
 
 const [direction, directory = "", list = ""] = process.argv.slice(2);
-const { BENCH_ENDPOINT: endpoint, BENCH_BUCKET: bucket = "", BENCH_DIALECT: dialect } = process.env;
-const settings = { endpoint, pathStyle: true, region: "us-east-1", maxUploads: connections, environment: process.env };
+const way = { endpoint, caFile, pathStyle: true, region: "us-east-1" } as const;
+const settings = { ...way, maxUploads: connections, environment: process.env };
 const where = { protocol: dialect === "any" ? "s3" : "minio", bucket } as const;
 const storage = await openStorage(where, { clock: systemClock, random: Math.random, log: silentLogger, settings });
 if (direction === "up") await writeFile(list, JSON.stringify(await sendAll(storage, directory)));

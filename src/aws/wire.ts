@@ -1,12 +1,14 @@
 /** Signed requests to one service of AWS, or to a server that speaks as it does. */
 import type { Clock } from "../clock.ts";
-import { withDeadline } from "../concurrency/concurrency.ts";
-import { AppError, isAppError, throwIfAborted } from "../errors.ts";
+import { type AppError, isAppError, throwIfAborted } from "../errors.ts";
 import {
+  answerWithin,
   exchange,
   type HttpAgents,
+  type HttpAnswer,
   type HttpRequest,
   type HttpResponse,
+  type HttpTerms,
   type HttpTimeouts,
   type Operation,
   type ResponseHeaders,
@@ -58,16 +60,10 @@ export interface AwsWireRequest<O extends Operation = Operation> {
   readonly operation: O;
 }
 
-/** The answer to a call, whole. */
-export interface AwsAnswer {
-  readonly headers: ResponseHeaders;
-  readonly text: string;
-}
-
 /** From this size on the server is asked first whether it wants the body, so that a refusal costs none. */
-const askFirstBytes = 1024 * 1024;
-/** A page of 1,000 keys, each of 1,024 bytes in URL encoding, has 4 MB. */
-const maxAnswerBytes = 32 * 1024 * 1024;
+const expectContinueBytes = 1024 * 1024;
+/** How long a server may be silent, and what ends its silence. */
+type Patience = Pick<HttpTerms, "timeouts" | "anyByteIsProgress">;
 
 export class AwsWire<O extends Operation = Operation> {
   readonly #options: AwsWireOptions<O>;
@@ -79,14 +75,29 @@ export class AwsWire<O extends Operation = Operation> {
   }
 
   /** Throws service errors, and every failure on the way, as AppErrors. */
-  async send(request: AwsWireRequest<O>): Promise<HttpResponse> {
+  send(request: AwsWireRequest<O>): Promise<HttpResponse> {
+    return this.#send(request, { timeouts: this.#options.timeouts });
+  }
+
+  /** A call with a short answer, within a deadline. */
+  call(request: AwsWireRequest<O>, ms: number): Promise<HttpAnswer> {
+    const { clock, timeouts } = this.#options;
+    const { operation, signal } = request;
+    // A server that may work for longer may also be silent for longer.
+    const idleMs = Math.max(timeouts.idleMs, ms);
+    return answerWithin({ ms, signal, what: operation.what, clock }, (bounded) =>
+      this.#send({ ...request, signal: bounded }, { timeouts: { ...timeouts, idleMs }, anyByteIsProgress: true }),
+    );
+  }
+
+  async #send(request: AwsWireRequest<O>, patience: Patience): Promise<HttpResponse> {
     const { credentials, reconsider } = this.#options;
     const { operation, signal } = request;
     throwIfAborted(signal);
     try {
       const identity = await credentials(signal);
       try {
-        const response = await this.#exchange(request, await this.#signed(request, identity));
+        const response = await this.#exchange(request, await this.#signed(request, identity), patience);
         this.#provenKey = identity.accessKeyId;
         return response;
       } catch (error) {
@@ -96,21 +107,6 @@ export class AwsWire<O extends Operation = Operation> {
     } catch (error) {
       throw awsError(error, operation.what, signal);
     }
-  }
-
-  /** A call with a short answer, within a deadline. */
-  async call(request: AwsWireRequest<O>, ms: number): Promise<AwsAnswer> {
-    throwIfAborted(request.signal);
-    using signal = withDeadline(ms, request.signal, `the call to ${request.operation.what}`, this.#options.clock);
-    const { headers, stream } = await this.send({ ...request, signal });
-    const chunks: Uint8Array[] = [];
-    let leftBytes = maxAnswerBytes;
-    for await (const chunk of stream) {
-      chunks.push(chunk);
-      leftBytes -= chunk.length;
-      if (leftBytes < 0) throw new AppError("protocol", `cannot ${request.operation.what}: the answer does not end`);
-    }
-    return { headers, text: Buffer.concat(chunks).toString("utf8") };
   }
 
   #signed(request: AwsWireRequest<O>, identity: SigningIdentity): Promise<Signed> {
@@ -128,8 +124,8 @@ export class AwsWire<O extends Operation = Operation> {
     );
   }
 
-  #exchange(request: AwsWireRequest<O>, { headers, signChunk }: Signed): Promise<HttpResponse> {
-    const { url, agents, timeouts } = this.#options;
+  #exchange(request: AwsWireRequest<O>, { headers, signChunk }: Signed, patience: Patience): Promise<HttpResponse> {
+    const { url, agents } = this.#options;
     const { method, path, query = {}, body, transient, signal, operation } = request;
     const search = sortedQuery(query);
     return exchange(
@@ -137,10 +133,10 @@ export class AwsWire<O extends Operation = Operation> {
         ...{ method, url, headers, transient, signal },
         path: search === "" ? path : `${path}?${search}`,
         frames: body?.frames(signChunk),
-        asksFirst: body !== undefined && body.wireBytes >= askFirstBytes,
+        expectContinue: body !== undefined && body.wireBytes >= expectContinueBytes,
       },
       {
-        ...{ what: operation.what, agents, timeouts },
+        ...{ what: operation.what, agents, ...patience },
         serviceError: (...answer) => this.#options.serviceError(...answer, operation),
         failure: (error) => awsError(error, operation.what, signal),
       },

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import dns from "node:dns";
 import { once } from "node:events";
 import { connect } from "node:net";
+import { TLSSocket } from "node:tls";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { type Certificates, makeCertificates } from "../../test/harness/certificates.ts";
 import { forwardProxy } from "../../test/harness/forward-proxy.ts";
@@ -110,6 +111,51 @@ describe("a connection", () => {
     } finally {
       vi.useRealTimers();
     }
+  });
+
+  test.each([
+    ["timeout=2", 500, 1],
+    ["max=100, Timeout=2", 1500, 2],
+    ["timeout=1", 0, 2],
+    ["timeout=600", 3000, 1],
+    ["timeout=600", 4500, 2],
+    ["max=5", 3000, 1],
+  ])("that the server keeps for '%s' is used again after %i ms or not", async (keepAlive, ms, connections) => {
+    vi.useFakeTimers({ toFake: ["performance"] });
+    try {
+      await using server = await rawServer(
+        answering(`HTTP/1.1 200 OK\r\nKeep-Alive: ${keepAlive}\r\ncontent-length: 0\r\n\r\n`),
+      );
+      using client = await httpAsker();
+      await bodyOf(await client.ask(server.url));
+      vi.advanceTimersByTime(ms);
+      await bodyOf(await client.ask(server.url));
+      expect(server.peers).toHaveLength(connections);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  test.each([
+    ["TLSv1.3", "straight"],
+    ["TLSv1.2", "straight"],
+    ["TLSv1.3", "through a proxy"],
+    ["TLSv1.2", "through a proxy"],
+  ] as const)("over %s, %s, goes on with the session of the one before", async (version, way) => {
+    const closing = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok";
+    const resumed: boolean[] = [];
+    const serve = async (peer: Peer) => {
+      await peer.head();
+      resumed.push(peer.socket instanceof TLSSocket && peer.socket.isSessionReused());
+      peer.write(closing);
+    };
+    await using server = await rawServer(serve, { certificates, version });
+    await using proxy = await forwardProxy(login);
+    const through = { proxy: { protocol: "HTTP", host: "127.0.0.1", port: proxy.port, ...login } } as const;
+    const caFile = certificates.authorityFile;
+    using client = await httpAsker(way === "straight" ? { caFile } : { caFile, ...through });
+    for (let round = 0; round < 3; round++) await bodyOf(await client.ask(server.url));
+    expect(resumed).toEqual([false, true, true]);
   });
 
   test.each(["http", "https"])(

@@ -1,6 +1,6 @@
 import type { Agent as HttpsAgent } from "node:https";
 import { connect as connectPlain, isIP, Socket } from "node:net";
-import { connect as connectTls } from "node:tls";
+import { connect as connectTls, TLSSocket } from "node:tls";
 import { abortError, throwIfAborted } from "../errors.ts";
 import { Connection } from "./connection.ts";
 import { ChunkPool } from "./incoming-body.ts";
@@ -15,6 +15,9 @@ export interface ConnectionMeans {
 
 /** Servers close what has been idle for some time, and a request that crosses that is lost: we do so first. */
 const maxIdleMs = 4000;
+/** `Keep-Alive: timeout=N`, in whole seconds, and how much sooner we end it: a request is under way for some time. */
+const keepAliveTimeout = /(?:^|[\s,;])timeout\s*=\s*"?(\d{1,6})/i;
+const keepAliveMarginMs = 1000;
 
 /** What stands in the first line of a request, and what the proxy that takes it wants to see. */
 export interface RequestTarget {
@@ -24,17 +27,21 @@ export interface RequestTarget {
 
 interface Idle {
   readonly connection: Connection;
-  readonly sinceMs: number;
+  readonly untilMs: number;
 }
 
 /** Connections that are kept for the next request to the same server. */
 export class Connections {
   /** For bodies that come over them. */
   readonly chunks = new ChunkPool();
+  /** Origins that do not know the expectation 100-continue. */
+  readonly withoutContinue = new Set<string>();
   readonly #means: ConnectionMeans;
   readonly #idle = new Map<string, Idle[]>();
   readonly #open = new Set<Connection>();
   readonly #closing = new AbortController();
+  /** The newest TLS session with each server, by which the next handshake with it needs no certificate. */
+  readonly #sessions = new Map<string, Buffer>();
 
   constructor(means: ConnectionMeans) {
     this.#means = means;
@@ -61,11 +68,13 @@ export class Connections {
     throw abortError(signal);
   }
 
-  /** Keeps it for the next request. */
-  keep({ origin }: URL, connection: Connection): void {
+  /** Keeps it for the next request, no longer than the server's header `Keep-Alive` says that it does. */
+  keep({ origin }: URL, connection: Connection, keepAlive = ""): void {
+    const seconds = keepAliveTimeout.exec(keepAlive)?.[1];
+    const idleMs = seconds === undefined ? maxIdleMs : Number(seconds) * 1000 - keepAliveMarginMs;
     connection.rest();
     const kept = this.#idle.get(origin) ?? [];
-    kept.push({ connection, sinceMs: performance.now() });
+    kept.push({ connection, untilMs: performance.now() + Math.min(idleMs, maxIdleMs) });
     this.#idle.set(origin, kept);
     // The oldest come first; whoever has grown too old by now will not be asked for.
     for (let [first] = kept; first !== undefined && !isFresh(first); [first] = kept) {
@@ -110,21 +119,52 @@ export class Connections {
     return unlessAborted(signal, (resolve, reject) => {
       const connection = Connection.open((onread) => {
         const to = { host, port, onread };
-        const socket = secure ? connectTls({ ...to, ...tlsOptions(host), ...trust }) : connectPlain(to);
-        socket.once(secure ? "secureConnect" : "connect", () => resolve(connection));
-        socket.once("error", reject);
+        const server = `${host}:${port}`;
+        const socket = secure
+          ? connectTls({ ...to, ...tlsOptions(host), ...trust, ...this.#sessionWith(server) })
+          : connectPlain(to);
+        socket.once(secure ? "secureConnect" : "connect", () => {
+          this.#keepSession(server, socket);
+          resolve(connection);
+        });
+        socket.once("error", (error) => {
+          this.#sessions.delete(server);
+          reject(error);
+        });
         return socket;
       });
       return () => connection.destroy();
     });
   }
 
+  #sessionWith(server: string): { readonly session?: Buffer } {
+    const session = this.#sessions.get(server);
+    return session === undefined ? {} : { session };
+  }
+
+  /** Of a server that has proved who it is: nobody checks the certificate of a session that goes on. */
+  #keepSession(server: string, socket: Socket): void {
+    if (!(socket instanceof TLSSocket)) return;
+    const keep = (session: Buffer | undefined) => {
+      if (session !== undefined) this.#sessions.set(server, session);
+    };
+    // In TLS 1.3, tickets come after the handshake.
+    if (socket.getProtocol() !== "TLSv1.3") keep(socket.getSession());
+    socket.on("session", keep);
+  }
+
   #tunnel(url: URL, signal: AbortSignal): Promise<Connection> {
     const { https, trust } = this.#means;
     const { host, port } = placeOf(url);
     return unlessAborted(signal, (resolve, reject) => {
-      const toProxy = https.createConnection({ host, port, ...tlsOptions(host), ...trust }, (error, socket) => {
-        if (socket instanceof Socket && error === null) return resolve(Connection.over(socket));
+      const server = `${host}:${port}`;
+      const to = { host, port, ...tlsOptions(host), ...trust, ...this.#sessionWith(server) };
+      const toProxy = https.createConnection(to, (error, socket) => {
+        if (socket instanceof Socket && error === null) {
+          this.#keepSession(server, socket);
+          return resolve(Connection.over(socket));
+        }
+        this.#sessions.delete(server);
         socket?.destroy();
         reject(error);
       });
@@ -133,8 +173,8 @@ export class Connections {
   }
 }
 
-function isFresh({ connection, sinceMs }: Idle): boolean {
-  return !connection.isClosed && performance.now() - sinceMs < maxIdleMs;
+function isFresh({ connection, untilMs }: Idle): boolean {
+  return !connection.isClosed && performance.now() < untilMs;
 }
 
 function placeOf({ protocol, hostname, port }: URL) {

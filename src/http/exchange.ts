@@ -15,7 +15,7 @@ import { StallWatch } from "./stall-watch.ts";
 export interface HttpTimeouts {
   /** For a connection, its handshakes included. */
   readonly connectMs: number;
-  /** Without a byte moving, or before the answer begins once all is sent. */
+  /** Without a byte moving, and until the head of the response is whole once all is sent. */
   readonly idleMs: number;
 }
 
@@ -32,8 +32,8 @@ export interface HttpRequest {
   readonly headers: Readonly<Record<string, string>>;
   /** The body, piece after piece; a piece is left alone once it has been yielded. */
   readonly frames?: AsyncIterable<Uint8Array> | undefined;
-  /** The server is asked first whether it wants the body, so that a refusal costs none. */
-  readonly asksFirst?: boolean;
+  /** Sends `Expect: 100-continue` and waits with the body until the server wants it, so that a refusal costs none. */
+  readonly expectContinue?: boolean;
   /** The reader of the answer is done with each chunk before it asks for the next: memory is used again. */
   readonly transient?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -45,6 +45,11 @@ export interface HttpTerms {
   readonly what: string;
   readonly agents: HttpAgents;
   readonly timeouts: HttpTimeouts;
+  /**
+   * Any byte of the body counts as progress. S3 sends a blank now and then while it assembles an object: such a call has
+   * a deadline as a whole, set by the caller.
+   */
+  readonly anyByteIsProgress?: boolean | undefined;
   /** 200 to 299 when left out; any other answer becomes a service error. */
   readonly accepts?: ((status: number) => boolean) | undefined;
   serviceError(status: number, headers: ResponseHeaders, body: string): AppError;
@@ -60,16 +65,25 @@ export interface HttpResponse {
   discard(): void;
 }
 
-/** Servers that do not know the question do not answer it, and are not asked again. */
-const askDeadlineMs = 1000;
-const silentServers = new WeakSet<HttpAgents>();
+/** Servers that do not know the expectation send no 100, and are not asked for it again. */
+const continueDeadlineMs = 1000;
 const maxErrorBytes = 64 * 1024;
 /** Of an answer that nobody reads: up to here it is less than a new connection costs. */
 const maxDrainedBytes = 64 * 1024;
 
 /** Throws what the terms make of service errors and of failures on the way, `timeout` and `protocol`. */
-export function exchange(request: HttpRequest, terms: HttpTerms): Promise<HttpResponse> {
-  return new Exchange(request, terms).response();
+export async function exchange(request: HttpRequest, terms: HttpTerms): Promise<HttpResponse> {
+  try {
+    return await new Exchange(request, terms).response();
+  } catch (error) {
+    if (!(error instanceof ExpectationFailed)) throw error;
+    return new Exchange(request, terms).response();
+  }
+}
+
+/** The server wants no expectation, and nothing of the body has been read: the request can be sent again without it. */
+class ExpectationFailed extends Error {
+  override readonly name = "ExpectationFailed";
 }
 
 /** One request under way, and its response until its last byte has come. */
@@ -86,6 +100,11 @@ class Exchange implements ConnectionUser, ResponseHandler {
   #connection: Connection | undefined;
   #head: ResponseHead | undefined;
   #body: IncomingBody | undefined;
+  /** `Expect: 100-continue` is in the head. */
+  #expects = false;
+  /** The body waits for the server's 100. */
+  #awaitsContinue = false;
+  #hasReadFrames = false;
   #isSent = false;
   #isOver = false;
   #failure: unknown;
@@ -105,17 +124,36 @@ class Exchange implements ConnectionUser, ResponseHandler {
 
   async response(): Promise<HttpResponse> {
     const { accepts = (status: number) => status >= 200 && status <= 299 } = this.#terms;
+    let answered: Error;
     try {
       throwIfAborted(this.#request.signal);
       await this.#send(await this.#connect());
       const { status, headers } = await this.#answered.promise;
-      if (!accepts(status)) throw this.#terms.serviceError(status, headers, await this.#errorText());
-      if (!this.#isSent) throw new AppError("protocol", `${this.#request.url.host} answered before it was asked`);
-      return { status, headers, stream: this.#stream(), discard: () => this.#discard() };
+      if (accepts(status)) {
+        if (!this.#isSent) throw new AppError("protocol", `${this.#request.url.host} answered before it was asked`);
+        return { status, headers, stream: this.#stream(), discard: () => this.#discard() };
+      }
+      answered = await this.#answeredError(status, headers);
     } catch (error) {
       this.#end(error);
       throw this.#terms.failure(this.#failure);
     }
+    // Whatever has ended the connection meanwhile: the status is the server's verdict.
+    this.#end(answered);
+    throw answered;
+  }
+
+  async #answeredError(status: number, headers: ResponseHeaders): Promise<Error> {
+    const text = await this.#errorText();
+    throwIfAborted(this.#request.signal);
+    if (status !== 417 || !this.#expects) return this.#terms.serviceError(status, headers, text);
+    const { origin, host } = this.#request.url;
+    this.#terms.agents.connections.withoutContinue.add(origin);
+    if (!this.#hasReadFrames) return new ExpectationFailed();
+    return new AppError(
+      "unreachable",
+      `cannot ${this.#terms.what}: ${host} does not know the expectation 100-continue`,
+    );
   }
 
   async #connect(): Promise<Connection> {
@@ -145,34 +183,31 @@ class Exchange implements ConnectionUser, ResponseHandler {
 
   async #send(connection: Connection): Promise<void> {
     const { agents } = this.#terms;
-    const { frames, asksFirst } = this.#request;
-    const asks = frames !== undefined && asksFirst === true && !silentServers.has(agents);
-    const headers = asks ? { ...this.#request.headers, expect: "100-continue" } : this.#request.headers;
+    const { frames, expectContinue, url } = this.#request;
+    this.#expects =
+      frames !== undefined && expectContinue === true && !agents.connections.withoutContinue.has(url.origin);
+    const headers = this.#expects ? { ...this.#request.headers, expect: "100-continue" } : this.#request.headers;
     const head = requestHead({ ...this.#request, headers }, agents.connections.targetOf(this.#request));
     if (frames === undefined) {
       connection.send(head);
       this.#isSent = true;
     } else {
-      await this.#sendBody(connection, head, frames, asks);
+      await this.#sendBody(connection, head, frames);
     }
     // Where an answer is there already, its reader may be the one who is waited for.
     if (this.#body?.isFull !== true) this.#watch?.run();
   }
 
-  async #sendBody(
-    connection: Connection,
-    head: string,
-    frames: AsyncIterable<Uint8Array>,
-    asks: boolean,
-  ): Promise<void> {
+  async #sendBody(connection: Connection, head: string, frames: AsyncIterable<Uint8Array>): Promise<void> {
     let unsentHead: string | undefined = head;
     let leftBytes = Number(this.#request.headers["content-length"]);
-    if (asks) {
+    if (this.#expects) {
       connection.send(head);
       unsentHead = undefined;
-      await this.#askFirst();
+      await this.#continued();
       if (this.#isDecided) return;
     }
+    this.#hasReadFrames = true;
     // What the source takes its time for is no stall.
     this.#watch?.pause();
     for await (const frame of frames) {
@@ -195,13 +230,15 @@ class Exchange implements ConnectionUser, ResponseHandler {
     return this.#head !== undefined || this.#isOver;
   }
 
-  /** Waits until the server wants the body, answers without it, or shows that it does not know the question. */
-  async #askFirst(): Promise<void> {
+  /** Waits until the server wants the body, responds without it, or shows that it does not know the expectation. */
+  async #continued(): Promise<void> {
     const deadline = setTimeout(() => {
-      silentServers.add(this.#terms.agents);
+      this.#terms.agents.connections.withoutContinue.add(this.#request.url.origin);
       this.#wake?.();
-    }, askDeadlineMs);
+    }, continueDeadlineMs);
+    this.#awaitsContinue = true;
     await this.#woken();
+    this.#awaitsContinue = false;
     clearTimeout(deadline);
   }
 
@@ -219,7 +256,11 @@ class Exchange implements ConnectionUser, ResponseHandler {
   }
 
   receive(bytes: Buffer): boolean {
-    this.#watch?.moved();
+    // A head that drips is as late as one that does not come: it is given no more time.
+    if (this.#head !== undefined) {
+      if (this.#terms.anyByteIsProgress === true) this.#watch?.moved();
+      else this.#watch?.came(bytes.length);
+    }
     try {
       this.#parser.feed(bytes);
       if (this.#parser.isAtEnd) this.#finish();
@@ -243,12 +284,13 @@ class Exchange implements ConnectionUser, ResponseHandler {
     }
   }
 
-  onInterim(): void {
-    this.#wake?.();
+  onInterim(status: number): void {
+    if (status === 100 && this.#awaitsContinue) this.#wake?.();
   }
 
   onHead(head: ResponseHead): void {
     this.#head = head;
+    this.#watch?.moved();
     this.#body = new IncomingBody({
       sizeBytes: head.bodyBytes,
       transient: this.#request.transient === true,
@@ -277,7 +319,7 @@ class Exchange implements ConnectionUser, ResponseHandler {
     const { connections } = this.#terms.agents;
     if (connection === undefined) return;
     const isKept = this.#isSent && !connection.isBehind && this.#parser.keepsConnection;
-    if (isKept) connections.keep(this.#request.url, connection);
+    if (isKept) connections.keep(this.#request.url, connection, this.#head?.headers["keep-alive"]);
     else connections.drop(connection);
   }
 
@@ -301,10 +343,12 @@ class Exchange implements ConnectionUser, ResponseHandler {
     if (!this.#isOver) this.#end(new Error("the answer was left"));
   }
 
+  /** As much of it as comes. */
   async #errorText(): Promise<string> {
     const chunks: Uint8Array[] = [];
     let sizeBytes = 0;
-    for (let chunk = await this.#body?.next(); chunk !== undefined; chunk = await this.#body?.next()) {
+    const next = () => this.#body?.next().catch(() => undefined);
+    for (let chunk = await next(); chunk !== undefined; chunk = await next()) {
       chunks.push(Buffer.from(chunk));
       sizeBytes += chunk.length;
       if (sizeBytes > maxErrorBytes) break;

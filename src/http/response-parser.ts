@@ -229,7 +229,11 @@ function trimmed(text: string): string {
 
 /** How the body is delimited, and its length where the head tells. */
 function framingOf(status: number, headers: ResponseHeaders): readonly [State, number | undefined] {
-  if (status === 204 || status === 304) return ["counted", 0];
+  const framing = announcedFraming(headers);
+  return status === 204 || status === 304 ? ["counted", 0] : framing;
+}
+
+function announcedFraming(headers: ResponseHeaders): readonly [State, number | undefined] {
   const { "transfer-encoding": coding, "content-length": length } = headers;
   if (coding !== undefined) {
     // Two lengths are what smugglers send.

@@ -86,12 +86,14 @@ export interface RawServer extends AsyncDisposable {
 export interface RawServerOptions {
   readonly host?: string;
   readonly certificates?: Certificates;
+  /** Of TLS, and no other; any when left out. */
+  readonly version?: "TLSv1.2" | "TLSv1.3";
 }
 
 /** `serve` is called for each connection; where it fails, the connection is closed. */
 export async function rawServer(
   serve: (peer: Peer, index: number) => Promise<void> | void,
-  { host = "127.0.0.1", certificates }: RawServerOptions = {},
+  { host = "127.0.0.1", certificates, version }: RawServerOptions = {},
 ): Promise<RawServer> {
   const peers: Peer[] = [];
   const waiting = new Map<number, PromiseWithResolvers<Peer>>();
@@ -108,7 +110,11 @@ export async function rawServer(
     certificates === undefined
       ? createServer(onConnection)
       : createTlsServer(
-          { cert: await readFile(certificates.certificateFile), key: await readFile(certificates.keyFile) },
+          {
+            cert: await readFile(certificates.certificateFile),
+            key: await readFile(certificates.keyFile),
+            ...(version === undefined ? {} : { minVersion: version, maxVersion: version }),
+          },
           onConnection,
         );
   server.on("connection", (socket: Socket) => {

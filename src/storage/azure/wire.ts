@@ -10,6 +10,7 @@ import {
   type HttpBody,
   type HttpRequest,
   type HttpResponse,
+  type HttpTerms,
   type HttpTimeouts,
   type Operation,
   type OptionalFields,
@@ -55,9 +56,12 @@ export interface EmbeddedRequest {
 /** For calls that are answered at once. */
 const quickMs = 60_000;
 /** From this size on the server is asked first whether it wants the body. */
-const askFirstBytes = 1024 * 1024;
+const expectContinueBytes = 1024 * 1024;
 /** Of the protocol: the oldest that has all we use, so that servers behind the newest know it, too. */
 const version = "2021-12-02";
+
+/** How long a server may be silent, and what ends its silence. */
+type Patience = Pick<HttpTerms, "timeouts" | "anyByteIsProgress">;
 
 export class AzureWire {
   readonly #options: AzureWireOptions;
@@ -68,7 +72,7 @@ export class AzureWire {
 
   /** Throws what the server refuses, and every failure on the way, as AppErrors. */
   send(request: AzureRequest): Promise<HttpResponse> {
-    return this.#send(request, this.#options.timeouts);
+    return this.#send(request, { timeouts: this.#options.timeouts });
   }
 
   /** A call whose response is read whole, within a deadline. */
@@ -78,7 +82,7 @@ export class AzureWire {
     // A server that may work for longer may also be silent for longer.
     const idleMs = timeouts.idleMs * Math.max(1, ms / quickMs);
     return answerWithin({ ms, signal, what: operation.what, clock }, (bounded) =>
-      this.#send({ ...request, signal: bounded }, { ...timeouts, idleMs }),
+      this.#send({ ...request, signal: bounded }, { timeouts: { ...timeouts, idleMs }, anyByteIsProgress: true }),
     );
   }
 
@@ -100,7 +104,7 @@ export class AzureWire {
     return { target, headers };
   }
 
-  async #send(request: AzureRequest, timeouts: HttpTimeouts): Promise<HttpResponse> {
+  async #send(request: AzureRequest, patience: Patience): Promise<HttpResponse> {
     const { method, body, transient, signal, operation } = request;
     throwIfAborted(signal);
     const { url, agents } = this.#options;
@@ -110,13 +114,13 @@ export class AzureWire {
       "x-ms-date": this.#date(),
       "x-ms-version": version,
     });
-    const asksFirst = body !== undefined && body.sizeBytes >= askFirstBytes;
+    const expectContinue = body !== undefined && body.sizeBytes >= expectContinueBytes;
     return exchange(
-      { method, url, path: target, headers, frames: body?.frames, asksFirst, transient, signal },
+      { method, url, path: target, headers, frames: body?.frames, expectContinue, transient, signal },
       {
         what: operation.what,
         agents,
-        timeouts,
+        ...patience,
         serviceError: (status, told, text) => azureServiceError(parseAzureError(status, told, text), operation),
         failure: (error) => azureError(error, operation, signal),
       },

@@ -1,10 +1,11 @@
 /** Requests about one bucket, its answers as XML, and the errors of S3. */
-import { type AwsAnswer, AwsWire, type Credentials, type SignedBody } from "../../aws/aws.ts";
+import { AwsWire, type Credentials, type SignedBody } from "../../aws/aws.ts";
 import type { Clock } from "../../clock.ts";
 import { AppError } from "../../errors.ts";
 import {
   encodePath,
   type HttpAgents,
+  type HttpAnswer,
   type HttpRequest,
   type HttpResponse,
   type HttpTimeouts,
@@ -85,7 +86,7 @@ export class S3Wire {
     return root;
   }
 
-  #call({ key, ...request }: S3Request, ms: number): Promise<AwsAnswer> {
+  #call({ key, ...request }: S3Request, ms: number): Promise<HttpAnswer> {
     return this.#wire.call({ ...request, path: this.#pathOf(key) }, ms);
   }
 
@@ -98,7 +99,8 @@ function parsed(text: string, { what }: Operation): XmlElement {
   const noXml = (cause?: unknown) =>
     new AppError("protocol", `cannot ${what}: the answer is not the XML of S3`, { cause, retryable: true });
   try {
-    const root = parseXml(text);
+    // Blanks that kept the connection alive may stand before the XML declaration, too.
+    const root = parseXml(text.trim());
     // A page of whoever stands in between may be well-formed, too.
     if (root.name.toLowerCase() !== "html") return root;
   } catch (cause) {

@@ -41,6 +41,6 @@ export async function rclone({ store, bucket, prefix, caFile }: Target): Promise
   });
   return [
     contestant("rclone", "MD5 both ways, a HEAD behind each upload; nothing synced", []),
-    contestant("rclone, unchecked", "sizes; nothing synced", unchecked),
+    contestant("rclone unchecked", "sizes; nothing synced", unchecked),
   ];
 }

@@ -66,7 +66,7 @@ async function contestantsFor(target: Target): Promise<readonly Contestant[]> {
     return esop(target, { name, dialect: "aws", root: directory });
   });
   const others = [
-    esop(target, { name: "esop, any server", dialect: "any", root }),
+    esop(target, { name: "esop any server", dialect: "any", root }),
     ...(await rclone(target)),
     await s5cmd(target),
     await awscrt(target),

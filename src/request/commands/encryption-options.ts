@@ -15,35 +15,35 @@ export type EncryptionKey =
 export const encryptionKeyOptions = {
   encryptionKeyFile: optional("encryption-key-file", file, {
     group: "encryption",
-    help: "file with the key of encrypted backups: 32 bytes, or their base64",
+    help: "file with the encryption key: 32 bytes, raw or base64",
   }),
   encryptionPassphraseFile: optional("encryption-passphrase-file", file, {
     group: "encryption",
-    help: "file with the passphrase of encrypted backups, one line",
+    help: "file with the encryption passphrase on one line",
   }),
   encryptionPassphrase: optional("encryption-passphrase", named(text, "PASSPHRASE"), {
     group: "encryption",
     secret: true,
     commandLine: false,
-    help: "the passphrase itself; not on the command line, where other users can see it",
+    help: "encryption passphrase; not accepted on the command line, which other users can read",
   }),
 };
 
 export const encryptOption = {
   encrypt: maybe("encrypt", {
     group: "encryption",
-    help: "encrypt files before they leave, with a key of --encryption-key-file or --encryption-passphrase-file",
+    help: "encrypt files before upload; needs --encryption-key-file or --encryption-passphrase-file",
   }),
 };
 
 export const newKeyOptions = {
   newKeyFile: optional("new-key-file", file, {
     group: "encryption",
-    help: "file with the key that is to open the backups from now on",
+    help: "file with the new encryption key",
   }),
   newPassphraseFile: optional("new-passphrase-file", file, {
     group: "encryption",
-    help: "file with the passphrase that is to open the backups from now on",
+    help: "file with the new encryption passphrase",
   }),
 };
 
@@ -72,7 +72,7 @@ function passphraseFile(path: string | undefined): readonly EncryptionKey[] {
 
 function onlyOne([first, ...others]: readonly EncryptionKey[]): EncryptionKey | undefined {
   if (others.length === 0) return first;
-  throw new AppError("usage", "a key or passphrase for encryption is given twice", {
+  throw new AppError("usage", "more than one encryption key or passphrase is given", {
     hint: "keep one of the key file, the passphrase file and ESOP_ENCRYPTION_PASSPHRASE",
   });
 }
@@ -101,8 +101,8 @@ export function buildEncrypting(
     });
   }
   if (encrypt === undefined && kmsKeyId === undefined && encryptionKey !== undefined) {
-    throw new AppError("usage", "a key for encryption is given, and nothing says whether to encrypt", {
-      hint: "add --encrypt, or --encrypt=false to store in the clear",
+    throw new AppError("usage", "an encryption key is given without --encrypt", {
+      hint: "add --encrypt, or --encrypt=false to upload unencrypted files",
     });
   }
   return { encrypt, encryptionKey };

@@ -57,9 +57,9 @@ const secondMs = 1000;
 const hourMs = 3_600_000;
 
 export const generalOptions = {
-  json: toggle("json", { group: "general", help: "print JSON, one object a line" }),
-  quiet: toggle("quiet", { group: "general", help: "print results and errors only" }),
-  debug: toggle("debug", { group: "general", help: "say every step, and where an error comes from" }),
+  json: toggle("json", { group: "general", help: "print JSON, one object per line" }),
+  quiet: toggle("quiet", { group: "general", help: "print only results, warnings and errors" }),
+  debug: toggle("debug", { group: "general", help: "print debug messages and stack traces" }),
   configFile: optional("config-file", file, { group: "general", help: "read options from this YAML file" }),
 };
 
@@ -68,74 +68,74 @@ const storeOptions = {
   concurrentConnections: defaulted("concurrent-connections", integer({ min: 1, max: 1000 }), "10", {
     aliases: ["cc"],
     group: "storage",
-    help: "files or parts transferred at once",
+    help: "maximum number of concurrent transfers of files or parts",
   }),
   insecureHttp: toggle("insecure-http", {
     json: "insecure",
     group: "storage",
-    help: "speak HTTP in place of HTTPS to the store",
+    help: "connect to the store with HTTP instead of HTTPS",
   }),
   skipBucketVerification: toggle("skip-bucket-verification", {
     group: "storage",
-    help: "do not check first that the bucket exists",
+    help: "do not check that the bucket exists",
   }),
   kmsKeyId: optional("kms-key-id", named(text, "KEY"), {
     aliases: ["kmsKeyId"],
     env: ["AWS_KMS_KEY_ID"],
     group: "storage",
-    help: "KMS key that encrypts objects before they leave (S3)",
+    help: "S3: encrypt files before upload with this KMS key",
   }),
   retryEnabled: toggle("retry-enabled", {
     on: true,
     json: "retry.enabled",
     group: "retries",
-    help: "repeat calls to the store that may succeed later",
+    help: "retry requests to the store that fail with a transient error",
   }),
   retryInterval: defaulted("retry-interval", durationIn(secondMs, "SECONDS"), "1", {
     json: "retry.interval",
     group: "retries",
-    help: "wait before the first repetition",
+    help: "maximum delay before the first retry",
   }),
   retryStrategy: defaulted("retry-strategy", choice(["linear", "exponential"]), "exponential", {
     json: "retry.strategy",
     group: "retries",
-    help: "how later waits grow",
+    help: "maximum delay of later retries: linear keeps it, exponential doubles it",
   }),
   retryMaxAttempts: defaulted("retry-max-attempts", integer({ min: 1, max: 100 }), "5", {
     json: "retry.maxAttempts",
     group: "retries",
-    help: "attempts for one call, the first included",
+    help: "maximum number of attempts, the first included",
   }),
   useProxy: toggle("use-proxy", {
     json: "proxySettings.useProxy",
     group: "proxy",
-    help: "reach the store through a proxy",
+    help: "connect to the store through a proxy",
   }),
   proxyHost: optional("proxy-host", named(text, "HOST"), {
     json: "proxySettings.proxyHost",
     group: "proxy",
-    help: "the proxy's host",
+    help: "host of the proxy",
   }),
   proxyPort: optional("proxy-port", port, {
     json: "proxySettings.proxyPort",
     group: "proxy",
-    help: "the proxy's port",
+    help: "port of the proxy",
   }),
   proxyProtocol: defaulted("proxy-protocol", choice(["HTTP", "HTTPS"]), "HTTPS", {
     json: "proxySettings.proxyProtocol",
     group: "proxy",
-    help: "how to speak to the proxy itself",
+    help: "protocol of the connection to the proxy",
   }),
   proxyUsername: optional("proxy-username", named(text, "NAME"), {
     json: "proxySettings.proxyUsername",
     group: "proxy",
-    help: "name to log in to the proxy with",
+    help: "user name for the proxy",
   }),
   proxyPassword: optional("proxy-password", named(text, "PASSWORD"), {
     json: "proxySettings.proxyPassword",
     secret: true,
     group: "proxy",
-    help: "password to log in to the proxy with",
+    help: "password for the proxy",
   }),
 };
 
@@ -143,7 +143,7 @@ export const storageOptions = {
   storageLocation: required("storage-location", locationKind, {
     aliases: ["sl"],
     group: "storage",
-    help: "where backups lie: protocol://bucket/cluster/datacenter/node, or protocol://bucket",
+    help: "repository: protocol://bucket/cluster/datacenter/node, or protocol://bucket",
   }),
   ...storeOptions,
   ...s3Options,
@@ -152,31 +152,34 @@ export const storageOptions = {
 export const jmxOptions = {
   jmxService: defaulted("jmx-service", named(text, "SERVICE"), "127.0.0.1:7199", {
     group: "jmx",
-    help: "the node's JMX: host, host:port, :port or a service URL",
+    help: "JMX address of the node: host, host:port, :port or a service URL",
   }),
-  jmxUser: optional("jmx-user", named(text, "NAME"), { group: "jmx", help: "name to log in with" }),
+  jmxUser: optional("jmx-user", named(text, "NAME"), { group: "jmx", help: "user name for JMX" }),
   jmxPassword: optional("jmx-password", named(text, "PASSWORD"), {
     secret: true,
     group: "jmx",
-    help: "password to log in with; other users can see it here, but not in a file",
+    help: "password for JMX; other users can read it on the command line",
   }),
   jmxCredentials: optional("jmx-credentials", file, {
     group: "jmx",
     help: "properties file with username, password, keystorePassword and truststorePassword",
   }),
-  jmxTruststore: optional("jmx-truststore", file, { group: "jmx", help: "certificates to trust; turns TLS on" }),
+  jmxTruststore: optional("jmx-truststore", file, {
+    group: "jmx",
+    help: "truststore with CA certificates; enables TLS",
+  }),
   jmxTruststorePassword: optional("jmx-truststore-password", named(text, "PASSWORD"), {
     secret: true,
     group: "jmx",
     help: "password of the truststore",
   }),
-  jmxKeystore: optional("jmx-keystore", file, { group: "jmx", help: "own certificate and key" }),
+  jmxKeystore: optional("jmx-keystore", file, { group: "jmx", help: "keystore with the client certificate and key" }),
   jmxKeystorePassword: optional("jmx-keystore-password", named(text, "PASSWORD"), {
     secret: true,
     group: "jmx",
     help: "password of the keystore",
   }),
-  jmxClientAuth: toggle("jmx-client-auth", { group: "jmx", help: "show the own certificate to the node" }),
+  jmxClientAuth: toggle("jmx-client-auth", { group: "jmx", help: "present the client certificate to the node" }),
 };
 
 /** For verbs that remember what they have read. */
@@ -184,7 +187,7 @@ export const cacheOptions = {
   cacheDir: optional("cache-dir", directory, {
     group: "behaviour",
     defaultText: "~/.esop",
-    help: "where local records and downloaded manifests are kept",
+    help: "directory of the local hash record that speeds up backups",
   }),
 };
 
@@ -192,12 +195,12 @@ export const clusterOptions = {
   globalRequest: toggle("global-request", {
     aliases: ["globalRequest"],
     group: "cluster",
-    help: "do it on every node of the cluster, through their sidecars",
+    help: "run on every node of the cluster; not supported yet",
   }),
   datacenter: optional("datacenter", named(text, "NAMES"), {
     json: "dc",
     group: "cluster",
-    help: "with --global-request, only nodes of these datacenters, separated by commas",
+    help: "with --global-request: only nodes in these datacenters, separated by commas",
   }),
 };
 
@@ -205,7 +208,7 @@ export const timeoutOption = {
   timeoutMs: defaulted("timeout", durationIn(hourMs, "HOURS"), "5", {
     json: "timeout",
     group: "behaviour",
-    help: "give up after this time; a number counts hours, 90min is one too",
+    help: "abort after this many hours, or after a duration such as 90min",
   }),
 };
 
@@ -221,8 +224,8 @@ export function cacheDirectory(given: string | undefined, context: RequestContex
 export function buildStorageOptions(values: Values<typeof storageOptions>): StorageOptions {
   const { kmsKeyId, storageLocation } = values;
   if (kmsKeyId !== undefined && !speaksS3(storageLocation.protocol)) {
-    throw new AppError("usage", `encryption with a KMS key is of S3, not of ${storageLocation.protocol}`, {
-      hint: "leave out --kms-key-id (and AWS_KMS_KEY_ID), or encrypt with a key of your own: --encrypt",
+    throw new AppError("usage", `encryption with a KMS key is supported on S3, not on ${storageLocation.protocol}`, {
+      hint: "leave out --kms-key-id (and AWS_KMS_KEY_ID), or encrypt with your own key: --encrypt",
     });
   }
   const s3 = buildS3Settings(values, storageLocation);
@@ -256,7 +259,7 @@ function buildProxy(values: Values<typeof storeOptions>): HttpProxy | undefined 
     if (host === undefined && proxyPort === undefined && username === undefined && password === undefined) {
       return undefined;
     }
-    throw new AppError("usage", "a proxy is described but not used", { hint: "add --use-proxy" });
+    throw new AppError("usage", "proxy options are given without --use-proxy", { hint: "add --use-proxy" });
   }
   if (host === undefined || proxyPort === undefined) {
     throw new AppError("usage", "--use-proxy needs the proxy's host and port", {
@@ -308,7 +311,9 @@ function checkJmxStores(values: Values<typeof jmxOptions>): void {
     throw new AppError("usage", "--jmx-keystore-password is given without a keystore", { hint: "add --jmx-keystore" });
   }
   if (values.jmxClientAuth && values.jmxKeystore === undefined) {
-    throw new AppError("usage", "--jmx-client-auth needs a certificate of its own", { hint: "add --jmx-keystore" });
+    throw new AppError("usage", "--jmx-client-auth is given without a client certificate", {
+      hint: "add --jmx-keystore",
+    });
   }
 }
 

@@ -95,7 +95,7 @@ async function runCommand(
   const { output } = session;
   const known = Object.values(tables).map(({ options }) => options);
   for (const { name: variable, meant } of mistypedVariables(known, io.environment)) {
-    output.warn(`the environment variable ${variable} is not known, did you mean ${meant}`);
+    output.warn(`unknown environment variable ${variable}, did you mean ${meant}`);
   }
   const perform = command.prepare(sources, { homeDirectory: io.homeDirectory });
   const { clock, environment, random, randomBytes, signal } = io;

@@ -30,8 +30,8 @@ describe("the documents carried out", () => {
       "Your first backup": {
         after: async (printed) => {
           expect(printed).toMatch(/^ok +store /m);
-          expect(printed).toContain("0 files (0 B) already there");
-          expect(printed).toMatch(/new, [1-9]\d* files \(.*\) already there/);
+          expect(printed).toContain("0 files (0 B) already stored");
+          expect(printed).toMatch(/uploaded, [1-9]\d* files \(.*\) already stored/);
           expect(printed).toContain(`sandbox/dc1/${shop.hostId}\nTIME`);
           expect(printed).toMatch(/^would restore 2 tables/m);
           expect(printed).toMatch(/^restored 2 tables/m);

@@ -20,7 +20,7 @@ const demoCommand: Command<DemoRequest> = {
 
 export const demo = programCommand(demoVerb, async () => demoCommand);
 
-const titleWidth = 76;
+const titleWidth = 64;
 
 function describeStep(number: number, { title, durationMs, command, details }: DemoStep): string {
   const head = `${String(number).padStart(2)}  ${title.padEnd(titleWidth)}${formatDuration(durationMs).padStart(8)}`;

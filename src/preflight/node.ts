@@ -67,7 +67,7 @@ export function compareClocks(
   { beforeMs, afterMs }: { readonly beforeMs: number; readonly afterMs: number },
 ): Passed {
   const offMs = theirsMs < beforeMs ? theirsMs - beforeMs : Math.max(0, theirsMs - afterMs);
-  if (Math.abs(offMs) <= clockToleranceMs) return { says: `the clock of ${whose} agrees with the local clock` };
+  if (Math.abs(offMs) <= clockToleranceMs) return { says: "agrees with the local clock" };
   return {
     says: `the clock of ${whose} is ${formatDuration(Math.abs(offMs))} ${offMs < 0 ? "behind" : "ahead of"} the local clock`,
     warning: true,

@@ -18,7 +18,7 @@ import {
 import { checkEncryption } from "./encryption.ts";
 import { Checks, type ChecksDependencies, type Finding, type Passed } from "./finding.ts";
 import { checkNodeClock, checkRights, checkState, checkVersion } from "./node.ts";
-import { checkStoreClock, describeProbe, probeStore, type StoreDependencies, withBucket } from "./store.ts";
+import { checkStoreClock, probePassed, probeStore, type StoreDependencies, withBucket } from "./store.ts";
 
 /** Whoever opens node and store closes them. */
 export interface CheckDependencies extends ChecksDependencies, StoreDependencies {
@@ -95,7 +95,7 @@ async function checkStore(
     const moment = await checks.run(
       "store",
       () => probeStore(storage, { node, clock, signal }),
-      () => describeProbe(storage),
+      () => probePassed,
     );
     if (moment !== undefined) await checks.pass("store's clock", async () => checkStoreClock(moment));
     if (node === undefined) return;

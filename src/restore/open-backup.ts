@@ -31,8 +31,8 @@ export async function openBackup({ request, repository, backup, files, keys, log
     else marks.add(path.mark);
   }
   if (bare > 0 && keys.given) {
-    const inTheClear = formatCount(bare, "file");
-    log.warn(`${backup.text} has ${inTheClear} in the clear: whoever can write to the bucket can forge them`);
+    const unencrypted = formatCount(bare, "unencrypted file");
+    log.warn(`${backup.text} has ${unencrypted}, which write access to the bucket is enough to forge`);
   }
   const reads = readingPhases.includes(request.phase) && !request.noDownloadData;
   return keys.forReading(repository.keyPlace, reads ? marks : new Set(), `backup ${backup.text}`, signal);

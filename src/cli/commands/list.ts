@@ -44,10 +44,11 @@ function renderSchema({ backup, tables }: ListReport & { readonly kind: "schema"
       ? `-- ${keyspace}.${table}: the backup has no CREATE statement for it`
       : `-- ${keyspace}.${table}\n${cql.trim()}`,
   );
-  const keyspaces = [...new Set(tables.map(({ keyspace }) => keyspace))].join(", ");
+  const keyspaces = [...new Set(tables.map(({ keyspace }) => keyspace))];
+  const required = `${keyspaces.length === 1 ? "keyspace" : "keyspaces"} ${keyspaces.join(", ")}`;
   return {
     json: { type: "schema", backup, tables },
-    text: () => [`-- backup ${backup}; requires the keyspaces ${keyspaces}`, ...parts].join("\n\n"),
+    text: () => [`-- backup ${backup}; requires the ${required}`, ...parts].join("\n\n"),
   };
 }
 

@@ -38,13 +38,13 @@ function describe({ removed, keptNewest, finished }: Reports["remove-backup"], d
   const verb = dry ? "would remove" : "removed";
   const lines = removed.map(
     ({ path, name, objects, bytes }) =>
-      `${verb} ${name} of ${path.node}: ${formatFiles({ files: objects, bytes })} freed`,
+      `${verb} ${name} of ${path.node}, freeing ${formatFiles({ files: objects, bytes })}`,
   );
   for (const { path, name } of keptNewest) {
     lines.push(`kept ${name} of ${path.node}: the newest backup of the node is removed only by --name`);
   }
   if (finished > 0) lines.push(`completed ${formatCount(finished, "interrupted removal")}`);
   const bytes = removed.reduce((sum, one) => sum + one.bytes, 0);
-  lines.push(`${verb} ${formatCount(removed.length, "backup")}, ${formatBytes(bytes)} freed`);
+  lines.push(`${verb} ${formatCount(removed.length, "backup")}, freeing ${formatBytes(bytes)}`);
   return lines.join("\n");
 }

@@ -32,7 +32,7 @@ export async function openBackup({ request, repository, backup, files, keys, log
   }
   if (bare > 0 && keys.given) {
     const unencrypted = formatCount(bare, "unencrypted file");
-    log.warn(`${backup.text} has ${unencrypted}, which write access to the bucket is enough to forge`);
+    log.warn(`${backup.text} has ${unencrypted}: anyone with write access to the bucket can forge them`);
   }
   const reads = readingPhases.includes(request.phase) && !request.noDownloadData;
   return keys.forReading(repository.keyPlace, reads ? marks : new Set(), `backup ${backup.text}`, signal);

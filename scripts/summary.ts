@@ -1,6 +1,7 @@
 /**
  * Prints the last line of a test run, "N passed, N failed[, N skipped]", and exits with 1 when something failed or no
- * test ran. Arguments: vitest's JSON report, vitest's exit status, checks passed and failed before.
+ * test ran. Before it, where ESOP_TEST_DEADLINE has passed, the files of which no test ran. Arguments: vitest's JSON
+ * report, vitest's exit status, checks passed and failed before.
  */
 import { readFileSync } from "node:fs";
 
@@ -38,6 +39,14 @@ const brokenFiles = files.filter(
 const passed = testsPassed + Number(passedBefore);
 let failed = testsFailed + brokenFiles + Number(failedBefore);
 if (testsFailed + brokenFiles === 0 && (status !== "0" || testsPassed === 0)) failed += 1;
+
+if (Date.now() > Number(process.env["ESOP_TEST_DEADLINE"] ?? Number.POSITIVE_INFINITY) * 1000) {
+  for (const file of files) {
+    const outcomes = testsOf(file);
+    if (outcomes.some((outcome) => outcome === "passed" || outcome === "failed")) continue;
+    process.stdout.write(`not run, the time is used up: ${String(field(file, "name"))} (${outcomes.length} tests)\n`);
+  }
+}
 
 process.exitCode = failed === 0 ? 0 : 1;
 process.stdout.write(`${passed} passed, ${failed} failed${skipped === 0 ? "" : `, ${skipped} skipped`}\n`);

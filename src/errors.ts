@@ -40,12 +40,12 @@ export const errorTable = {
 
 export interface AppErrorOptions {
   /** What the operator can do, as one clause: lower case, no full stop. */
-  readonly hint?: string;
+  readonly hint?: string | undefined;
   readonly cause?: unknown;
   /** As the store names them: what the credentials lack, where it says that they are not allowed to do this. */
-  readonly permissions?: readonly string[];
+  readonly permissions?: readonly string[] | undefined;
   /** Overrides the table where the thrower knows better (a permanent storage failure, say). */
-  readonly retryable?: boolean;
+  readonly retryable?: boolean | undefined;
 }
 
 /** One sentence for the operator (lower case, no full stop), a code of the table, and where possible a hint. */

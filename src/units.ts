@@ -48,7 +48,8 @@ const timeUnits: readonly (readonly [name: string, ms: number])[] = [
 
 /**
  * "14d", "14 day", "1h", "5minute": a number and a unit, which may be shortened to any unambiguous start of its name
- * ("mi" is minutes, "ms" and "mil" are milliseconds, "m" alone is minutes). Gives milliseconds; throws `usage`.
+ * ("min" is minutes, "mil" milliseconds, "mi" neither), or to "m" for minutes and "ms" for milliseconds. Gives
+ * milliseconds; throws `usage`.
  */
 export function parseDuration(text: string): number {
   const match = /^\s*(\d+)\s*([a-z]+)\s*$/i.exec(text);

@@ -5,7 +5,7 @@ import type { RunVerb } from "./reports.ts";
 export const runRotateKey: RunVerb<"rotate-key"> = async (request, context, resources) => {
   const { clock, log, randomBytes, signal } = context;
   const storage = await resources.storage(request, { readOnly: false });
-  const { keyPlace } = new NodeRepository(storage, request.node, log);
+  const { keyLocation } = new NodeRepository(storage, request.node, log);
   const { encryptionKey: present, newKey: next, keepOld, newDataKey } = request;
-  return rotateKeys(keyPlace, { present, next, keepOld, newDataKey }, { clock, random: randomBytes, signal });
+  return rotateKeys(keyLocation, { present, next, keepOld, newDataKey }, { clock, random: randomBytes, signal });
 };

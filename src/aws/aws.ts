@@ -1,4 +1,4 @@
 /** What all services of AWS have in common: credentials, signing, errors. Knows nothing of stores or keys. */
 export { esopCredentials } from "./credentials.ts";
-export { parseRefusal, refusalError, refusalOf, s3Error, transportError } from "./errors.ts";
+export { awsServiceError, parseServiceError, s3Error, sdkServiceError, transportError } from "./errors.ts";
 export { emptyHash, Signer, type SigningIdentity, sha256 } from "./sign.ts";

@@ -1,44 +1,44 @@
 /** Errors of S3 servers, of the SDK and of the network, as ours. Decided by codes and statuses, never by their texts. */
 import { AppError, abortError, isAppError } from "../errors.ts";
 import {
-  type Doing,
   kindOfStatus,
   networkError,
-  type Refusal,
-  type RefusalKind,
-  refused,
+  type Operation,
+  type ServiceError,
+  type ServiceErrorKind,
+  serviceError,
   xmlText,
 } from "../http/http.ts";
 
-const kinds: Readonly<Record<string, RefusalKind>> = {
-  NoSuchKey: "absent",
-  NoSuchBucket: "absent",
-  NoSuchUpload: "absent",
-  NotFound: "absent",
-  PreconditionFailed: "taken",
+const kinds: Readonly<Record<string, ServiceErrorKind>> = {
+  NoSuchKey: "not-found",
+  NoSuchBucket: "not-found",
+  NoSuchUpload: "not-found",
+  NotFound: "not-found",
+  PreconditionFailed: "precondition-failed",
   AccessDenied: "denied",
   AccountProblem: "denied",
   AllAccessDisabled: "denied",
-  AuthorizationHeaderMalformed: "elsewhere",
-  ExpiredToken: "unidentified",
+  AuthorizationHeaderMalformed: "wrong-region",
+  ExpiredToken: "unauthenticated",
   Forbidden: "denied",
-  InvalidAccessKeyId: "unidentified",
-  InvalidToken: "unidentified",
-  RequestTimeTooSkewed: "unidentified",
-  SignatureDoesNotMatch: "unidentified",
-  TokenRefreshRequired: "unidentified",
-  IllegalLocationConstraintException: "elsewhere",
-  PermanentRedirect: "elsewhere",
-  BadDigest: "spoiled",
-  IncompleteBody: "spoiled",
-  InvalidChunkSizeError: "spoiled",
-  InvalidDigest: "spoiled",
-  XAmzContentChecksumMismatch: "spoiled",
-  XAmzContentSHA256Mismatch: "spoiled",
-  ConditionalRequestConflict: "passing",
-  InternalError: "passing",
-  OperationAborted: "passing",
-  RequestTimeout: "passing",
+  InvalidAccessKeyId: "unauthenticated",
+  InvalidToken: "unauthenticated",
+  RequestTimeTooSkewed: "unauthenticated",
+  SignatureDoesNotMatch: "unauthenticated",
+  TokenRefreshRequired: "unauthenticated",
+  IllegalLocationConstraintException: "wrong-region",
+  PermanentRedirect: "wrong-region",
+  BadDigest: "checksum-mismatch",
+  IncompleteBody: "checksum-mismatch",
+  InvalidChunkSizeError: "checksum-mismatch",
+  InvalidDigest: "checksum-mismatch",
+  XAmzContentChecksumMismatch: "checksum-mismatch",
+  XAmzContentSHA256Mismatch: "checksum-mismatch",
+  ConditionalRequestConflict: "transient",
+  InternalError: "transient",
+  OperationAborted: "transient",
+  RequestTimeout: "transient",
   ServiceUnavailable: "throttled",
   SlowDown: "throttled",
   SlowDownRead: "throttled",
@@ -47,30 +47,30 @@ const kinds: Readonly<Record<string, RefusalKind>> = {
   ThrottlingException: "throttled",
   Throttling: "throttled",
   TooManyRequests: "throttled",
-  MethodNotAllowed: "cannot",
-  NotImplemented: "cannot",
+  MethodNotAllowed: "unsupported",
+  NotImplemented: "unsupported",
   InvalidObjectState: "archived",
 };
 
 /** Where an answer has no body, this is how servers say that a token is over, or that a region is wrong. */
-function isBlankRefusal({ status, code }: Pick<Refusal, "status" | "code">): boolean {
+function hasNoBody({ status, code }: Pick<ServiceError, "status" | "code">): boolean {
   return status === 400 && code === "";
 }
 
-export function refusalError(refusal: Refusal, doing: Doing): AppError {
-  const known = Object.hasOwn(kinds, refusal.code) ? kinds[refusal.code] : undefined;
-  const kind = known ?? (isBlankRefusal(refusal) ? "unidentified" : kindOfStatus(refusal.status));
-  return refused(refusal, kind, doing, hintFor(refusal, kind, doing));
+export function awsServiceError(answer: ServiceError, operation: Operation): AppError {
+  const known = Object.hasOwn(kinds, answer.code) ? kinds[answer.code] : undefined;
+  const kind = known ?? (hasNoBody(answer) ? "unauthenticated" : kindOfStatus(answer.status));
+  return serviceError(answer, kind, operation, hintFor(answer, kind, operation));
 }
 
-function hintFor(refusal: Refusal, kind: RefusalKind, { permission }: Doing): string | undefined {
+function hintFor(answer: ServiceError, kind: ServiceErrorKind, { permission }: Operation): string | undefined {
   switch (kind) {
     case "denied":
       return `the credentials need the permission ${permission}`;
-    case "unidentified":
-      return identityHint(refusal);
-    case "elsewhere":
-      return regionHint(refusal);
+    case "unauthenticated":
+      return identityHint(answer);
+    case "wrong-region":
+      return regionHint(answer);
     case "archived":
       return "the object has been archived: bring it back first, with the tools of the store";
     default:
@@ -78,8 +78,8 @@ function hintFor(refusal: Refusal, kind: RefusalKind, { permission }: Doing): st
   }
 }
 
-function identityHint({ code, status }: Refusal): string {
-  if (isBlankRefusal({ status, code })) {
+function identityHint({ code, status }: ServiceError): string {
+  if (hasNoBody({ status, code })) {
     return "the credentials may have expired, or the region may be wrong: check both (--region, AWS_REGION)";
   }
   switch (code) {
@@ -97,16 +97,16 @@ function identityHint({ code, status }: Refusal): string {
   }
 }
 
-function regionHint({ region }: Refusal): string {
+function regionHint({ region }: ServiceError): string {
   return region === undefined ? "the bucket is in another region: name it with --region" : `add --region ${region}`;
 }
 
 /** Whatever a call to the store or to the SDK has thrown, as ours. */
-export function s3Error(error: unknown, doing: Doing, signal?: AbortSignal): AppError {
+export function s3Error(error: unknown, operation: Operation, signal?: AbortSignal): AppError {
   if (isAppError(error)) return error;
   if (signal?.aborted === true) return abortError(signal);
-  const refusal = refusalOf(error);
-  return refusal === undefined ? transportError(error, doing.what) : refusalError(refusal, doing);
+  const answer = sdkServiceError(error);
+  return answer === undefined ? transportError(error, operation.what) : awsServiceError(answer, operation);
 }
 
 /** What has gone wrong on the way to a server, or before anything was sent; `what` continues the sentence "cannot …". */
@@ -127,7 +127,7 @@ export function transportError(error: unknown, what: string): AppError {
 }
 
 /** What the SDK says of a server's answer; undefined where there was none. */
-export function refusalOf(error: unknown): Refusal | undefined {
+export function sdkServiceError(error: unknown): ServiceError | undefined {
   if (!(error instanceof Error) || !("$metadata" in error)) return undefined;
   const metadata: unknown = error.$metadata;
   if (typeof metadata !== "object" || metadata === null || !("httpStatusCode" in metadata)) return undefined;
@@ -149,8 +149,8 @@ function regionOf(error: object): string | undefined {
   return String(headers["x-amz-bucket-region"]);
 }
 
-/** The refusal in a response that has come without the SDK. */
-export function parseRefusal(status: number, body: string, region?: string): Refusal {
+/** The service error in a response. */
+export function parseServiceError(status: number, body: string, region?: string): ServiceError {
   const told = xmlText(body, "Region");
   return {
     status,

@@ -36,14 +36,12 @@ function manifestTable(
   hashes: ReadonlyMap<string, string | null>,
   kmsKeyId: string | undefined,
 ): ManifestTable {
-  const key = kmsKeyId === undefined ? {} : { kmsKeyId };
   const sstables = new Map<string, ManifestEntry[]>();
   for (const { baseName, objectKey, storedBytes, hash } of files) {
     const entries = sstables.get(baseName) ?? [];
     sstables.set(baseName, entries);
     const known = hashes.get(objectKey) ?? hash ?? null;
-    entries.push({ objectKey, type: "FILE", size: storedBytes, hash: known, ...key });
+    entries.push({ objectKey, type: "FILE", size: storedBytes, hash: known, kmsKeyId });
   }
-  const schema = table.schema === undefined ? {} : { schemaContent: table.schema };
-  return { sstables: Object.fromEntries(sstables), id: table.tableId, ...schema };
+  return { sstables: Object.fromEntries(sstables), id: table.tableId, schemaContent: table.schema };
 }

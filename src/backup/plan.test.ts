@@ -23,12 +23,12 @@ interface World {
   readonly known?: Readonly<Record<string, KnownObject>>;
   readonly algorithm?: HashAlgorithm;
   /** Objects are encrypted; the stored ones are given as plaintext all the same. */
-  readonly sealing?: NonNullable<PlanInputs["sealing"]>;
+  readonly encryptor?: NonNullable<PlanInputs["encryptor"]>;
 }
 
-function plainKey(component: string, version = "1-42", mark?: string): string {
+function plainKey(component: string, version = "1-42", keyTag?: string): string {
   const file = `nb-1-big-${component}`;
-  return objectKey({ keyspace: "ks", table: "t", tableId, index: undefined, version, mark, file });
+  return objectKey({ keyspace: "ks", table: "t", tableId, index: undefined, version, keyTag, file });
 }
 
 const contentKey = (component: string, content: string) =>
@@ -44,16 +44,16 @@ function tableOf(local: Readonly<Record<string, string>>): LocalTable {
 }
 
 /** The plan, and which contents were read for it. */
-async function plan({ local, stored = {}, known = {}, algorithm = "SHA-256", sealing }: World) {
+async function plan({ local, stored = {}, known = {}, algorithm = "SHA-256", encryptor }: World) {
   const read: string[] = [];
   const asked: string[] = [];
   const made = await planBackup([tableOf(local)], {
     algorithm,
-    sealing,
+    encryptor,
     stored: (key) => {
       const content = stored[key];
       if (content === undefined) return undefined;
-      return { sizeBytes: sealing?.storedBytes(content.length) ?? content.length, modifiedMs: 7 };
+      return { sizeBytes: encryptor?.storedBytes(content.length) ?? content.length, modifiedMs: 7 };
     },
     known: async (keys) => {
       asked.push(...keys);
@@ -351,8 +351,8 @@ describe("the manifest of a plan", () => {
 });
 
 describe("an encrypted backup", () => {
-  const sealing = { mark: "aes1a2b3c4d", storedBytes: (plainBytes: number) => plainBytes + 64 };
-  const [data, rewritten] = ["Data.db", "Statistics.db"].map((name) => plainKey(name, "1-42", sealing.mark));
+  const encryptor = { keyTag: "aes1a2b3c4d", storedBytes: (plainBytes: number) => plainBytes + 64 };
+  const [data, rewritten] = ["Data.db", "Statistics.db"].map((name) => plainKey(name, "1-42", encryptor.keyTag));
   if (data === undefined || rewritten === undefined) throw new Error("no keys");
 
   it("sends what is stored in the clear or under another data key, to keys of its own", async () => {
@@ -362,14 +362,14 @@ describe("an encrypted backup", () => {
       plainKey("Data.db", "1-42", "kms1a2b3c4d"),
     ];
     const stored = Object.fromEntries(others.map((key) => [key, old]));
-    const file = await planOne({ local: { "Data.db": old }, stored, sealing });
+    const file = await planOne({ local: { "Data.db": old }, stored, encryptor });
     expect(file).toMatchObject({ action: "send", objectKey: data, storedBytes: old.length + 64 });
     const plain = await planOne({ local: { "Data.db": old }, stored: { [data]: old } });
     expect(plain).toMatchObject({ action: "send", objectKey: plainKey("Data.db"), storedBytes: old.length });
   });
 
   it("keeps what is stored under its data key with the size that an encrypted file has", async () => {
-    const world = { local: { "Data.db": old }, stored: { [data]: old }, sealing };
+    const world = { local: { "Data.db": old }, stored: { [data]: old }, encryptor };
     const known = { [data]: { hash: sha(old), trusted: true } };
     expect(await planOne({ ...world, known })).toMatchObject({
       action: "keep",
@@ -383,10 +383,10 @@ describe("an encrypted backup", () => {
     expect(cut).toMatchObject({ action: "send", objectKey: data });
   });
 
-  it("puts a rewritten component under its content's key and the mark", async () => {
-    const world = { local: { "Statistics.db": young }, stored: { [rewritten]: old }, sealing };
+  it("puts a rewritten component under its content's key and the key tag", async () => {
+    const world = { local: { "Statistics.db": young }, stored: { [rewritten]: old }, encryptor };
     const known = { [rewritten]: { hash: sha(old), trusted: true } };
-    const contentKey = plainKey("Statistics.db", `1-42-${sha(young).slice(0, 16)}`, sealing.mark);
+    const contentKey = plainKey("Statistics.db", `1-42-${sha(young).slice(0, 16)}`, encryptor.keyTag);
     expect(await planOne({ ...world, known })).toMatchObject({
       action: "send",
       objectKey: contentKey,

@@ -2,7 +2,7 @@ import { isImmutable, type LocalFile, parseComponentName } from "../cassandra/ca
 import { plainBytes } from "../encryption/encryption.ts";
 import { throwIfAborted } from "../errors.ts";
 import { type ComponentPath, hashAlgorithmOf, objectKey } from "../repository/repository.ts";
-import type { HashAlgorithm, Sealing } from "../transfer/transfer.ts";
+import type { Encryptor, HashAlgorithm } from "../transfer/transfer.ts";
 import type { KnownObject } from "./known-hashes.ts";
 import type { LocalTable } from "./local-files.ts";
 
@@ -39,7 +39,7 @@ export interface BackupPlan {
 export interface PlanInputs {
   readonly algorithm: HashAlgorithm;
   /** How objects are encrypted; undefined to leave them as they are. */
-  readonly sealing?: Pick<Sealing, "mark" | "storedBytes"> | undefined;
+  readonly encryptor?: Pick<Encryptor, "keyTag" | "storedBytes"> | undefined;
   /** What the listing shows under a relative key. */
   stored(key: string): { readonly sizeBytes: number; readonly modifiedMs: number } | undefined;
   /** What earlier manifests say of the stored objects among `keys`. */
@@ -67,12 +67,12 @@ interface Candidate {
  * is known to be the local one. A rewritten component goes under a key of its own, since earlier backups still name the
  * former content. A component that never changes and is stored with another size is damaged: it is sent again.
  *
- * What is encrypted stands under keys with the mark of its data key. So a backup names objects of one mark only, and
+ * What is encrypted stands under keys with the key tag of its data key. So a backup names objects of one key tag only, and
  * what was stored in the clear, or under another data key, is neither taken for the same nor overwritten. Where Esop for
- * Java has encrypted an object without a mark, the plain one goes under the key of its content.
+ * Java has encrypted an object without a key tag, the plain one goes under the key of its content.
  */
 export async function planBackup(tables: readonly LocalTable[], inputs: PlanInputs): Promise<BackupPlan> {
-  const candidates = tables.map((table) => ({ table, files: [...candidatesOf(table, inputs.sealing)] }));
+  const candidates = tables.map((table) => ({ table, files: [...candidatesOf(table, inputs.encryptor)] }));
   const present = new Set<string>();
   for (const { files } of candidates) {
     for (const { key, storedBytes } of files) if (inputs.stored(key)?.sizeBytes === storedBytes) present.add(key);
@@ -96,13 +96,13 @@ export async function planBackup(tables: readonly LocalTable[], inputs: PlanInpu
 
 function* candidatesOf(
   { keyspace, table, tableId, sstables }: LocalTable,
-  sealing: PlanInputs["sealing"],
+  encryptor: PlanInputs["encryptor"],
 ): Generator<Candidate> {
   for (const { baseName, generation, digest, index, files } of sstables) {
     for (const local of files) {
       const version = `${generation}-${digest}`;
-      const path = { keyspace, table, tableId, index, version, mark: sealing?.mark, file: local.name };
-      const storedBytes = sealing?.storedBytes(local.sizeBytes) ?? local.sizeBytes;
+      const path = { keyspace, table, tableId, index, version, keyTag: encryptor?.keyTag, file: local.name };
+      const storedBytes = encryptor?.storedBytes(local.sizeBytes) ?? local.sizeBytes;
       yield { local, baseName, path, key: objectKey(path), storedBytes };
     }
   }
@@ -132,7 +132,7 @@ async function planFile(
 
 /** Esop for Java stores what it encrypts with a KMS key under the keys of plain objects; a listing tells by the size. */
 function isOtherwiseEncrypted(stored: { readonly sizeBytes: number }, { local, path }: Candidate): boolean {
-  return path.mark === undefined && plainBytes("kms", stored.sizeBytes) === local.sizeBytes;
+  return path.keyTag === undefined && plainBytes("kms", stored.sizeBytes) === local.sizeBytes;
 }
 
 /** Whether the stored object of a rewritable component holds the local file's content. */

@@ -11,10 +11,10 @@ import { join } from "node:path";
 import { type CassandraNode, checkDataDirectories, type NodeFacts } from "../cassandra/cassandra.ts";
 import type { Clock } from "../clock.ts";
 import { forEachConcurrently, type RateLimit, rateLimit, unlimited, withDeadline } from "../concurrency/concurrency.ts";
-import type { BackupSealing, Keys } from "../encryption/encryption.ts";
+import type { BackupEncryptor, Keys } from "../encryption/encryption.ts";
 import { AppError, isAppError } from "../errors.ts";
 import type { Logger } from "../log.ts";
-import { holdExclusively } from "../operation/operation.ts";
+import { acquireLock } from "../operation/operation.ts";
 import type { Progress } from "../progress.ts";
 import { backupName, dataPrefix, EarlierBackups, NodeRepository, type TopologyFile } from "../repository/repository.ts";
 import {
@@ -27,7 +27,7 @@ import {
 import type { Storage } from "../storage/storage.ts";
 import { fileSource, HashThreads, hashFile, hashStream, type UploadOptions, upload } from "../transfer/transfer.ts";
 import { checkMode, type ExpectedTables, expectedTables } from "./check-node.ts";
-import { chooseSealing } from "./choose-sealing.ts";
+import { chooseEncryption } from "./choose-encryption.ts";
 import { HashRecord } from "./hash-record.ts";
 import { knownObjects } from "./known-hashes.ts";
 import { type LocalTable, readLocalTables } from "./local-files.ts";
@@ -67,7 +67,7 @@ interface Run extends BackupDependencies {
   readonly earlier: EarlierBackups;
   readonly record: HashRecord;
   /** Undefined for a backup in the clear. */
-  readonly sealing: BackupSealing | undefined;
+  readonly encryptor: BackupEncryptor | undefined;
 }
 
 /** Everything that can be wrong before the node or the repository is touched is found here. */
@@ -87,9 +87,9 @@ async function prepare(request: BackupRequest, dependencies: BackupDependencies)
     });
   }
   if (exists && path.node !== facts.hostId) await refuseForeignPlace(repository, earlier, facts, signal);
-  const sealing = await chooseSealing({ request, repository, earlier, exists, keys, log, signal });
+  const encryptor = await chooseEncryption({ request, repository, earlier, exists, keys, log, signal });
   const record = await HashRecord.load(join(request.cacheDir, "hashes", `${facts.hostId}.json`), log);
-  return { ...dependencies, request, facts, dataDirectories, expected, repository, earlier, record, sealing };
+  return { ...dependencies, request, facts, dataDirectories, expected, repository, earlier, record, encryptor };
 }
 
 /**
@@ -118,12 +118,12 @@ export async function backup(request: BackupRequest, dependencies: BackupDepende
   using signal = withDeadline(request.timeoutMs, dependencies.signal, "the backup");
   const run = await prepare(request, { ...dependencies, signal });
   const { facts, repository } = run;
-  await using _hold = await holdExclusively(
+  await using _hold = await acquireLock(
     `esop/backup/${facts.hostId}`,
     `another backup of node ${facts.hostId} is running on this machine`,
   );
   if (request.createMissingBucket) await storage.createBucket({ signal });
-  await run.sealing?.commit();
+  await run.encryptor?.commit();
   await clearLeftovers(node, run.dataDirectories, log, signal);
 
   const takenMs = clock.now();
@@ -137,8 +137,8 @@ export async function backup(request: BackupRequest, dependencies: BackupDepende
     const plan = await makePlan(tables, run);
     const hashes = await sendMissing(plan, run);
     const refreshed = await renewOld(plan, hashes, run);
-    if (!request.skipRefreshing) await run.sealing?.renew();
-    await repository.writeManifest(name, newManifest(plan, hashes, name, facts, run.sealing?.kmsKeyId), signal);
+    if (!request.skipRefreshing) await run.encryptor?.renew();
+    await repository.writeManifest(name, newManifest(plan, hashes, name, facts, run.encryptor?.kmsKeyId), signal);
     if (request.uploadClusterTopology) await repository.writeTopology(name, await topologyOf(run, takenMs), signal);
     return { sent: plan.send, kept: plan.keep, refreshed, tables: tables.length };
   });
@@ -171,7 +171,7 @@ function checkComplete(tables: readonly LocalTable[], expected: ExpectedTables):
 }
 
 async function makePlan(tables: readonly LocalTable[], run: Run): Promise<BackupPlan> {
-  const { request, repository, earlier, record, sealing, log, signal } = run;
+  const { request, repository, earlier, record, encryptor, log, signal } = run;
   const ids = new Set(tables.map(({ keyspace, table, tableId }) => `${keyspace}/${table}-${tableId}`));
   const stored = new Map<string, { sizeBytes: number; modifiedMs: number }>();
   for (const prefix of listedPrefixes(request.entities)) {
@@ -182,7 +182,7 @@ async function makePlan(tables: readonly LocalTable[], run: Run): Promise<Backup
   }
   return planBackup(tables, {
     algorithm: request.hashAlgorithm,
-    sealing: sealing?.sealing,
+    encryptor: encryptor?.encryptor,
     stored: (key) => stored.get(key),
     known: (keys) => knownObjects(earlier, keys, log, signal),
     hashLocal: async (file, algorithm) => {
@@ -194,9 +194,9 @@ async function makePlan(tables: readonly LocalTable[], run: Run): Promise<Backup
     },
     hashStored: async (key, algorithm) => {
       const stored = await repository.storage.get(repository.key(key), { signal });
-      if (sealing === undefined) return hashStream(stored, algorithm, { signal });
+      if (encryptor === undefined) return hashStream(stored, algorithm, { signal });
       try {
-        return await hashStream(await sealing.unseal(stored, key), algorithm, { signal });
+        return await hashStream(await encryptor.decrypt(stored, key), algorithm, { signal });
       } catch (error) {
         if (!isAppError(error, "corrupt")) throw error;
         return undefined;
@@ -262,13 +262,13 @@ async function sendMissing(plan: BackupPlan, run: Run): Promise<Map<string, stri
 type SendHow = Pick<UploadOptions, "rateLimit" | "threads">;
 
 async function sendFile(file: PlannedFile, run: Run, how: SendHow = {}): Promise<string | null> {
-  const { repository, request, sealing, progress, record, signal } = run;
+  const { repository, request, encryptor, progress, record, signal } = run;
   const { local, contentSha256, objectKey } = file;
   const algorithm = contentSha256 === undefined ? request.hashAlgorithm : "SHA-256";
   const source = await fileSource(local.path, local.sizeBytes);
   const { hash } = await upload(repository.storage, repository.key(objectKey), source, {
     algorithm,
-    seal: sealing === undefined ? undefined : { sealing: sealing.sealing, objectKey },
+    encrypt: encryptor === undefined ? undefined : { encryptor: encryptor.encryptor, objectKey },
     ...how,
     signal,
     onBytes: (bytes) => progress.add(bytes),

@@ -3,7 +3,7 @@
  * its directories and files whether it runs or not. The door of this folder; it knows nothing of repositories.
  */
 
-export { deviceOf, existingParent, freeBytes, keepingPlace } from "../files/files.ts";
+export { deviceOf, existingParent, freeBytes, stagingRoot } from "../files/files.ts";
 export { checkDataDirectories } from "./check-data-directories.ts";
 export { type CommitLogTables, findInCommitLog, listSegments, maskTables } from "./commit-log/commit-log.ts";
 export { type CassandraConfig, configFilePath, editConfig, parseConfig, readConfigFile } from "./config-file.ts";

@@ -40,18 +40,15 @@ async function jmxOptions(settings: JmxSettings, signal: AbortSignal): Promise<J
   const keystore = storeFile(settings.keystore, settings.keystorePassword ?? file.get("keystorePassword"));
   return {
     target: parseServiceUrl(settings.service),
-    ...(username === undefined || password === undefined ? {} : { credentials: { username, password } }),
-    ...(truststore === undefined && keystore === undefined && !settings.clientAuth
-      ? {}
-      : {
-          tls: { ...(truststore === undefined ? {} : { truststore }), ...(keystore === undefined ? {} : { keystore }) },
-        }),
+    credentials: username === undefined || password === undefined ? undefined : { username, password },
+    tls:
+      truststore === undefined && keystore === undefined && !settings.clientAuth ? undefined : { truststore, keystore },
     signal,
   };
 }
 
 function storeFile(path: string | undefined, password: string | undefined) {
-  return path === undefined ? undefined : { path, ...(password === undefined ? {} : { password }) };
+  return path === undefined ? undefined : { path, password };
 }
 
 /** A Java properties file, as far as credentials need it: `name=value` or `name: value` lines, `#` and `!` comments. */

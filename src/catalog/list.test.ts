@@ -57,9 +57,9 @@ describe("list", () => {
 
   it("says which keys a backup is encrypted with", async () => {
     const [plain] = [await node.backUp("a", 1000, [1])];
-    const marked = (mark: string) => sampleKey(1).replace("/nb-", `-${mark}/nb-`);
-    const entries = ["aes22222222", "aes11111111", "aes22222222"].map((mark) => {
-      return { objectKey: marked(mark), type: "FILE", size: 1, hash: null } as const;
+    const marked = (keyTag: string) => sampleKey(1).replace("/nb-", `-${keyTag}/nb-`);
+    const entries = ["aes22222222", "aes11111111", "aes22222222"].map((keyTag) => {
+      return { objectKey: marked(keyTag), type: "FILE", size: 1, hash: null } as const;
     });
     const name = sampleName("b", 2000);
     await node.repository.writeManifest(name, sampleManifest(name, entries));

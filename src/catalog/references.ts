@@ -6,7 +6,7 @@ import {
   type NodeRepository,
   type StoredBackup,
 } from "../repository/repository.ts";
-import { markIn } from "../transfer/transfer.ts";
+import { keyTagIn } from "../transfer/transfer.ts";
 
 /** What one backup names, counted. */
 export interface BackupTally {
@@ -14,7 +14,7 @@ export interface BackupTally {
   readonly tables: number;
   readonly files: number;
   readonly bytes: number;
-  /** The marks of the keys that its objects are encrypted with; none for a backup in the clear. */
+  /** The key tags of the keys that its objects are encrypted with; none for a backup in the clear. */
   readonly encryptedWith: readonly string[];
   /** The manifest cannot be read, and why: nothing is known of what it names. */
   readonly damaged: string | undefined;
@@ -76,12 +76,12 @@ async function tally(
     return { name, tables: 0, files: 0, bytes: 0, encryptedWith: [], damaged: error.message };
   }
   let [files, bytes] = [0, 0];
-  const marks = new Set<string>();
+  const keyTags = new Set<string>();
   for (const { objectKey, size = 0 } of manifestEntries(manifest)) {
     files += 1;
     bytes += size;
-    const mark = markIn(objectKey);
-    if (mark !== undefined) marks.add(mark);
+    const keyTag = keyTagIn(objectKey);
+    if (keyTag !== undefined) keyTags.add(keyTag);
     const use = uses.get(objectKey);
     if (use === undefined) uses.set(objectKey, { user: index, bytes: size });
     else if (use.user !== index) use.user = shared;
@@ -90,5 +90,5 @@ async function tally(
     (sum, keyspace) => sum + Object.keys(keyspace.tables).length,
     0,
   );
-  return { name, tables, files, bytes, encryptedWith: [...marks].sort(), damaged: undefined };
+  return { name, tables, files, bytes, encryptedWith: [...keyTags].sort(), damaged: undefined };
 }

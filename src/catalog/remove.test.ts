@@ -5,7 +5,7 @@ import { requestOf } from "../../test/harness/request-of.ts";
 import { bytesSource, seededRandom, toArray } from "../../test/harness/sample-bytes.ts";
 import { sampleKey } from "../../test/harness/sample-manifest.ts";
 import { quietLog, SampleNode, sampleSize } from "../../test/harness/sample-node.ts";
-import { holdExclusively } from "../operation/hold.ts";
+import { acquireLock } from "../operation/operation.ts";
 import type { Storage } from "../storage/storage.ts";
 import { type Fault, faultyStorage, memoryStorage, randomlyFaultyStorage } from "../storage/testing/testing.ts";
 import { readReferences } from "./references.ts";
@@ -235,7 +235,7 @@ describe("a global request", () => {
 
 it("does not begin while a backup or removal of the node holds it, but may look", async () => {
   await node.backUp("a", ago(2), [1]);
-  await using _hold = await holdExclusively(`esop/backup/${node.repository.path.node}`, "held");
+  await using _hold = await acquireLock(`esop/backup/${node.repository.path.node}`, "held");
   await expect(remove({ name: "a" })).rejects.toMatchObject({ code: "busy" });
   expect(await remove({ name: "a", dry: "true" })).toMatchObject({ removed: [{ objects: 1 }] });
   expect(await tags()).toEqual(["a"]);

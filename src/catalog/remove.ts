@@ -7,7 +7,7 @@
 import type { Clock } from "../clock.ts";
 import { AppError, isAppError } from "../errors.ts";
 import type { Logger } from "../log.ts";
-import { holdExclusively } from "../operation/operation.ts";
+import { acquireLock } from "../operation/operation.ts";
 import {
   type BackupName,
   findOneBackup,
@@ -105,7 +105,7 @@ async function nodesOf(request: RemoveRequest, storage: Storage, signal: AbortSi
 
 /** A backup of the node on this machine and a removal of its backups must not run at the same time. */
 function holdNode({ node }: NodePath): Promise<AsyncDisposable> {
-  return holdExclusively(`esop/backup/${node}`, `a backup or removal of node ${node} is running on this machine`);
+  return acquireLock(`esop/backup/${node}`, `a backup or removal of node ${node} is running on this machine`);
 }
 
 interface Chosen {

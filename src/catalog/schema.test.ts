@@ -19,7 +19,7 @@ async function backUp(tag: string, createdMs: number): Promise<void> {
   const table = (cql: string | undefined) => ({
     sstables: {},
     id: sampleTableId,
-    ...(cql === undefined ? {} : { schemaContent: cql }),
+    schemaContent: cql,
   });
   const keyspaces = {
     ks: { tables: { a: table(`CREATE ${tag}.a;`), b: table(`CREATE ${tag}.b;`) } },

@@ -65,7 +65,7 @@ describe("flags", () => {
     expect(read("backup", "-s", "x")).toEqual({ snapshotTag: ["x"] });
     expect(read("backup", "--st=x")).toEqual({ snapshotTag: ["x"] });
     expect(read("backup", "-sx")).toEqual({ snapshotTag: ["x"] });
-    expect(read("backup", "-d", "1h")).toEqual({ duration: ["1h"] });
+    expect(read("backup", "-d", "1h")).toEqual({ durationMs: ["1h"] });
     expect(read("remove-backup", "-d", "-o")).toEqual({ dry: ["true"], oldest: ["true"] });
     expect(read("remove-backup", "-do")).toEqual({ dry: ["true"], oldest: ["true"] });
     expect(read("restore", "--dd", "/x")).toEqual({ cassandraDir: ["/x"] });
@@ -82,8 +82,8 @@ describe("flags", () => {
   });
 
   it("may hold what looks like an option when it is written with =", () => {
-    expect(read("backup", "--proxy-password=-x=y")).toEqual({ proxyPassword: ["-x=y"] });
-    expect(read("backup", "--duration=")).toEqual({ duration: [""] });
+    expect(read("backup", "--proxy-password=-x=y")).toEqual({ "proxy.password": ["-x=y"] });
+    expect(read("backup", "--duration=")).toEqual({ durationMs: [""] });
   });
 
   it("may stand before the command when every command has them", () => {

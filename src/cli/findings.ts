@@ -31,11 +31,9 @@ export function throwIfFailed(findings: readonly Finding[], noun: string): void 
   if (first?.code === undefined) return;
   const names = failed.map(({ check }) => check).join(", ");
   const hint = failed.find(areCredentialsRefused)?.hint ?? permissionsHint(failed);
-  throw new AppError(
-    first.code,
-    `${failed.length} of ${formatCount(findings.length, noun)} failed: ${names}`,
-    hint === undefined ? {} : { hint },
-  );
+  throw new AppError(first.code, `${failed.length} of ${formatCount(findings.length, noun)} failed: ${names}`, {
+    hint,
+  });
 }
 
 function permissionsHint(failed: readonly Finding[]): string | undefined {

@@ -62,6 +62,18 @@ describe("help", () => {
     }
   });
 
+  it("of backup and restore says what is not supported yet, and what has no effect", () => {
+    const help = (name: "backup" | "restore") => helpOf(name).replaceAll(/\s+/g, " ");
+    for (const name of ["backup", "restore"] as const) {
+      expect(help(name)).toMatch(/--global-request [^-]+ \(not supported yet; also --globalRequest\)/);
+      expect(help(name)).toMatch(/--datacenter NAMES [^(]+ \(not supported yet\)/);
+    }
+    expect(help("restore")).toMatch(/--single-phase [^(]+ \(not supported yet\)/);
+    expect(help("backup")).toMatch(
+      /--metadata-directive COPY\|REPLACE accepted for compatibility, no effect: a refresh always keeps/,
+    );
+  });
+
   it("of all lists every command and exit status", () => {
     const help = generalHelp(commands, wide);
     for (const name of [...names, "help", "version"]) expect(help).toMatch(new RegExp(`^ {2}${name} `, "m"));

@@ -138,7 +138,7 @@ function failureLine(error: AppError): JsonLine {
     code: error.code,
     exit: errorTable[error.code].exit,
     message: error.message,
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    hint: error.hint,
   };
 }
 

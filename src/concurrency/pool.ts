@@ -2,7 +2,7 @@ import { throwIfAborted } from "../errors.ts";
 import { orAborted } from "./abortable.ts";
 
 export interface PoolOptions {
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**

@@ -1,22 +1,19 @@
 import {
   defineVerb,
   directory,
-  generalOptions,
   optional,
   type RequestContext,
   toggle,
   type Values,
+  type WithDerived,
 } from "../request/request.ts";
 
-/** A round trip of backup and restore with a node of its own. */
-export interface DemoRequest {
-  /** Absent: a temporary directory. */
-  readonly directory?: string | undefined;
-  /** Leave the node running, and everything where it is. */
-  readonly keep: boolean;
-  /** Where the fetched Cassandra is kept for the next time. */
+interface Derived {
   readonly cacheDir: string;
 }
+
+/** A round trip of backup and restore with a node of its own. */
+export type DemoRequest = WithDerived<typeof options, Derived>;
 
 const options = {
   directory: optional("directory", directory, {
@@ -33,12 +30,10 @@ const options = {
     defaultText: "~/.cache/esop",
     help: "directory for the downloaded Cassandra",
   }),
-  ...generalOptions,
 };
 
-function build(values: Values<typeof options>, context: RequestContext): DemoRequest {
-  const home = context.homeDirectory.replace(/\/$/, "");
-  return { directory: values.directory, keep: values.keep, cacheDir: values.cacheDir ?? `${home}/.cache/esop` };
+function derive({ cacheDir }: Values<typeof options>, { homeDirectory }: RequestContext): Derived {
+  return { cacheDir: cacheDir ?? `${homeDirectory.replace(/\/$/, "")}/.cache/esop` };
 }
 
 export const demoVerb = defineVerb({
@@ -53,5 +48,5 @@ export const demoVerb = defineVerb({
     { says: "keep the node running to try more commands", line: "demo --directory /tmp/esop-demo --keep" },
   ],
   options,
-  build,
+  derive,
 });

@@ -9,7 +9,7 @@ import { connectNode, type NodeFacts } from "../cassandra/cassandra.ts";
 import { AppError, throwIfAborted, toAppError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { silentProgress } from "../progress.ts";
-import { parseStorageLocation } from "../request/request.ts";
+import { type JmxSettings, parseStorageLocation } from "../request/request.ts";
 import { type CqlSession, connectCql, createSandbox, type Sandbox } from "../sandbox/sandbox.ts";
 import { formatFiles } from "../units.ts";
 import { commandLine, type Flags, requestWithLine } from "./command-line.ts";
@@ -161,7 +161,8 @@ async function showAll(sandbox: Sandbox, workplace: Workplace, steps: Steps, dep
   const { path: home } = workplace;
   await using cql = await connectCql({ address: sandbox.address, port: sandbox.cqlPort });
   const service = `127.0.0.1:${sandbox.jmxPort}`;
-  const { datacenter, hostId } = await factsOf(service, dependencies.signal);
+  const { request } = requestWithLine("check", { "storage-location": "file:///unused", "jmx-service": service }, home);
+  const { datacenter, hostId } = await factsOf(request.jmx, dependencies.signal);
   // In full, so that nothing is guessed from the length of the path.
   const location = `file://${home}/backups/demo/${datacenter}/${hostId}`;
   const where = { "storage-location": location, "jmx-service": service };
@@ -169,8 +170,8 @@ async function showAll(sandbox: Sandbox, workplace: Workplace, steps: Steps, dep
   return { ...report, version: sandbox.fullVersion, location };
 }
 
-async function factsOf(service: string, signal: AbortSignal): Promise<NodeFacts> {
-  const node = await connectNode({ service, clientAuth: false }, { longCallTimeoutMs: 60_000, signal });
+async function factsOf(jmx: JmxSettings, signal: AbortSignal): Promise<NodeFacts> {
+  const node = await connectNode(jmx, { longCallTimeoutMs: 60_000, signal });
   try {
     return await node.facts({ signal });
   } finally {

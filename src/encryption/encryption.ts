@@ -4,15 +4,15 @@
  * formats, and what they do and do not protect.
  */
 
-export { plainBytes } from "./format/marks.ts";
+export { plainBytes } from "./format/key-tags.ts";
 export type { RandomBytes } from "./format/object-format.ts";
 export { isKmsEncrypted } from "./format/s3-client-format.ts";
-export type { KeyPlace } from "./keys/key-folder.ts";
-export { type BackupSealing, type Keys, type KeysOptions, type KmsKeys, openKeys } from "./keys/keys.ts";
+export type { KeyLocation } from "./keys/key-folder.ts";
+export { type BackupEncryptor, type Keys, type KeysOptions, type KmsKeys, openKeys } from "./keys/keys.ts";
 export { type Rotation, type RotationReport, rotateKeys } from "./keys/rotate.ts";
 export type { SecretSource } from "./keys/secret.ts";
 export { kmsClient } from "./kms/client.ts";
+export { decryptKms } from "./kms/decryption.ts";
+export { type KmsEncryptorOptions, kmsEncryptor } from "./kms/encryptor.ts";
 export { openKmsKeys } from "./kms/keys.ts";
 export type { Kms, KmsClient, KmsClientOptions, KmsContext } from "./kms/kms.ts";
-export { type KmsSealingOptions, kmsSealing } from "./kms/sealing.ts";
-export { unsealKms } from "./kms/unsealing.ts";

@@ -13,25 +13,25 @@ import {
   transientSource,
 } from "../../test/harness/sample-bytes.ts";
 import type { ByteRange, ReadOptions, RewindableSource } from "../storage/storage.ts";
-import { plainBytes } from "./format/marks.ts";
+import { decrypted } from "./format/decrypt.ts";
+import { aesEncryptor } from "./format/encrypt.ts";
+import { plainBytes } from "./format/key-tags.ts";
 import { type DataKey, headerBytes, segmentBytes, storedBytesOf, tagBytes } from "./format/object-format.ts";
-import { aesSealing } from "./format/seal.ts";
-import { unsealed } from "./format/unseal.ts";
-import { kmsSealing } from "./kms/sealing.ts";
+import { kmsEncryptor } from "./kms/encryptor.ts";
 
 const objectKey = "data/ks/t-0978d800e67611f19a07dbe54d2f2ac2/1-42-aes1a2b3c4d/nb-1-big-Data.db";
 const dataKey: DataKey = { id: "1a2b3c4d", key: sampleBytes(32, 5) };
 const storedSegment = segmentBytes + tagBytes;
 
-async function seal(plain: RewindableSource, key = objectKey, under = dataKey): Promise<RewindableSource> {
-  return (await aesSealing(under, randomBytes).seal(plain, key)).source;
+async function encrypt(plain: RewindableSource, key = objectKey, under = dataKey): Promise<RewindableSource> {
+  return (await aesEncryptor(under, randomBytes).encrypt(plain, key)).source;
 }
 
-const sealBytes = async (plain: Uint8Array, key = objectKey, under = dataKey) =>
-  collect((await seal(bytesSource(plain), key, under)).open());
+const encryptBytes = async (plain: Uint8Array, key = objectKey, under = dataKey) =>
+  collect((await encrypt(bytesSource(plain), key, under)).open());
 
 const open = (stored: Uint8Array, key = objectKey, under = dataKey, chunkBytes?: number) =>
-  collect(unsealed(transientChunks(stored, chunkBytes), key, under));
+  collect(decrypted(transientChunks(stored, chunkBytes), key, under));
 
 /** As one reads who is done with each chunk before the next. */
 async function collectTransient(source: RewindableSource): Promise<Buffer> {
@@ -53,7 +53,7 @@ describe("an encrypted object", () => {
     await fc.assert(
       fc.asyncProperty(sizes, chunks, chunks, async (size, chunkIn, chunkOut) => {
         const plain = sampleBytes(size, size + 1);
-        const source = await seal(transientSource(plain, chunkIn));
+        const source = await encrypt(transientSource(plain, chunkIn));
         const stored = await collect(source.open());
         expect(stored.length).toBe(source.sizeBytes);
         expect((await collectTransient(source)).equals(stored)).toBe(true);
@@ -69,7 +69,7 @@ describe("an encrypted object", () => {
     const ranges = fc.array(fc.tuple(fc.nat(1000), fc.nat(1000)), { minLength: 1, maxLength: 4 });
     await fc.assert(
       fc.asyncProperty(sizes, ranges, async (size, cuts) => {
-        const source = await seal(transientSource(sampleBytes(size)));
+        const source = await encrypt(transientSource(sampleBytes(size)));
         const whole = await collect(source.open());
         for (const [a, b] of cuts) {
           const [start = 0, end = 0] = [a, b].map((x) => Math.round((x / 900) * whole.length)).sort((x, y) => x - y);
@@ -88,9 +88,9 @@ describe("an encrypted object", () => {
       readings.push(reading?.onlyLooking);
       return plain.open(range);
     };
-    const kms = kmsSealing({ keyId: "k", kms: memoryKms(), random: randomBytes });
-    for (const sealing of [aesSealing(dataKey, randomBytes), kms]) {
-      const { source } = await sealing.seal({ sizeBytes: 100, open }, objectKey);
+    const kms = kmsEncryptor({ keyId: "k", kms: memoryKms(), random: randomBytes });
+    for (const encryptor of [aesEncryptor(dataKey, randomBytes), kms]) {
+      const { source } = await encryptor.encrypt({ sizeBytes: 100, open }, objectKey);
       await collect(source.open(undefined, { onlyLooking: true }));
       await collect(source.open());
     }
@@ -98,14 +98,14 @@ describe("an encrypted object", () => {
   });
 
   it("differs each time it is made, the header's beginning left out", async () => {
-    const [one, two] = [await sealBytes(sampleBytes(100)), await sealBytes(sampleBytes(100))];
+    const [one, two] = [await encryptBytes(sampleBytes(100)), await encryptBytes(sampleBytes(100))];
     expect(one.subarray(0, 16).equals(two.subarray(0, 16))).toBe(true);
     expect(one.subarray(16, headerBytes).equals(two.subarray(16, headerBytes))).toBe(false);
     expect(one.subarray(headerBytes).equals(two.subarray(headerBytes))).toBe(false);
   });
 
   it("does not open with any bit of a small one flipped", async () => {
-    const stored = await sealBytes(sampleBytes(20));
+    const stored = await encryptBytes(sampleBytes(20));
     for (let bit = 0; bit < stored.length * 8; bit += 1) {
       const spoiled = Buffer.from(stored);
       spoiled[bit >> 3] = (spoiled[bit >> 3] ?? 0) ^ (1 << (bit & 7));
@@ -114,7 +114,7 @@ describe("an encrypted object", () => {
   });
 
   it("does not open with a bit flipped anywhere, cut off anywhere, or extended", async () => {
-    const stored = await sealBytes(sampleBytes(2 * segmentBytes + 5));
+    const stored = await encryptBytes(sampleBytes(2 * segmentBytes + 5));
     const places = fc.oneof(fc.nat(stored.length - 1), fc.constantFrom(headerBytes, headerBytes + storedSegment));
     await fc.assert(
       fc.asyncProperty(places, fc.nat(7), async (at, bit) => {
@@ -130,7 +130,7 @@ describe("an encrypted object", () => {
   });
 
   it("does not open with segments swapped, left out or repeated", async () => {
-    const stored = await sealBytes(sampleBytes(3 * segmentBytes));
+    const stored = await encryptBytes(sampleBytes(3 * segmentBytes));
     const header = stored.subarray(0, headerBytes);
     const [a, b, c] = [0, 1, 2].map((index) =>
       stored.subarray(headerBytes + index * storedSegment, headerBytes + (index + 1) * storedSegment),
@@ -144,7 +144,7 @@ describe("an encrypted object", () => {
 
   it("opens with its own data key, under its own object key, and nowhere else", async () => {
     const plain = sampleBytes(100);
-    const stored = await sealBytes(plain);
+    const stored = await encryptBytes(plain);
     const elsewhere = objectKey.replace("nb-1", "nb-2");
     await expect(open(stored, elsewhere)).rejects.toMatchObject({ code: "corrupt" });
     const other = { id: dataKey.id, key: sampleBytes(32, 6) };
@@ -168,7 +168,7 @@ describe("an encrypted object", () => {
 
 describe("a file that changes while it is sent", () => {
   it("is refused when a second reading finds it, and gives away nothing of what changed", async () => {
-    const source = await seal(restlessSource(segmentBytes + 10));
+    const source = await encrypt(restlessSource(segmentBytes + 10));
     const first = await collect(source.open());
     const received: Uint8Array[] = [];
     const again = async () => {
@@ -183,7 +183,7 @@ describe("a file that changes while it is sent", () => {
 
   it.each([-1, 1])("is refused when it has become %i byte longer", async (by) => {
     const bytes = sampleBytes(segmentBytes + 1 + by);
-    const source = await seal({ ...bytesSource(bytes), sizeBytes: segmentBytes + 1 });
+    const source = await encrypt({ ...bytesSource(bytes), sizeBytes: segmentBytes + 1 });
     await expect(collect(source.open())).rejects.toMatchObject({ code: "corrupt" });
   });
 });
@@ -194,8 +194,8 @@ describe("objects as another implementation made them", () => {
 
   it.each(vectors.objects)("are ours, byte for byte: $plainBytes bytes", async (vector) => {
     const plain = ascending(7, vector.plainBytes);
-    const sealing = aesSealing(under, (length) => ascending(vector.saltFrom, length));
-    const stored = await collect((await sealing.seal(bytesSource(plain), vector.objectKey)).source.open());
+    const encryptor = aesEncryptor(under, (length) => ascending(vector.saltFrom, length));
+    const stored = await collect((await encryptor.encrypt(bytesSource(plain), vector.objectKey)).source.open());
     expect(stored.length).toBe(vector.storedBytes);
     expect(createHash("sha256").update(stored).digest("hex")).toBe(vector.sha256);
     if (vector.stored !== undefined) expect(stored.toString("hex")).toBe(vector.stored);

@@ -30,7 +30,7 @@ export async function freeBytes(path: string): Promise<number> {
  * Where files can be kept that are to be renamed or linked into a data directory: the directory it is in, if that is on
  * the same file system; else the data directory itself.
  */
-export async function keepingPlace(dataDirectory: string): Promise<string> {
+export async function stagingRoot(dataDirectory: string): Promise<string> {
   const outside = dirname(dataDirectory);
   return (await deviceOf(outside)) === (await deviceOf(dataDirectory)) ? outside : dataDirectory;
 }

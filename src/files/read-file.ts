@@ -68,7 +68,7 @@ export function chunkReader(
 export function readHandle(
   handle: FileHandle,
   part: FilePart,
-  options: ReadOptions & { readonly signal?: AbortSignal } = {},
+  options: ReadOptions & { readonly signal?: AbortSignal | undefined } = {},
 ): AsyncIterable<Uint8Array> {
   const { signal } = options;
   const readPart = chunkReader(handle, part, options);

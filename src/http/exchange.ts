@@ -23,7 +23,7 @@ export interface HttpTimeouts {
 export const usualTimeouts: HttpTimeouts = { connectMs: 15_000, idleMs: 60_000 };
 
 export interface HttpRequest {
-  readonly method: "DELETE" | "GET" | "POST" | "PUT";
+  readonly method: "DELETE" | "GET" | "HEAD" | "POST" | "PUT";
   /** Of the server, of which the path is not used. */
   readonly url: URL;
   /** Encoded, with the query. */
@@ -45,9 +45,9 @@ export interface HttpTerms {
   readonly what: string;
   readonly agents: HttpAgents;
   readonly timeouts: HttpTimeouts;
-  /** 200 to 299 when left out; any other answer becomes a refusal. */
+  /** 200 to 299 when left out; any other answer becomes a service error. */
   readonly accepts?: ((status: number) => boolean) | undefined;
-  refusal(status: number, headers: ResponseHeaders, body: string): AppError;
+  serviceError(status: number, headers: ResponseHeaders, body: string): AppError;
   /** Whatever breaks the body of an answer, as ours. */
   failure(error: unknown): AppError;
 }
@@ -55,7 +55,7 @@ export interface HttpTerms {
 export interface HttpResponse {
   readonly status: number;
   readonly headers: ResponseHeaders;
-  /** The body: read it, or leave it by {@link discard}. */
+  /** The body: read it, or leave it by {@link discard}. Of HEAD it has no bytes. */
   readonly stream: AsyncIterable<Uint8Array>;
   discard(): void;
 }
@@ -67,7 +67,7 @@ const maxErrorBytes = 64 * 1024;
 /** Of an answer that nobody reads: up to here it is less than a new connection costs. */
 const maxDrainedBytes = 64 * 1024;
 
-/** Throws refusals as the terms have them, `timeout`, `protocol`, and the connection's errors as they come. */
+/** Throws service errors as the terms have them, `timeout`, `protocol`, and the connection's errors as they come. */
 export function exchange(request: HttpRequest, terms: HttpTerms): Promise<HttpResponse> {
   return new Exchange(request, terms).response();
 }
@@ -76,7 +76,7 @@ export function exchange(request: HttpRequest, terms: HttpTerms): Promise<HttpRe
 class Exchange implements ConnectionUser, ResponseHandler {
   readonly #request: HttpRequest;
   readonly #terms: HttpTerms;
-  readonly #parser = new ResponseParser(this);
+  readonly #parser: ResponseParser;
   readonly #answered = Promise.withResolvers<ResponseHead>();
   /** Wakes whoever sends and waits for the server. */
   #wake: (() => void) | undefined;
@@ -93,6 +93,7 @@ class Exchange implements ConnectionUser, ResponseHandler {
   constructor(request: HttpRequest, terms: HttpTerms) {
     this.#request = request;
     this.#terms = terms;
+    this.#parser = new ResponseParser(this, request.method);
     request.signal?.addEventListener("abort", this.#onAbort, { once: true });
     // It may fail before anybody waits for it.
     this.#answered.promise.catch(() => undefined);
@@ -108,7 +109,7 @@ class Exchange implements ConnectionUser, ResponseHandler {
       throwIfAborted(this.#request.signal);
       await this.#send(await this.#connect());
       const { status, headers } = await this.#answered.promise;
-      if (!accepts(status)) throw this.#terms.refusal(status, headers, await this.#errorText());
+      if (!accepts(status)) throw this.#terms.serviceError(status, headers, await this.#errorText());
       if (!this.#isSent) throw new AppError("protocol", `${this.#request.url.host} answered before it was asked`);
       return { status, headers, stream: this.#stream(), discard: () => this.#discard() };
     } catch (error) {

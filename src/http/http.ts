@@ -12,20 +12,22 @@ export {
   type HttpTimeouts,
   usualTimeouts,
 } from "./exchange.ts";
+export { type OptionalFields, presentFields } from "./fields.ts";
 export { networkError } from "./network-errors.ts";
 export type { HttpProxy } from "./proxy.ts";
+export type { ResponseHeaders } from "./response-parser.ts";
+export { responseText } from "./response-text.ts";
 export {
-  type Doing,
-  isBehindEnd,
+  isRangeNotSatisfiable,
   kindOfStatus,
   lowered,
-  type Refusal,
-  type RefusalKind,
-  refusalBehind,
-  refused,
+  type Operation,
+  type ServiceError,
+  type ServiceErrorKind,
+  serviceError,
+  serviceErrorOf,
   unlessMissing,
   xmlText,
-} from "./refusals.ts";
-export type { ResponseHeaders } from "./response-parser.ts";
+} from "./service-errors.ts";
 export { encodePath, sortedQuery } from "./url-text.ts";
 export { escapeXml, parseXml, tryParseXml, type XmlElement } from "./xml.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { InvalidResponse, ResponseParser } from "./response-parser.ts";
+import { InvalidResponse, type ResponseHead, ResponseParser } from "./response-parser.ts";
 
 interface Seen {
   readonly interim: readonly number[];
@@ -14,18 +14,19 @@ interface Seen {
 }
 
 /** What a parser makes of the bytes, and, unless told otherwise, of the connection's end behind them. */
-function parse(pieces: readonly Uint8Array[], closes = true): Seen {
+function parse(pieces: readonly Uint8Array[], closes = true, method?: string): Seen {
   const interim: number[] = [];
   const body: Buffer[] = [];
   const heads: Pick<Seen, "status" | "headers" | "bodyBytes">[] = [];
   let ends = 0;
-  const parser = new ResponseParser({
-    onInterim: (status) => interim.push(status),
-    onHead: (head) => heads.push(head),
+  const handler = {
+    onInterim: (status: number) => interim.push(status),
+    onHead: (head: ResponseHead) => heads.push(head),
     // Its memory is used again.
-    onBody: (bytes) => body.push(Buffer.from(bytes)),
+    onBody: (bytes: Uint8Array) => body.push(Buffer.from(bytes)),
     onEnd: () => ends++,
-  });
+  };
+  const parser = new ResponseParser(handler, method);
   let failure: string | undefined;
   try {
     for (const piece of pieces) parser.feed(Buffer.from(piece));
@@ -315,5 +316,29 @@ describe("the connection", () => {
     expect(whole).toMatchObject({ failure: undefined, ended: true, keeps });
     const pieces = [...Buffer.from(wire)].map((byte) => Buffer.of(byte));
     expect(parse(pieces)).toEqual(whole);
+  });
+});
+
+describe("the response to HEAD has no body", () => {
+  test.each([
+    ["with the length that GET would have", "content-length: 5\r\n", true],
+    ["with the coding that GET would have", "transfer-encoding: chunked\r\n", true],
+    ["with neither", "", true],
+    ["where the server closes the connection", "connection: close\r\ncontent-length: 5\r\n", false],
+  ])("%s", (_, lines, keeps) => {
+    for (const status of [200, 404, 503]) {
+      const pieces = [...Buffer.from(`HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 ${status} x\r\n${lines}\r\n`)];
+      const seen = parse(
+        pieces.map((byte) => Buffer.of(byte)),
+        false,
+        "HEAD",
+      );
+      expect(seen).toMatchObject({ status, bodyBytes: 0, body: "", ended: true, keeps, failure: undefined });
+    }
+  });
+
+  test("and a server that sends one all the same loses the connection", () => {
+    const wire = Buffer.from("HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\na");
+    expect(parse([wire], true, "HEAD")).toMatchObject({ body: "", ended: true, keeps: false, failure: undefined });
   });
 });

@@ -53,6 +53,8 @@ type State = "head" | "counted" | "until-close" | "chunk-size" | "chunk" | "chun
 /** Takes the bytes as they come, cut anywhere. Throws {@link InvalidResponse}, after which it takes no more. */
 export class ResponseParser {
   readonly #handler: ResponseHandler;
+  /** The request was a HEAD: the answer has the headers of a body, and none. */
+  readonly #isBodiless: boolean;
   #state: State = "head";
   /** Of a head or line, from former pieces. */
   #carried = "";
@@ -61,8 +63,9 @@ export class ResponseParser {
   #leftBytes = 0;
   #keepsConnection = false;
 
-  constructor(handler: ResponseHandler) {
+  constructor(handler: ResponseHandler, method = "GET") {
     this.#handler = handler;
+    this.#isBodiless = method === "HEAD";
   }
 
   get isAtEnd(): boolean {
@@ -160,7 +163,7 @@ export class ResponseParser {
       this.#handler.onInterim(status);
       return;
     }
-    const [state, bodyBytes] = framingOf(status, headers);
+    const [state, bodyBytes] = this.#isBodiless ? (["counted", 0] as const) : framingOf(status, headers);
     const closes = itemsOf(headers["connection"] ?? "").some((option) => option.toLowerCase() === "close");
     this.#keepsConnection = minor === "1" && !closes && state !== "until-close";
     [this.#state, this.#leftBytes] = [state, bodyBytes ?? 0];

@@ -258,7 +258,7 @@ function resultOf(outcome: Outcome): JmxValue {
       throw outcome.error;
     case "lost":
       throw new AppError("unreachable", `${outcome.error.message} during a call, which may have taken effect`, {
-        ...(outcome.error.hint === undefined ? {} : { hint: outcome.error.hint }),
+        hint: outcome.error.hint,
         cause: outcome.error.cause,
         retryable: false,
       });

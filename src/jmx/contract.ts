@@ -4,9 +4,9 @@ import type { JmxArgument, JmxValue } from "./values.ts";
 
 export interface JmxOptions {
   readonly target: JmxTarget;
-  readonly credentials?: JmxCredentials;
+  readonly credentials?: JmxCredentials | undefined;
   /** Present: connections are encrypted. */
-  readonly tls?: JmxTls;
+  readonly tls?: JmxTls | undefined;
   /**
    * Stubs name the host to call. It is often wrong (containers, address translation), so that the default, false, is to
    * stay with the target's host and take only the port from the stub.
@@ -19,7 +19,7 @@ export interface JmxOptions {
   /** How often an otherwise idle connection is used, so that the server does not end it; default 60 s. */
   readonly keepaliveMs?: number;
   /** Ends connecting. A connection that is open is ended by `close`. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface JmxCredentials {
@@ -29,9 +29,9 @@ export interface JmxCredentials {
 
 export interface JmxTls {
   /** Certificates to trust; without it, those the machine trusts. PEM, PKCS12 or JKS. */
-  readonly truststore?: StoreFile;
+  readonly truststore?: StoreFile | undefined;
   /** Our certificate and its key, for nodes that ask for one. PEM, PKCS12 or JKS. */
-  readonly keystore?: StoreFile;
+  readonly keystore?: StoreFile | undefined;
   /** Whether the node's certificate must be for the host connected to; default true. */
   readonly verifyHostname?: boolean;
   /** Whether the registry is encrypted as well; default true. */
@@ -39,7 +39,7 @@ export interface JmxTls {
 }
 
 export interface JmxCallOptions {
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Bound for this call, waiting for a free connection included. The node goes on with what it has begun. */
   readonly timeoutMs?: number;
 }

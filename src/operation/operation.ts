@@ -1,2 +1,2 @@
 /** One operation of a kind at a time on a machine. */
-export { holdExclusively } from "./hold.ts";
+export { acquireLock } from "./lock.ts";

@@ -4,7 +4,7 @@ import { access, open, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { checkDataDirectories, listSSTables, listTableDirectories, type NodeFacts } from "../cassandra/cassandra.ts";
 import { AppError, fileError } from "../errors.ts";
-import { deviceOf, existingParent, freeBytes, keepingPlace } from "../files/files.ts";
+import { deviceOf, existingParent, freeBytes, stagingRoot } from "../files/files.ts";
 import { formatBytes } from "../units.ts";
 import type { Passed } from "./finding.ts";
 
@@ -54,7 +54,7 @@ export async function importPlace(
   { paths: [first = ""] }: DataDirectories,
   given: string | undefined,
 ): Promise<string> {
-  return given ?? keepingPlace(first);
+  return given ?? stagingRoot(first);
 }
 
 /** Throws `io` if nothing can be written there; warns if files there cannot be linked into the data directories. */

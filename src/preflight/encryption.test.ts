@@ -12,11 +12,11 @@ it("asks for a key where the newest backup needs one, and for none where the KMS
   const node = new SampleNode(memoryStorage({ clock: new ManualClock() }));
   const check = () => checkEncryption(node.repository, openTestKeys(), signal);
   expect(await check()).toBeUndefined();
-  const [sealed, kms] = [sampleName("sealed", 1000), sampleName("kms", 2000)];
+  const [encrypted, kms] = [sampleName("encrypted", 1000), sampleName("kms", 2000)];
   const objectKey = sampleKey(1).replace("/nb-", "-aes1a2b3c4d/nb-");
-  await node.repository.writeManifest(sealed, sampleManifest(sealed, [{ objectKey, type: "FILE", size: 1 }]));
+  await node.repository.writeManifest(encrypted, sampleManifest(encrypted, [{ objectKey, type: "FILE", size: 1 }]));
   expect(await check()).toMatchObject({
-    says: `the newest backup, ${sealed.text}, is encrypted, but no key is given`,
+    says: `the newest backup, ${encrypted.text}, is encrypted, but no key is given`,
     warning: true,
   });
   const entry = { objectKey: sampleKey(2), type: "FILE", size: 17, kmsKeyId: "alias/a" } as const;

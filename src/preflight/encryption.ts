@@ -13,10 +13,10 @@ export async function checkEncryption(
   signal: AbortSignal,
 ): Promise<Passed | undefined> {
   if (keys.given) {
-    const marks = await keys.openAll(repository.keyPlace, signal);
-    if (marks.length === 0) return { says: "the key is valid; the first backup with --encrypt creates a data key" };
+    const keyTags = await keys.openAll(repository.keyLocation, signal);
+    if (keyTags.length === 0) return { says: "the key is valid; the first backup with --encrypt creates a data key" };
     return {
-      says: `the key decrypts ${formatCount(marks.length, "data key")}; backups are encrypted with ${marks[0]}`,
+      says: `the key decrypts ${formatCount(keyTags.length, "data key")}; backups are encrypted with ${keyTags[0]}`,
     };
   }
   const newest = await newestIfEncrypted(new EarlierBackups(repository), signal);

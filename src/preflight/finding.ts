@@ -11,11 +11,11 @@ export interface Finding {
   readonly says: string;
   readonly tookMs: number;
   /** What the operator can do. */
-  readonly hint?: string;
+  readonly hint?: string | undefined;
   /** Of a failure. */
-  readonly code?: ErrorCode;
+  readonly code?: ErrorCode | undefined;
   /** What the credentials lack, of a failure. */
-  readonly permissions?: readonly string[];
+  readonly permissions?: readonly string[] | undefined;
 }
 
 /** Whether it is the credentials themselves that are refused, and not what they may do. */
@@ -26,10 +26,10 @@ export function areCredentialsRefused(finding: Finding | undefined): boolean {
 /** What a check says when it has found nothing wrong, or something to know of. */
 export interface Passed {
   readonly says: string;
-  readonly warning?: boolean;
+  readonly warning?: boolean | undefined;
   /** It has found nothing, and could not. */
-  readonly skipped?: boolean;
-  readonly hint?: string;
+  readonly skipped?: boolean | undefined;
+  readonly hint?: string | undefined;
 }
 
 export interface ChecksDependencies {
@@ -61,7 +61,7 @@ export class Checks {
       if (passed === undefined) return result;
       const { says, warning, skipped, hint } = passed;
       const verdict = skipped === true ? "skip" : warning === true ? "warn" : "ok";
-      add({ verdict, says, ...(hint === undefined ? {} : { hint }) });
+      add({ verdict, says, hint });
       return result;
     } catch (thrown) {
       signal.throwIfAborted();
@@ -70,7 +70,7 @@ export class Checks {
         verdict: "fail",
         says: message,
         code,
-        ...(hint === undefined ? {} : { hint }),
+        hint,
         ...(permissions.length === 0 ? {} : { permissions }),
       });
       return undefined;

@@ -92,12 +92,12 @@ async function checkStore(
   });
   await withBucket(dependencies, checks, async (storage) => {
     const { clock, signal } = dependencies;
-    const moment = await checks.run(
+    const timing = await checks.run(
       "store",
       () => probeStore(storage, { node, clock, signal }),
       () => probePassed,
     );
-    if (moment !== undefined) await checks.pass("store's clock", async () => checkStoreClock(moment));
+    if (timing !== undefined) await checks.pass("store's clock", async () => checkStoreClock(timing));
     if (node === undefined) return;
     const repository = new NodeRepository(storage, node, silentLogger);
     await checks.pass("encryption", () => checkEncryption(repository, dependencies.keys, signal));

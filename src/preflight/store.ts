@@ -37,13 +37,13 @@ async function checkBucket(storage: Storage, signal: AbortSignal): Promise<Passe
 export const smallContent = Buffer.from("test object of esop check or validate-storage; can be deleted\n");
 
 /** What the store said of a put, and when: the store's clock and ours. */
-export interface Moment {
+export interface PutTiming {
   readonly modifiedMs: number;
   readonly beforeMs: number;
   readonly afterMs: number;
 }
 
-export async function putSmall(objects: ProbeObjects): Promise<Moment> {
+export async function putSmall(objects: ProbeObjects): Promise<PutTiming> {
   const beforeMs = objects.clock.now();
   const { modifiedMs } = await objects.put("small", bytesSource(smallContent));
   return { modifiedMs, beforeMs, afterMs: objects.clock.now() };
@@ -67,19 +67,19 @@ export async function requireGone(objects: ProbeObjects, names: readonly string[
  * Does to one small object all that backups, restores and removals do to theirs; it is deleted however this ends.
  * Throws the store's errors, and `storage` if the store does not keep its word.
  */
-export async function probeStore(storage: Storage, options: ProbeOptions): Promise<Moment> {
+export async function probeStore(storage: Storage, options: ProbeOptions): Promise<PutTiming> {
   await using objects = new ProbeObjects(storage, options);
-  const moment = await putSmall(objects);
+  const timing = await putSmall(objects);
   await requireListed(objects);
   await objects.requireBytes("small", smallContent);
   await storage.refresh(objects.key("small"), { signal: options.signal });
   await objects.deleteAll();
   await requireGone(objects, ["small"]);
-  return moment;
+  return timing;
 }
 
 export const probePassed: Passed = { says: "wrote, listed, read, refreshed and deleted an object" };
 
-export function checkStoreClock({ modifiedMs, beforeMs, afterMs }: Moment): Passed {
+export function checkStoreClock({ modifiedMs, beforeMs, afterMs }: PutTiming): Passed {
   return compareClocks("the store", modifiedMs, { beforeMs, afterMs });
 }

@@ -9,7 +9,7 @@ import { areCredentialsRefused, Checks, type ChecksDependencies, type Finding, t
 import { bytesSource, generatedSource, ProbeObjects } from "./probe-objects.ts";
 import {
   checkStoreClock,
-  type Moment,
+  type PutTiming,
   putSmall,
   requireGone,
   requireListed,
@@ -42,11 +42,11 @@ export async function validateStorage(
   const { storageLocation, concurrentConnections } = request;
   await withBucket(dependencies, checks, async (storage) => {
     await using objects = new ProbeObjects(storage, { node: storageLocation.node, clock, signal });
-    let moment: Moment | undefined;
+    let timing: PutTiming | undefined;
     const first: Step = {
       name: "small put",
       look: async () => {
-        moment = await putSmall(objects);
+        timing = await putSmall(objects);
         return { says: `wrote ${formatBytes(smallContent.length)}` };
       },
     };
@@ -56,7 +56,7 @@ export async function validateStorage(
       // Whose credentials themselves are refused is refused everything.
       if (areCredentialsRefused(checks.findings.at(-1))) return;
     }
-    const written = moment;
+    const written = timing;
     if (written !== undefined) await checks.pass("store's clock", async () => checkStoreClock(written));
   });
   return checks.findings;

@@ -11,7 +11,7 @@ const path = fc.record({
   tableId: fc.stringMatching(/^[0-9a-f]{32}$/),
   index: fc.option(fc.stringMatching(/^\.\w{1,12}$/), { nil: undefined }),
   version: fc.stringMatching(/^[A-Za-z0-9_]{1,28}-\d{1,10}(-[0-9a-f]{16})?$/),
-  mark: fc.option(fc.stringMatching(/^(aes|kms)[0-9a-f]{8}$/), { nil: undefined }),
+  keyTag: fc.option(fc.stringMatching(/^(aes|kms)[0-9a-f]{8}$/), { nil: undefined }),
   file: fc.stringMatching(
     /^[a-z]{2}-\d{1,4}-(big|bti)-([A-Z][a-z]{2,9}\.db|Digest\.crc32|SAI\+aa\+\w{1,5}\+Meta\.db)$/,
   ),

@@ -1,17 +1,17 @@
 import { AppError } from "../errors.ts";
-import { markIn } from "../transfer/transfer.ts";
+import { keyTagIn } from "../transfer/transfer.ts";
 
 /**
  * Which bytes go where in a bucket. The grammar, shared with Esop (Java):
  *
- *   <cluster>/<dc>/<node>/data/<ks>/<table>-<id>/[.<index>/]<generation>-<digest>[-<content>][-<mark>]/<component file>
+ *   <cluster>/<dc>/<node>/data/<ks>/<table>-<id>/[.<index>/]<generation>-<digest>[-<content>][-<key-tag>]/<component file>
  *   <cluster>/<dc>/<node>/manifests/<tag>-<schema version>-<millis>.json
  *   <cluster>/<dc>/<node>/removals/<tag>-<schema version>-<millis>.json    a removal that is under way
  *   <cluster>/<dc>/<node>/keys/<8 hex digits>.json                          a wrapped data key
  *   topology/<tag>-<schema version>-<millis>.json
  *
  * <content> stands only where Cassandra rewrote a component in place, or where Esop has encrypted the object of the key
- * without it: the first 16 hex digits of the SHA-256, so that an object once written never changes. <mark> stands only
+ * without it: the first 16 hex digits of the SHA-256, so that an object once written never changes. <key-tag> stands only
  * where the object is encrypted, and says with which key: "aes" or "kms" and 8 hex digits. Object keys in a manifest are
  * relative to the node's prefix.
  */
@@ -45,7 +45,7 @@ export interface ComponentPath {
   /** "<generation>-<digest>", with a content hash where the component was rewritten in place. */
   readonly version: string;
   /** Of the key that the object is encrypted with: "aes1a2b3c4d". */
-  readonly mark?: string | undefined;
+  readonly keyTag?: string | undefined;
   /** "nb-1-big-Data.db". */
   readonly file: string;
 }
@@ -59,13 +59,15 @@ export function parseObjectKey(objectKey: string): ComponentPath | undefined {
   const [, keyspace = "", table = "", tableId = "", index, version = "", file = ""] = match;
   if (version.startsWith(".") || file.startsWith(".") || index === "." || index === "..") return undefined;
   const base = { keyspace, table, tableId, index, file };
-  const mark = markIn(objectKey);
-  return mark === undefined ? { ...base, version } : { ...base, version: version.slice(0, -1 - mark.length), mark };
+  const keyTag = keyTagIn(objectKey);
+  return keyTag === undefined
+    ? { ...base, version }
+    : { ...base, version: version.slice(0, -1 - keyTag.length), keyTag };
 }
 
 export function objectKey(path: ComponentPath): string {
   const index = path.index === undefined ? "" : `${path.index}/`;
-  const version = path.mark === undefined ? path.version : `${path.version}-${path.mark}`;
+  const version = path.keyTag === undefined ? path.version : `${path.version}-${path.keyTag}`;
   return `${dataPrefix}${path.keyspace}/${path.table}-${path.tableId}/${index}${version}/${path.file}`;
 }
 

@@ -22,7 +22,7 @@ export interface ManifestTable {
   /** 32 hex digits. */
   readonly id: string;
   /** The snapshot's schema.cql. */
-  readonly schemaContent?: string;
+  readonly schemaContent?: string | undefined;
 }
 
 export interface ManifestEntry {
@@ -34,7 +34,7 @@ export interface ManifestEntry {
   /** SHA-256 in hex, or CRC-32 in decimal, or null when the backup was made without hashes. */
   readonly hash?: string | null;
   /** The object is encrypted with this KMS key, as the AWS S3 Encryption Client does it. */
-  readonly kmsKeyId?: string;
+  readonly kmsKeyId?: string | undefined;
 }
 
 /** One entry with all that its key says. */

@@ -1,5 +1,5 @@
 import { isAppError } from "../errors.ts";
-import { markIn } from "../transfer/transfer.ts";
+import { keyTagIn } from "../transfer/transfer.ts";
 import type { EarlierBackups } from "./earlier-backups.ts";
 import type { BackupName } from "./layout.ts";
 import { type Manifest, manifestEntries } from "./manifest.ts";
@@ -24,7 +24,7 @@ export async function newestIfEncrypted(
       continue;
     }
     for (const { objectKey, kmsKeyId } of manifestEntries(manifest)) {
-      if (markIn(objectKey) !== undefined || kmsKeyId !== undefined) return { name, kmsKeyId };
+      if (keyTagIn(objectKey) !== undefined || kmsKeyId !== undefined) return { name, kmsKeyId };
     }
     return undefined;
   }

@@ -58,7 +58,7 @@ export class NodeRepository {
   }
 
   /** Where the node's wrapped data keys lie. */
-  get keyPlace(): { readonly storage: Storage; readonly prefix: string } {
+  get keyLocation(): { readonly storage: Storage; readonly prefix: string } {
     return { storage: this.storage, prefix: this.key(keyPrefix) };
   }
 
@@ -75,7 +75,7 @@ export class NodeRepository {
   async #listNames(folder: string, signal: AbortSignal | undefined): Promise<readonly StoredBackup[]> {
     const prefix = this.key(folder);
     const found: StoredBackup[] = [];
-    for await (const { key, sizeBytes } of this.storage.list(prefix, signal === undefined ? {} : { signal })) {
+    for await (const { key, sizeBytes } of this.storage.list(prefix, { signal })) {
       const file = key.slice(prefix.length);
       const name = file.endsWith(".json") ? parseBackupName(file.slice(0, -".json".length)) : undefined;
       if (name === undefined) this.#log.warn(`passed over ${key}: not a manifest's name`);
@@ -106,21 +106,21 @@ export class NodeRepository {
 
   async #putText(key: string, text: string, signal: AbortSignal | undefined): Promise<void> {
     const source = bytesSource(Buffer.from(text));
-    await this.storage.put(key, source, signal === undefined ? {} : { signal });
+    await this.storage.put(key, source, { signal });
   }
 
   /** Every data object of the node whose relative key starts with `prefix`; keys in the result are relative. */
   async *listData(prefix: string = dataPrefix, signal?: AbortSignal): AsyncGenerator<ObjectInfo> {
     const full = this.key(prefix);
     const skip = full.length - prefix.length;
-    for await (const info of this.storage.list(full, signal === undefined ? {} : { signal })) {
+    for await (const info of this.storage.list(full, { signal })) {
       yield { ...info, key: info.key.slice(skip) };
     }
   }
 
   /** From here on the backup does not exist; what it named is kept in `removals/` until {@link endRemoval}. */
   async beginRemoval(name: BackupName, manifestText: string, signal?: AbortSignal): Promise<void> {
-    const options = signal === undefined ? {} : { signal };
+    const options = { signal };
     const source = bytesSource(Buffer.from(manifestText));
     await this.storage.put(this.key(`${removalPrefix}${name.text}.json`), source, options);
     await this.deleteManifest(name, signal);
@@ -144,7 +144,7 @@ export class NodeRepository {
   /** Deletes objects by their relative keys; throws the first failure after trying all. */
   async deleteData(relativeKeys: readonly string[], signal?: AbortSignal): Promise<void> {
     const keys = relativeKeys.map((relative) => this.key(relative));
-    const { failed } = await this.storage.delete(keys, signal === undefined ? {} : { signal });
+    const { failed } = await this.storage.delete(keys, { signal });
     const [first] = failed;
     if (first !== undefined) throw first.error;
   }
@@ -156,7 +156,7 @@ export async function listNodes(
   cluster: string | undefined,
   signal?: AbortSignal,
 ): Promise<NodePath[]> {
-  const options = signal === undefined ? {} : { signal };
+  const options = { signal };
   const clusters =
     cluster === undefined
       ? (await storage.children("", options)).filter((name) => `${name}/` !== topologyPrefix)

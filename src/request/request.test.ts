@@ -73,6 +73,11 @@ describe("backup requests", () => {
     expect(backup().proxy).toBeUndefined();
   });
 
+  it("hold no general option, and refuse a wrong one", () => {
+    expect(Object.keys(backup({ debug: "true" }))).not.toEqual(expect.arrayContaining(["debug"]));
+    expect(() => backup({ debug: "maybe" })).toThrow("--debug: 'maybe' is neither true nor false");
+  });
+
   it("carry units in base units", () => {
     const request = backup({ bandwidth: "10MB/s", duration: "1h", timeout: "90min", "retry-interval": "2" });
     expect(request.bandwidthBytesPerSecond).toBe(10 * 1024 * 1024);
@@ -217,8 +222,10 @@ describe("restore requests", () => {
       "import-quick": "true",
       "import-source-dir": "/x",
     });
-    expect(imported.importOptions.quick).toBe(true);
-    expect(restore({ "restoration-strategy-type": "HARDLINKS", "import-source-dir": "/x" }).importSourceDir).toBe("/x");
+    expect(imported.import.quick).toBe(true);
+    expect(restore({ "restoration-strategy-type": "HARDLINKS", "import-source-dir": "/x" }).import.sourceDir).toBe(
+      "/x",
+    );
   });
 });
 
@@ -362,8 +369,7 @@ describe("JSON requests", () => {
     ).toMatchObject({
       strategy: "IMPORT",
       phase: "download",
-      importSourceDir: "/x",
-      importOptions: { keepLevel: true },
+      import: { sourceDir: "/x", keepLevel: true },
       noDeleteTruncates: true,
       restoreIntoNewCluster: true,
       rename: [{ from: { keyspace: "ks", table: "a" }, to: { keyspace: "ks", table: "b" } }],

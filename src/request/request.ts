@@ -1,7 +1,8 @@
 /**
  * What may be asked of the product, and nothing else: no I/O, no clock, no environment of its own. One table a verb
- * says each option once; the command line, the environment, the configuration file, JSON bodies and help derive from
- * it. A request is immutable; sizes are bytes, times are milliseconds. Complaints are AppErrors of code `usage`.
+ * says each option once; the command line, the environment, the configuration file, JSON bodies, help and the type of
+ * the request derive from it. A request is immutable; sizes are bytes, times are milliseconds. Complaints are
+ * AppErrors of code `usage`.
  */
 export type { BackupRequest, HashAlgorithm } from "./commands/backup.ts";
 export type { CheckRequest } from "./commands/check.ts";
@@ -40,6 +41,7 @@ export {
   optional,
   toggle,
   type Values,
+  type WithDerived,
 } from "./options/option.ts";
 export { type Given, resolveValues, type Source } from "./options/resolve.ts";
 export {

@@ -7,7 +7,7 @@ import type { Progress } from "../progress.ts";
 import type { BackupName, Manifest, ManifestFile, NodeRepository } from "../repository/repository.ts";
 import type { RestoreRequest } from "../request/request.ts";
 import type { Storage } from "../storage/storage.ts";
-import type { Unseal } from "../transfer/transfer.ts";
+import type { Decrypt } from "../transfer/transfer.ts";
 import type { SelectedTable } from "./select-tables.ts";
 
 export interface RestoreDependencies {
@@ -35,7 +35,7 @@ export interface RestoreRun extends Omit<RestoreDependencies, "node"> {
   files(wanted?: (keyspace: string, table: string) => boolean): Iterable<ManifestFile>;
   readonly dataDirectories: readonly string[];
   readonly rateLimit: RateLimit;
-  readonly unseal: Unseal;
+  readonly decrypt: Decrypt;
 }
 
 export type Strategy = "IMPORT" | "HARDLINKS" | "IN_PLACE";

@@ -6,7 +6,14 @@ import { syncDirectory } from "../files/files.ts";
 import type { Logger } from "../log.ts";
 import type { Progress } from "../progress.ts";
 import { hashAlgorithmOf, type ManifestEntry, type NodeRepository } from "../repository/repository.ts";
-import { type DownloadOptions, download, HashThreads, hashFile, ReadAhead, type Unseal } from "../transfer/transfer.ts";
+import {
+  type Decrypt,
+  type DownloadOptions,
+  download,
+  HashThreads,
+  hashFile,
+  ReadAhead,
+} from "../transfer/transfer.ts";
 import type { FetchReport, RestoreRun } from "./context.ts";
 import { makeDirectory, type Owner } from "./directories.ts";
 
@@ -20,7 +27,7 @@ export interface WantedFile {
 
 export interface FetchOptions {
   readonly repository: NodeRepository;
-  readonly unseal: Unseal;
+  readonly decrypt: Decrypt;
   readonly owner: Owner | undefined;
   readonly connections: number;
   /** Check content by the manifest's hashes; else only sizes. */
@@ -33,10 +40,10 @@ export interface FetchOptions {
 
 /** How a restore fetches, as its request says; `owner` is whom the files are given to. */
 export function fetchOptions(run: RestoreRun, owner: Owner | undefined): FetchOptions {
-  const { repository, request, unseal, rateLimit, progress, log, signal } = run;
+  const { repository, request, decrypt, rateLimit, progress, log, signal } = run;
   const verify = request.hashAlgorithm !== "NONE";
   const connections = request.concurrentConnections;
-  return { repository, unseal, connections, verify, rateLimit, progress, log, signal, owner };
+  return { repository, decrypt, connections, verify, rateLimit, progress, log, signal, owner };
 }
 
 /** What lies in directories, each asked once: in a restore from scratch, nothing. */
@@ -125,7 +132,7 @@ export async function fetchFiles(
   missing: readonly WantedFile[],
   options: FetchOptions,
 ): Promise<FetchReport> {
-  const { repository, unseal, progress, log, owner, connections, rateLimit, verify, signal } = options;
+  const { repository, decrypt, progress, log, owner, connections, rateLimit, verify, signal } = options;
   const directories = new Set(files.map(({ path }) => dirname(path)));
   for (const directory of directories) await makeDirectory(directory, owner);
   const largestFirst = missing.toSorted((a, b) => (b.entry.size ?? 0) - (a.entry.size ?? 0));
@@ -141,7 +148,7 @@ export async function fetchFiles(
       async ({ entry, path }, signal) => {
         const checked = verify ? entry : { ...entry, hash: null };
         const moved = await fetchFile(repository, checked, path, {
-          unseal: { unseal, objectKey: entry.objectKey },
+          decrypt: { decrypt, objectKey: entry.objectKey },
           rateLimit,
           log,
           signal,
@@ -149,7 +156,7 @@ export async function fetchFiles(
           ahead,
           threads,
           storedBytes: entry.size,
-          ...(owner === undefined ? {} : { owner }),
+          owner,
         });
         bytes += moved;
         progress.fileDone();
@@ -177,8 +184,8 @@ async function fetchFile(
 ): Promise<number> {
   const algorithm = hashAlgorithmOf(entry.hash);
   const expected = {
-    ...(entry.size === undefined ? {} : { sizeBytes: entry.size }),
-    ...(typeof entry.hash === "string" ? { hash: entry.hash } : {}),
+    sizeBytes: entry.size,
+    hash: entry.hash ?? undefined,
     algorithm,
   };
   try {

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { openTestKeys } from "../../test/harness/keys.ts";
 import { ManualClock } from "../../test/harness/manual-clock.ts";
+import { patient } from "../../test/harness/patience.ts";
 import { requestOf } from "../../test/harness/request-of.ts";
 import { sampleKey, sampleManifest, sampleName } from "../../test/harness/sample-manifest.ts";
 import { quietLog, SampleNode } from "../../test/harness/sample-node.ts";
@@ -20,10 +21,10 @@ beforeEach(() => {
   warnings = [];
 });
 
-/** One file under each mark; "" for one that is not encrypted. */
-function filesUnder(marks: readonly string[], size = 164): ManifestFile[] {
-  const entries = marks.map((mark) => {
-    const objectKey = mark === "" ? sampleKey(1) : sampleKey(1).replace("/nb-", `-${mark}/nb-`);
+/** One file under each key tag; "" for one that is not encrypted. */
+function filesUnder(keyTags: readonly string[], size = 164): ManifestFile[] {
+  const entries = keyTags.map((keyTag) => {
+    const objectKey = keyTag === "" ? sampleKey(1) : sampleKey(1).replace("/nb-", `-${keyTag}/nb-`);
     return { objectKey, type: "FILE", size, hash: null } as const;
   });
   return [...manifestFiles(sampleManifest(backup, entries))];
@@ -35,15 +36,15 @@ function open(files: Iterable<ManifestFile>, given: SecretSource | undefined, fl
   return openBackup({ request, repository: node.repository, backup, files, keys: openTestKeys(given), log, signal });
 }
 
-async function dataKeyMark(): Promise<string> {
-  const { sealing, commit } = await openTestKeys(secret).forBackup(node.repository.keyPlace, signal);
+async function dataKeyTag(): Promise<string> {
+  const { encryptor, commit } = await openTestKeys(secret).forBackup(node.repository.keyLocation, signal);
   await commit();
-  return sealing.mark;
+  return encryptor.keyTag;
 }
 
 describe("opening a backup", () => {
-  it("wants the key where it is encrypted, unless nothing of it is read", { timeout: 60_000 }, async () => {
-    const files = filesUnder([await dataKeyMark()]);
+  it("wants the key where it is encrypted, unless nothing of it is read", { timeout: patient(60_000) }, async () => {
+    const files = filesUnder([await dataKeyTag()]);
     await expect(open(files, undefined)).rejects.toMatchObject({ code: "unauthorized" });
     await expect(open(files, undefined, { "dry-run": "true" })).rejects.toMatchObject({ code: "unauthorized" });
     await open(files, secret);

@@ -3,7 +3,7 @@ import { AppError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { BackupName, ManifestFile, NodeRepository } from "../repository/repository.ts";
 import type { RestoreRequest } from "../request/request.ts";
-import type { Unseal } from "../transfer/transfer.ts";
+import type { Decrypt } from "../transfer/transfer.ts";
 import { formatCount } from "../units.ts";
 
 interface Wanted {
@@ -23,19 +23,19 @@ const readingPhases: readonly RestoreRequest["phase"][] = [undefined, "init", "d
  * How stored objects are read: opens all keys that the backup is encrypted with, before anything is touched. Throws
  * `unauthorized` where they do not open.
  */
-export async function openBackup({ request, repository, backup, files, keys, log, signal }: Wanted): Promise<Unseal> {
-  const marks = new Set<string>();
+export async function openBackup({ request, repository, backup, files, keys, log, signal }: Wanted): Promise<Decrypt> {
+  const keyTags = new Set<string>();
   let bare = 0;
   for (const { path } of files) {
-    if (path.mark === undefined) bare += 1;
-    else marks.add(path.mark);
+    if (path.keyTag === undefined) bare += 1;
+    else keyTags.add(path.keyTag);
   }
   if (bare > 0 && keys.given) {
     const unencrypted = formatCount(bare, "unencrypted file");
     log.warn(`${backup.text} has ${unencrypted}: anyone with write access to the bucket can forge them`);
   }
   const reads = readingPhases.includes(request.phase) && !request.noDownloadData;
-  return keys.forReading(repository.keyPlace, reads ? marks : new Set(), `backup ${backup.text}`, signal);
+  return keys.forReading(repository.keyLocation, reads ? keyTags : new Set(), `backup ${backup.text}`, signal);
 }
 
 /** With the sizes of the files in place of the stored objects'. Throws `corrupt` for a size that no object has. */
@@ -46,8 +46,8 @@ export function* withFileSizes(files: Iterable<ManifestFile>): Generator<Manifes
 function withFileSize(file: ManifestFile): ManifestFile {
   const { entry, path } = file;
   const { size: storedBytes, kmsKeyId } = entry;
-  if (storedBytes === undefined || (path.mark === undefined && kmsKeyId === undefined)) return file;
-  const size = plainBytes(path.mark ?? "kms", storedBytes);
+  if (storedBytes === undefined || (path.keyTag === undefined && kmsKeyId === undefined)) return file;
+  const size = plainBytes(path.keyTag ?? "kms", storedBytes);
   if (size !== undefined) return { ...file, entry: { ...entry, size } };
   throw new AppError(
     "corrupt",

@@ -7,7 +7,7 @@ import { type CassandraNode, checkDataDirectories, type NodeFacts } from "../cas
 import { unlimited, withDeadline } from "../concurrency/concurrency.ts";
 import { AppError } from "../errors.ts";
 import type { Logger } from "../log.ts";
-import { holdExclusively } from "../operation/operation.ts";
+import { acquireLock } from "../operation/operation.ts";
 import { findNewestBackup, manifestFiles, NodeRepository, readTopologyFiles } from "../repository/repository.ts";
 import { checkStrategy, completeLocation, type RestoreRequest } from "../request/request.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -57,7 +57,7 @@ async function carryOut(
 
 /** Two restores of one node at a time would take each other's files for their own. */
 function holdNode(node: string): Promise<AsyncDisposable> {
-  return holdExclusively(`esop/restore/${node}`, "another restore of this node is running on this machine");
+  return acquireLock(`esop/restore/${node}`, "another restore of this node is running on this machine");
 }
 
 /** The strategy asked for, if the node's state allows it; else the one that fits the state, said aloud. */
@@ -115,7 +115,7 @@ async function prepare(
       manifest,
       (keyspace, table) => names.has(`${keyspace}.${table}`) && wanted?.(keyspace, table) !== false,
     );
-  const unseal = await openBackup({ request, repository, backup, files: files(), keys, log, signal });
+  const decrypt = await openBackup({ request, repository, backup, files: files(), keys, log, signal });
   const dataDirectories = facts === undefined ? request.dataDirs : await checkDataDirectories(request.dataDirs, facts);
   return {
     ...dependencies,
@@ -127,7 +127,7 @@ async function prepare(
     files: (wanted) => withFileSizes(files(wanted)),
     dataDirectories,
     rateLimit: unlimited,
-    unseal,
+    decrypt,
   };
 }
 

@@ -95,5 +95,5 @@ export class Attempts {
 export function final(error: unknown): unknown {
   if (!isAppError(error) || !error.retryable) return error;
   const { code, message, hint, cause } = error;
-  return new AppError(code, message, { retryable: false, cause, ...(hint === undefined ? {} : { hint }) });
+  return new AppError(code, message, { retryable: false, cause, hint });
 }

@@ -35,6 +35,9 @@ describe("cassandra.yaml", () => {
     expect(old).toContain("commitlog_segment_size_in_mb");
     expect(old).not.toContain("commitlog_segment_size");
     expect(renamed).toContain("commitlog_segment_size");
+    expect(old).toContain("write_request_timeout_in_ms");
+    expect(old).not.toContain("native_transport_timeout");
+    expect(renamed).toContain("native_transport_timeout");
     expect(renamed).not.toContain("commitlog_segment_size_in_mb");
   });
 

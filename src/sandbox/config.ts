@@ -29,6 +29,8 @@ export interface NodeConfig {
   readonly extra: Readonly<Record<string, unknown>>;
 }
 
+/** Of the node and of the driver that asks it. */
+export const requestTimeoutSeconds = 600;
 export const datacenter = "dc1";
 export const rack = "rack1";
 
@@ -105,7 +107,7 @@ endpoint_snitch: GossipingPropertyFileSnitch
 
 # Small segments: one is archived only when it is full or the node stops.
 commitlog_sync: periodic
-${Object.entries(sizes(config.version))
+${Object.entries({ ...sizes(config.version), ...timeouts(config.version) })
   .map(([name, value]) => `${name}: ${value}`)
   .join("\n")}
 ${storageFormat(config)}`;
@@ -142,6 +144,17 @@ function sizes(version: CassandraVersion): Readonly<Record<string, string | numb
     sasi_indexes_enabled: true,
     user_defined_functions_enabled: true,
   };
+}
+
+/**
+ * A machine that is shared may be a hundred times slower than an idle one: requests take as long as they take. Without
+ * `native_transport_timeout`, which 4.1.6 added, requests fail after 12 s whatever the other settings say.
+ */
+function timeouts(version: CassandraVersion): Readonly<Record<string, string | number>> {
+  const names = ["read", "range", "write", "counter_write", "truncate"].map((name) => `${name}_request_timeout`);
+  const all = [...names, "request_timeout", "cas_contention_timeout"];
+  if (version === "4.0") return Object.fromEntries(all.map((name) => [`${name}_in_ms`, requestTimeoutSeconds * 1000]));
+  return Object.fromEntries([...all, "native_transport_timeout"].map((name) => [name, `${requestTimeoutSeconds}s`]));
 }
 
 /** BTI is written only when the node need not share its files with a 4.x node; it names SSTables by UUID. */

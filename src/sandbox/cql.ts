@@ -1,6 +1,8 @@
 import type { Client, QueryOptions, types } from "cassandra-driver";
 import { AppError } from "../errors.ts";
-import { datacenter } from "./config.ts";
+import { datacenter, requestTimeoutSeconds } from "./config.ts";
+
+const connectTimeoutMs = 120_000;
 
 /** One CQL connection to a sandbox, for filling and looking at tables. */
 export interface CqlSession extends AsyncDisposable {
@@ -38,7 +40,7 @@ export async function connectCql(endpoint: CqlEndpoint): Promise<CqlSession> {
     ...(endpoint.keyspace === undefined ? {} : { keyspace: endpoint.keyspace }),
     // Reading the whole schema after every change costs more than the queries of a small test.
     isMetadataSyncEnabled: false,
-    socketOptions: { connectTimeout: 10_000, readTimeout: 30_000 },
+    socketOptions: { connectTimeout: connectTimeoutMs, readTimeout: requestTimeoutSeconds * 1000 },
   });
   const close = async () => {
     await client.shutdown();

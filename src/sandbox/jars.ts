@@ -22,7 +22,7 @@ export interface PrepareOptions {
   readonly signal?: AbortSignal;
 }
 
-const fetchDeadlineMs = 15 * 60_000;
+const fetchDeadlineMs = 60 * 60_000;
 const copyGoal = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies";
 
 /**

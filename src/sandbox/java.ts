@@ -12,7 +12,7 @@ const javaHint =
 const mavenHint =
   "install Maven (Debian, Ubuntu: apt-get install maven; Fedora: dnf install maven; macOS: brew install maven)";
 
-const versionDeadlineMs = 30_000;
+const versionDeadlineMs = 300_000;
 
 /** The path of a `java` that can run Cassandra: JAVA_HOME's, else the PATH's. Throws `not-found` or `unsupported`. */
 export async function findJava(environment: NodeJS.ProcessEnv, signal?: AbortSignal): Promise<string> {

@@ -20,10 +20,13 @@ export interface NodeCommand {
   readonly releasable: boolean;
 }
 
-const startDeadlineMs = 180_000;
-const stopDeadlineMs = 60_000;
+/** A start goes on while the node writes to its logs, up to a bound for the whole of it. */
+const silentStartMs = 5 * 60_000;
+const startDeadlineMs = 45 * 60_000;
+const stopDeadlineMs = 10 * 60_000;
 const connectEveryMs = 50;
-const connectDeadlineMs = 1000;
+const connectDeadlineMs = 5000;
+const binderDeadlineMs = 60_000;
 
 /** Children that must not outlive this process. */
 const running = new Set<ChildProcess>();
@@ -136,11 +139,18 @@ export class NodeProcess {
       throw new ExitedEarly(how);
     });
     try {
-      await Promise.race([died, listening(address, cqlPort, stop)]);
+      await Promise.race([died, listening(address, cqlPort, () => this.#loggedBytes(), stop)]);
     } finally {
       over.abort();
       died.catch(() => undefined);
     }
+  }
+
+  /** Grows while the node does something. */
+  async #loggedBytes(): Promise<number> {
+    const sizeOf = async (name: string) =>
+      (await stat(join(this.#command.logDirectory, name)).catch(() => undefined))?.size ?? 0;
+    return (await sizeOf("system.log")) + (await sizeOf("console.log"));
   }
 
   /** What the node said last of what is wrong, as the rest of a sentence. */
@@ -164,16 +174,29 @@ class ExitedEarly extends Error {
   }
 }
 
-/** Waits until a port accepts connections. Throws `timeout` after the start's deadline, or the signal's reason. */
-async function listening(address: string, port: number, signal: AbortSignal): Promise<void> {
-  const deadline = systemClock.monotonic() + startDeadlineMs;
+/**
+ * Waits until a port accepts connections. Throws `timeout` when the node logs nothing for too long or the whole start
+ * takes too long, or the signal's reason.
+ */
+async function listening(
+  address: string,
+  port: number,
+  loggedBytes: () => Promise<number>,
+  signal: AbortSignal,
+): Promise<void> {
+  const startedMs = systemClock.monotonic();
+  let seen = { bytes: 0, atMs: startedMs };
   while (!(await accepts(address, port))) {
     if (signal.aborted) throw abortError(signal);
-    if (systemClock.monotonic() > deadline) {
-      throw new AppError(
-        "timeout",
-        `Cassandra did not answer on ${address}:${port} within ${startDeadlineMs / 1000} s`,
-      );
+    const nowMs = systemClock.monotonic();
+    const bytes = await loggedBytes();
+    if (bytes !== seen.bytes) seen = { bytes, atMs: nowMs };
+    const silentMs = nowMs - seen.atMs;
+    if (silentMs > silentStartMs || nowMs - startedMs > startDeadlineMs) {
+      const seconds = Math.round((nowMs - startedMs) / 1000);
+      throw new AppError("timeout", `Cassandra did not accept connections on ${address}:${port} within ${seconds} s`, {
+        hint: "the machine may be overloaded: try again when it has CPU time to spare",
+      });
     }
     await systemClock.sleep(connectEveryMs, signal);
   }
@@ -200,6 +223,6 @@ async function parentBinder(environment: NodeJS.ProcessEnv): Promise<readonly st
   const setpriv = await findOnPath("setpriv", environment);
   if (setpriv === undefined) return [];
   const binder = [setpriv, "--pdeathsig", "KILL"];
-  const run = await runProgram(setpriv, [...binder.slice(1), "true"], { environment, deadlineMs: connectDeadlineMs });
+  const run = await runProgram(setpriv, [...binder.slice(1), "true"], { environment, deadlineMs: binderDeadlineMs });
   return run.status === 0 ? binder : [];
 }

@@ -3,6 +3,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { patient } from "../../test/harness/patience.ts";
 import { prepareCassandra } from "./jars.ts";
 import { createSandbox, type SandboxOptions } from "./start.ts";
 
@@ -119,7 +120,7 @@ describe("a node that does not come up", () => {
     const cancel = new AbortController();
     const start = node.start({ signal: cancel.signal });
     const outcome = expect(start).rejects.toMatchObject({ code: "cancelled" });
-    await expect.poll(() => existsSync(started)).toBe(true);
+    await expect.poll(() => existsSync(started), { timeout: patient(5_000) }).toBe(true);
     cancel.abort();
     await outcome;
     const pid = Number(await readFile(started, "utf8"));

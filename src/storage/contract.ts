@@ -23,11 +23,11 @@ export type ByteStream = AsyncIterable<Uint8Array>;
 /** What a read gives: the bytes, and what was put beside them. */
 export interface ObjectStream extends ByteStream {
   /** As {@link PutOptions.metadata} had it, names in lower case; left out where the store keeps none. */
-  readonly metadata?: Readonly<Record<string, string>>;
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface CallOptions {
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -59,7 +59,7 @@ export interface RewindableSource {
 }
 
 export interface GetOptions extends CallOptions, ReadOptions {
-  readonly range?: ByteRange;
+  readonly range?: ByteRange | undefined;
 }
 
 export interface ObjectInfo {
@@ -75,9 +75,9 @@ export interface PutOptions extends CallOptions {
   /** No earlier run can have sent these bytes: there is nothing to go on with, and nothing to leave to a later one. */
   readonly fresh?: boolean;
   /** Kept beside the bytes, names in lower case, all in ASCII; only where {@link Capabilities.metadata} says so. */
-  readonly metadata?: Readonly<Record<string, string>>;
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
   /** Beside those that every object of this run gets; only where {@link Capabilities.metadata} says so. */
-  readonly tags?: Readonly<Record<string, string>>;
+  readonly tags?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface Capabilities {

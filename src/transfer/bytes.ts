@@ -21,7 +21,7 @@ export async function readText(
   try {
     const chunks: Uint8Array[] = [];
     let sizeBytes = 0;
-    for await (const chunk of await storage.get(key, signal === undefined ? {} : { signal })) {
+    for await (const chunk of await storage.get(key, { signal })) {
       sizeBytes += chunk.length;
       if (sizeBytes > limitBytes) throw new AppError("corrupt", `${key} is larger than any such file of ours`);
       chunks.push(chunk);

@@ -2,12 +2,12 @@ import { randomUUID } from "node:crypto";
 import { basename, dirname, join } from "node:path";
 import { AppError, fileError, throwIfAborted } from "../errors.ts";
 import { type ByteRange, type GetOptions, type ObjectStream, objectStream, type Storage } from "../storage/storage.ts";
+import type { Decrypt } from "./encryptor.ts";
 import { createHasher, type HashedBytes } from "./hash.ts";
 import type { HashAlgorithm, Hasher } from "./hasher.ts";
 import { type PaceOptions, paced } from "./paced.ts";
 import { PartFile } from "./part-file.ts";
 import { type ReadAhead, readInRanges } from "./read-ahead.ts";
-import type { Unseal } from "./sealing.ts";
 
 /** Files in the making end so; one that no process writes any more is left over from a kill and may be removed. */
 export const partSuffix = ".esop-part";
@@ -20,7 +20,7 @@ export interface DownloadOptions extends PaceOptions, Pick<HashedBytes, "threads
     readonly algorithm: HashAlgorithm;
   };
   /** Decrypts on the way where the object is encrypted; the object key is what stands in manifests. */
-  readonly unseal?: { readonly unseal: Unseal; readonly objectKey: string } | undefined;
+  readonly decrypt?: { readonly decrypt: Decrypt; readonly objectKey: string } | undefined;
   /** The connections of the run, which bound what is received at once; without them each download has its own. */
   readonly ahead?: ReadAhead | undefined;
   /**
@@ -29,7 +29,7 @@ export interface DownloadOptions extends PaceOptions, Pick<HashedBytes, "threads
    */
   readonly storedBytes?: number | undefined;
   /** Given to the file before anyone sees it; the process's own when left out. */
-  readonly owner?: { readonly uid: number; readonly gid: number };
+  readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
 }
 
 export interface Download {
@@ -85,11 +85,11 @@ async function receive(
   { file, doing, hasher }: Target,
   options: DownloadOptions,
 ): Promise<Download> {
-  const { expected, unseal, signal } = options;
+  const { expected, decrypt, signal } = options;
   const limitBytes = expected.sizeBytes ?? Number.MAX_SAFE_INTEGER;
   let sizeBytes = 0;
   const stored = await openObject(storage, key, options);
-  const stream = unseal === undefined ? stored : await unseal.unseal(stored, unseal.objectKey);
+  const stream = decrypt === undefined ? stored : await decrypt.decrypt(stored, decrypt.objectKey);
   for await (const chunk of stream) {
     throwIfAborted(signal);
     sizeBytes += chunk.length;
@@ -119,13 +119,12 @@ async function receive(
 async function openObject(storage: Storage, key: string, options: DownloadOptions): Promise<ObjectStream> {
   const { ahead, storedBytes = 0, signal, rateLimit } = options;
   // Progress is told of the file's bytes, not of the object's.
-  const pace = { ...(signal === undefined ? {} : { signal }), ...(rateLimit === undefined ? {} : { rateLimit }) };
   const get = async (how: GetOptions) => {
     const stream = await storage.get(key, { ...how, transient: true });
-    return objectStream(paced(stream, pace), stream.metadata);
+    return objectStream(paced(stream, { signal, rateLimit }), stream.metadata);
   };
   const inRanges = storage.capabilities.parallelRanges && ahead !== undefined && storedBytes > ahead.rangeBytes;
-  if (!inRanges) return get(signal === undefined ? {} : { signal });
+  if (!inRanges) return get({ signal });
   const open = (range: ByteRange, stop: AbortSignal) =>
     get({ range, signal: signal === undefined ? stop : AbortSignal.any([signal, stop]) });
   return readInRanges({ name: `'${key}'`, sizeBytes: storedBytes, open }, ahead);

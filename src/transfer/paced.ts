@@ -3,10 +3,10 @@ import type { ByteStream } from "../storage/storage.ts";
 
 /** How a transfer spends the run's bandwidth and tells of its progress. */
 export interface PaceOptions {
-  readonly signal?: AbortSignal;
-  readonly rateLimit?: RateLimit;
+  readonly signal?: AbortSignal | undefined;
+  readonly rateLimit?: RateLimit | undefined;
   /** Called with each number of bytes moved; a transfer that starts over first takes its own back (a negative number). */
-  readonly onBytes?: (bytes: number) => void;
+  readonly onBytes?: ((bytes: number) => void) | undefined;
 }
 
 /** The same bytes, each piece only when the budget allows it. */

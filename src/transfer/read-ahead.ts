@@ -101,7 +101,7 @@ class RangedReading {
     const range = this.#nextRange(hasSpare ? rangeBytes : aloneFactor * rangeBytes);
     const stream = await this.#open(range);
     const { metadata } = stream;
-    return { sizeBytes: this.#sizeOf(range), stream, ...(metadata === undefined ? {} : { metadata }) };
+    return { sizeBytes: this.#sizeOf(range), stream, metadata };
   }
 
   async *bytes(first: Piece): AsyncGenerator<Uint8Array, void> {

@@ -6,10 +6,10 @@
 export { replaceFile, syncDirectory } from "../files/files.ts";
 export { bytesSource, readText } from "./bytes.ts";
 export { type Download, type DownloadOptions, download, partSuffix } from "./download.ts";
+export { type Decrypt, type EncryptedSource, type Encryptor, keyTagIn } from "./encryptor.ts";
 export { fileSource } from "./file-source.ts";
 export { hashFile, hashStream } from "./hash.ts";
 export { HashThreads } from "./hash-threads.ts";
 export type { HashAlgorithm } from "./hasher.ts";
 export { ReadAhead } from "./read-ahead.ts";
-export { markIn, type SealedSource, type Sealing, type Unseal } from "./sealing.ts";
 export { type Upload, type UploadOptions, upload } from "./upload.ts";

@@ -1,14 +1,14 @@
 import type { ByteRange, ReadOptions, RewindableSource, Storage } from "../storage/storage.ts";
+import type { EncryptedSource, Encryptor } from "./encryptor.ts";
 import { fileSource } from "./file-source.ts";
 import { createHasher, type HashedBytes } from "./hash.ts";
 import type { HashAlgorithm, Hasher } from "./hasher.ts";
 import { type PaceOptions, paced } from "./paced.ts";
-import type { SealedSource, Sealing } from "./sealing.ts";
 
 export interface UploadOptions extends PaceOptions, Pick<HashedBytes, "threads"> {
   readonly algorithm: HashAlgorithm;
   /** Encrypts on the way; the object key is what stands in manifests. */
-  readonly seal?: { readonly sealing: Sealing; readonly objectKey: string } | undefined;
+  readonly encrypt?: { readonly encryptor: Encryptor; readonly objectKey: string } | undefined;
 }
 
 export interface Upload {
@@ -27,13 +27,13 @@ export async function upload(
 ): Promise<Upload> {
   const source = typeof from === "string" ? await fileSource(from) : from;
   const hashing = new HashingSource(source, options);
-  const { seal, signal } = options;
-  const { source: stored, ...beside }: SealedSource =
-    seal === undefined ? { source: hashing } : await seal.sealing.seal(hashing, seal.objectKey, signal);
-  // What is sealed anew is other bytes each time.
-  const fresh = seal !== undefined;
+  const { encrypt, signal } = options;
+  const { source: stored, ...beside }: EncryptedSource =
+    encrypt === undefined ? { source: hashing } : await encrypt.encryptor.encrypt(hashing, encrypt.objectKey, signal);
+  // What is encrypted anew is other bytes each time.
+  const fresh = encrypt !== undefined;
   try {
-    await storage.put(key, stored, { fresh, ...beside, ...(signal === undefined ? {} : { signal }) });
+    await storage.put(key, stored, { fresh, ...beside, signal });
     return { sizeBytes: source.sizeBytes, hash: await hashing.digest() };
   } finally {
     hashing.leave();

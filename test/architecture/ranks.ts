@@ -20,13 +20,17 @@ export const folders: readonly Folder[] = [
   { rank: 1, path: "units.ts", is: "bytes, durations and counts as text" },
   { rank: 2, path: "concurrency/", is: "pools, rate limits, deadlines, abortable streams" },
   { rank: 2, path: "files/", is: "local files: read in parts, replaced atomically, synced" },
-  { rank: 3, path: "http/", is: "HTTP/1.1 client: connections, proxies, a bound on every wait, what refusals mean" },
+  {
+    rank: 3,
+    path: "http/",
+    is: "HTTP/1.1 client: connections, proxies, a bound on every wait, the kinds of service errors",
+  },
   { rank: 3, path: "retry/", is: "attempts of a call, and the budget of a run" },
   { rank: 4, path: "aws/", is: "credentials, signing and errors that S3 and KMS share" },
   {
     rank: 4,
     path: "request/",
-    is: "what may be asked: flags, environment, files, JSON and help derive from one table a command. No I/O",
+    is: "what may be asked: flags, environment, files, JSON and its schema, help and the request's type derive from one table a command. No I/O",
     parts: [["options/"], ["values/"], ["commands/"]],
   },
   {

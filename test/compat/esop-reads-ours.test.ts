@@ -84,11 +84,18 @@ it("lists encrypted backups beside plain ones", async () => {
   const keyFile = join(directory, "key");
   await writeFile(keyFile, randomBytes(32));
   const plain = await operator.backup("plain", "--entities", keyspace);
-  const sealed = await operator.backup("sealed", "--entities", keyspace, "--encrypt", "--encryption-key-file", keyFile);
+  const encrypted = await operator.backup(
+    "encrypted",
+    "--entities",
+    keyspace,
+    "--encrypt",
+    "--encryption-key-file",
+    keyFile,
+  );
   const manifestOf = (tag: string) => storedManifest(operator.objectPath(""), tag);
   const listed = await jarList(operator.location, join(directory, "cache"));
   expect(listed).toMatchObject([
-    { name: sealed["name"], ...asListed(await manifestOf("sealed")) },
+    { name: encrypted["name"], ...asListed(await manifestOf("encrypted")) },
     { name: plain["name"], ...asListed(await manifestOf("plain")) },
   ]);
 });

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { isKmsEncrypted, kmsSealing, unsealKms } from "../../src/encryption/encryption.ts";
+import { decryptKms, isKmsEncrypted, kmsEncryptor } from "../../src/encryption/encryption.ts";
 import type { Storage } from "../../src/storage/storage.ts";
 import { upload } from "../../src/transfer/transfer.ts";
 import { cacheDirectory } from "../harness/cassandra.ts";
@@ -47,12 +47,12 @@ describe.skipIf(missing !== undefined)(`encrypted objects${missing === undefined
     directory = await temporaryDirectory();
     s3 = await openS3(moto as Moto, { partBytes });
     const keyId = await createKey();
-    const sealing = kmsSealing({ keyId, kms, random: randomBytes });
+    const encryptor = kmsEncryptor({ keyId, kms, random: randomBytes });
     const jobs: string[][] = [];
     for (const size of sizes) {
       const plain = sampleBytes(size);
-      const seal = { sealing, objectKey: ours(size) };
-      await upload(s3.storage, ours(size), bytesSource(plain), { algorithm: "NONE", seal });
+      const encrypt = { encryptor, objectKey: ours(size) };
+      await upload(s3.storage, ours(size), bytesSource(plain), { algorithm: "NONE", encrypt });
       jobs.push(["get", s3.bucket, ours(size), join(directory.path, ours(size))]);
       const path = join(directory.path, `plain-${size}`);
       await writeFile(path, plain);
@@ -97,13 +97,13 @@ describe.skipIf(missing !== undefined)(`encrypted objects${missing === undefined
     const stored = await s3.storage.get(key);
     expect(isKmsEncrypted(stored.metadata)).toBe(true);
     expect(stored.metadata).toHaveProperty(format === "3" ? "x-amz-3" : "x-amz-key-v2");
-    expect((await collect(await unsealKms(stored, kms))).equals(sampleBytes(size))).toBe(true);
+    expect((await collect(await decryptKms(stored, kms))).equals(sampleBytes(size))).toBe(true);
   });
 
   test.each(formats)("of the client for Java in format %s with a changed bit are refused", async (format) => {
     const key = `theirs-spoiled-${format}`;
     await putSpoiled(s3.storage, theirs(format, "parts", 37), key);
-    const opened = await unsealKms(await s3.storage.get(key), kms);
+    const opened = await decryptKms(await s3.storage.get(key), kms);
     await expect(collect(opened)).rejects.toMatchObject({ code: "corrupt" });
   });
 });

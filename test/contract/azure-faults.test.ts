@@ -13,6 +13,67 @@ import { text } from "./storage-fixture.ts";
 casesOn("faults: Azure", await startAzurite(), (server) => {
   describeFaults(proxiedAzure(server));
 
+  describe("an answer of another form", () => {
+    const listing = (inside: string) =>
+      `\ufeff<?xml version="1.0" encoding="utf-8"?><EnumerationResults>${inside}</EnumerationResults>`;
+    const blob = (name: string) =>
+      `<Blob>${name}<Properties><Last-Modified>Wed, 09 Sep 2009 09:20:02 GMT</Last-Modified><Content-Length>5</Content-Length></Properties></Blob>`;
+    const whole = listing(`<Blobs>${blob("<Name>a</Name>")}</Blobs><NextMarker/>`);
+
+    test.each([
+      ["nothing", ""],
+      ["a page for people", "<html><body>Sign in</body></html>"],
+      ["what is no XML", "<!doctype html><br>"],
+      ["a listing that ends early", whole.slice(0, -30)],
+      ["a listing of something else", listing("<Containers/>")],
+      ["blobs without names", listing(`<Blobs>${blob("")}</Blobs><NextMarker/>`)],
+      ["names that cannot be decoded", listing(`<Blobs>${blob('<Name Encoded="true">%FF</Name>')}</Blobs>`)],
+    ])("with %s is no listing, and worth asking for again", async (_, body) => {
+      await using azure = await openAzure(server, { container: "ccc" });
+      azure.proxy.spoil(() => ({ kind: "answer", status: 200, body }));
+      await expect(toArray(azure.storage.list(""))).rejects.toMatchObject({ code: "protocol", retryable: true });
+    });
+
+    test("to the question for blocks ends an upload once it has been asked several times", async () => {
+      await using azure = await openAzure(server, { blockBytes });
+      const isList = ({ url }: { readonly url: string }) => url.includes("blocklisttype");
+      azure.proxy.spoil((request) =>
+        isList(request) ? { kind: "answer", status: 200, body: "<BlockList>" } : undefined,
+      );
+      const put = azure.storage.put("k", bytesSource(sampleBytes(2 * mebibyte)));
+      await expect(put).rejects.toMatchObject({ code: "protocol", retryable: false });
+      expect(azure.proxy.seen.filter(isList)).toHaveLength(3);
+    });
+
+    test("about an object without a length, or about a batch, is a protocol error", async () => {
+      await using azure = await openAzure(server, { container: "ccc" });
+      azure.proxy.spoil(({ method }) => ({ kind: "answer", status: method === "HEAD" ? 200 : 202, body: "" }));
+      const failure = { code: "protocol", retryable: true };
+      await expect(azure.storage.stat("k")).rejects.toMatchObject(failure);
+      await expect(azure.storage.delete(["a", "b"])).rejects.toMatchObject(failure);
+    });
+
+    test("is none that is a listing of several pages, with names of any characters", async () => {
+      await using azure = await openAzure(server, { container: "ccc" });
+      const pages: Readonly<Record<string, string>> = {
+        "": listing(`<Blobs>${blob("<Name> a&amp;&#13;&#10;b </Name>")}</Blobs><NextMarker>m &amp;/</NextMarker>`),
+        "m &/": listing(
+          `<Blobs>${blob('<Name Encoded="true">a%EF%BF%BE%25</Name>')}<BlobPrefix><Name>a/x/</Name></BlobPrefix></Blobs><NextMarker />`,
+        ),
+      };
+      azure.proxy.spoil(({ url }) => {
+        const marker = new URL(url, "http://h").searchParams.get("marker") ?? "";
+        return { kind: "answer", status: 200, body: pages[marker] ?? "" };
+      });
+      const modifiedMs = Date.UTC(2009, 8, 9, 9, 20, 2);
+      expect(await toArray(azure.storage.list(""))).toEqual([
+        { key: " a&\r\nb ", sizeBytes: 5, modifiedMs },
+        { key: "a\ufffe%", sizeBytes: 5, modifiedMs },
+      ]);
+      expect(await azure.storage.children("a/")).toEqual(["x"]);
+    });
+  });
+
   describe("credentials", () => {
     test.each([{ endpoint: undefined }, { endpoint: "the proxy" }])(
       "as a connection string, endpoint: %o",

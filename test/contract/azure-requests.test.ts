@@ -70,7 +70,7 @@ casesOn("requests: Azure", await startAzurite(), (server) => {
     expect((await read(storage, "c/d/n/k")).equals(bytes)).toBe(true);
   });
 
-  test("what is sealed anew each time is not compared with what an earlier run has left", async () => {
+  test("what is encrypted anew each time is not compared with what an earlier run has left", async () => {
     await using azure = await openAzure(server, { blockBytes: mebibyte });
     const { storage, proxy } = azure;
     const bytes = sampleBytes(3 * mebibyte);

@@ -4,8 +4,8 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { GetObjectTaggingCommand, HeadObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { afterAll, describe, expect, test } from "vitest";
-import { isKmsEncrypted, type Kms, kmsSealing, unsealKms } from "../../src/encryption/encryption.ts";
-import { download, type Unseal, upload } from "../../src/transfer/transfer.ts";
+import { decryptKms, isKmsEncrypted, type Kms, kmsEncryptor } from "../../src/encryption/encryption.ts";
+import { type Decrypt, download, upload } from "../../src/transfer/transfer.ts";
 import { type Moto, startMoto } from "../harness/moto.ts";
 import { type ObjectStore, startStore } from "../harness/object-stores.ts";
 import { type OpenedS3Options, openS3 } from "../harness/opened-s3.ts";
@@ -24,23 +24,23 @@ afterAll(async () => {
   for (const store of [moto, versitygw]) if (!("reason" in store)) await store[Symbol.asyncDispose]();
 });
 
-const unsealing =
-  (kms: Kms): Unseal =>
+const decryption =
+  (kms: Kms): Decrypt =>
   async (stored, objectKey) =>
-    isKmsEncrypted(stored.metadata) ? unsealKms(stored, kms, undefined, objectKey) : stored;
+    isKmsEncrypted(stored.metadata) ? decryptKms(stored, kms, undefined, objectKey) : stored;
 
-/** One object, sealed, with what the store and others know of it. */
-async function sealedObject(server: ObjectStore, kms: Kms, keyId: string, options: OpenedS3Options = {}) {
+/** One object, encrypted, with what the store and others know of it. */
+async function encryptedObject(server: ObjectStore, kms: Kms, keyId: string, options: OpenedS3Options = {}) {
   const s3 = await openS3(server, { partBytes, ...options });
-  const sealing = kmsSealing({ keyId, kms, random: randomBytes });
+  const encryptor = kmsEncryptor({ keyId, kms, random: randomBytes });
   const client = sdkClient(server);
   const object = { Bucket: s3.bucket, Key: "data/ks/t/nb-1-big-Data.db" };
-  const seal = { sealing, objectKey: object.Key };
+  const encrypt = { encryptor, objectKey: object.Key };
   return {
     s3,
     client,
     object,
-    put: (plain: Uint8Array) => upload(s3.storage, object.Key, bytesSource(plain), { algorithm: "SHA-256", seal }),
+    put: (plain: Uint8Array) => upload(s3.storage, object.Key, bytesSource(plain), { algorithm: "SHA-256", encrypt }),
     head: () => client.send(new HeadObjectCommand(object)),
     tags: async () => (await client.send(new GetObjectTaggingCommand(object))).TagSet,
     [Symbol.asyncDispose]: async () => {
@@ -56,7 +56,7 @@ async function fetched({ storage }: OpenedStore, key: string, kms: Kms, plain: U
   const hash = createHash("sha256").update(plain).digest("hex");
   const expected = { sizeBytes: plain.length, hash, algorithm: "SHA-256" } as const;
   try {
-    await download(storage, key, path, { expected, unseal: { unseal: unsealing(kms), objectKey: key } });
+    await download(storage, key, path, { expected, decrypt: { decrypt: decryption(kms), objectKey: key } });
     return await readFile(path);
   } catch (error) {
     expect(await readdir(directory.path)).toEqual([]);
@@ -66,7 +66,7 @@ async function fetched({ storage }: OpenedStore, key: string, kms: Kms, plain: U
 
 for (const [name, store] of Object.entries({ moto, versitygw })) {
   const [missing] = [store, moto].flatMap((one) => ("reason" in one ? [one.reason] : []));
-  describe.skipIf(missing !== undefined)(`sealed on ${name}${missing === undefined ? "" : `: ${missing}`}`, () => {
+  describe.skipIf(missing !== undefined)(`encrypted on ${name}${missing === undefined ? "" : `: ${missing}`}`, () => {
     const server = store as ObjectStore;
     const { kms, createKey } = moto as Moto;
 
@@ -80,12 +80,12 @@ for (const [name, store] of Object.entries({ moto, versitygw })) {
       ["one of three parts", 2 * partBytes + 123],
     ])("%s is stored as Esop stores it, and comes back", async (_, size) => {
       const keyId = await createKey();
-      await using sealed = await sealedObject(server, kms, keyId);
+      await using encrypted = await encryptedObject(server, kms, keyId);
       const plain = sampleBytes(size);
       const hash = createHash("sha256").update(plain).digest("hex");
-      expect(await sealed.put(plain)).toEqual({ sizeBytes: size, hash });
-      expect(await sealed.tags()).toEqual([{ Key: "kmsKey", Value: keyId }]);
-      const { ContentLength: storedBytes, Metadata: metadata } = await sealed.head();
+      expect(await encrypted.put(plain)).toEqual({ sizeBytes: size, hash });
+      expect(await encrypted.tags()).toEqual([{ Key: "kmsKey", Value: keyId }]);
+      const { ContentLength: storedBytes, Metadata: metadata } = await encrypted.head();
       expect(storedBytes).toBe(size + tagBytes);
       const { "esop-upload": upload, ...envelope } = metadata ?? {};
       expect(upload !== undefined).toBe(size + tagBytes > partBytes);
@@ -97,7 +97,7 @@ for (const [name, store] of Object.entries({ moto, versitygw })) {
         "x-amz-d": expect.stringMatching(/^[A-Za-z0-9+/]{38}==$/),
         "x-amz-t": '{"aws:x-amz-cek-alg":"115"}',
       });
-      expect((await fetched(sealed.s3, sealed.object.Key, kms, plain)).equals(plain)).toBe(true);
+      expect((await fetched(encrypted.s3, encrypted.object.Key, kms, plain)).equals(plain)).toBe(true);
     });
 
     test.each([
@@ -105,22 +105,22 @@ for (const [name, store] of Object.entries({ moto, versitygw })) {
       [" in parts", { copySizes: { maxBytes: mebibyte, partBytes } }],
     ])("a renewal%s keeps tag, metadata and bytes", async (_, options) => {
       const keyId = await createKey();
-      await using sealed = await sealedObject(server, kms, keyId, options);
+      await using encrypted = await encryptedObject(server, kms, keyId, options);
       const plain = sampleBytes(partBytes + 1000);
-      await sealed.put(plain);
-      const before = await sealed.head();
-      await sealed.s3.storage.refresh(sealed.object.Key);
-      expect((await sealed.head()).Metadata).toEqual(before.Metadata);
-      expect(await sealed.tags()).toEqual([{ Key: "kmsKey", Value: keyId }]);
-      expect((await fetched(sealed.s3, sealed.object.Key, kms, plain)).equals(plain)).toBe(true);
+      await encrypted.put(plain);
+      const before = await encrypted.head();
+      await encrypted.s3.storage.refresh(encrypted.object.Key);
+      expect((await encrypted.head()).Metadata).toEqual(before.Metadata);
+      expect(await encrypted.tags()).toEqual([{ Key: "kmsKey", Value: keyId }]);
+      expect((await fetched(encrypted.s3, encrypted.object.Key, kms, plain)).equals(plain)).toBe(true);
     });
 
     test("what was changed in the store is refused, and leaves no file", async () => {
-      await using sealed = await sealedObject(server, kms, await createKey());
+      await using encrypted = await encryptedObject(server, kms, await createKey());
       const plain = sampleBytes(400_000);
-      await sealed.put(plain);
-      const { client, object, s3 } = sealed;
-      const { Metadata = {} } = await sealed.head();
+      await encrypted.put(plain);
+      const { client, object, s3 } = encrypted;
+      const { Metadata = {} } = await encrypted.head();
       const body = Buffer.alloc(plain.length + tagBytes, 1);
       await client.send(new PutObjectCommand({ ...object, Body: body, Metadata }));
       await expect(fetched(s3, object.Key, kms, plain)).rejects.toMatchObject({
@@ -136,13 +136,13 @@ for (const [name, store] of Object.entries({ moto, versitygw })) {
     });
 
     test("a key that is not there stores nothing", async () => {
-      await using sealed = await sealedObject(server, kms, "no-such-key");
-      await expect(sealed.put(sampleBytes(10))).rejects.toMatchObject({
+      await using encrypted = await encryptedObject(server, kms, "no-such-key");
+      await expect(encrypted.put(sampleBytes(10))).rejects.toMatchObject({
         code: "unauthorized",
         message: expect.stringContaining("of the KMS key 'no-such-key': the KMS answered NotFoundException"),
         hint: expect.stringContaining("--kms-key-id"),
       });
-      expect(await sealed.s3.storage.stat(sealed.object.Key)).toBeUndefined();
+      expect(await encrypted.s3.storage.stat(encrypted.object.Key)).toBeUndefined();
     });
   });
 }

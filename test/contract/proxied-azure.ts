@@ -94,7 +94,7 @@ export function proxiedAzure(server: Azurite): ProxiedStore {
     proofs: ["MD5"],
     pieces: { sizeBytes: blockBytes, endCarriesBytes: false, provedAlone: true, asksAfterFailure: false },
     idleMs: 1000,
-    sendsAll: false,
+    sendsAll: true,
     needsToken: false,
     openWithWrongKey: (secret) => {
       const environment = { ...server.credentials, AZURE_STORAGE_KEY: secret };

@@ -153,7 +153,7 @@ casesOn("an upload in parts", await startStore("versitygw"), (server) => {
     expect((await collect(await again.storage.get("a/b/k"))).equals(sampleBytes(sizeBytes))).toBe(true);
   });
 
-  test("of what is sealed anew each time leaves nothing to go on with", async () => {
+  test("of what is encrypted anew each time leaves nothing to go on with", async () => {
     await using s3 = await openS3(server, { ...options, ownDepth: 2 });
     const { storage, proxy } = s3;
     proxy.spoil(({ url }) => (url.includes("partNumber=2") ? { kind: "reset" } : undefined));

@@ -49,7 +49,7 @@ export const largeBytes = 5_300_003;
 export const text = (content: string) => bytesSource(Buffer.from(content));
 
 export async function read(storage: Storage, key: string, range?: { start: number; end: number }): Promise<Buffer> {
-  return collect(await storage.get(key, range === undefined ? {} : { range }));
+  return collect(await storage.get(key, { range }));
 }
 
 export async function keysOf(storage: Storage, prefix = ""): Promise<string[]> {

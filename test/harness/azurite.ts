@@ -25,8 +25,7 @@ export async function startAzurite({ tls }: AzuriteOptions = {}): Promise<Azurit
   const server = await startServer({
     command: (port, directory) => [
       ...[process.execPath, program, "--blobHost", "127.0.0.1", "--blobPort", String(port), "--location", directory],
-      // The SDK asks for newer versions of the protocol than it knows by name.
-      ...["--silent", "--disableTelemetry", "--skipApiVersionCheck", ...secure],
+      ...["--silent", "--disableTelemetry", ...secure],
     ],
     environment: { AZURITE_ACCOUNTS: `${account}:${key}` },
     scheme: tls === undefined ? "http" : "https",

@@ -3,6 +3,7 @@
  * authentication among them. Its programs come with the packages radosgw, ceph-mon, ceph-osd, ceph-mgr and ceph-common
  * (apt-get install --no-install-recommends), which no test installs. Tried with 16.2.
  */
+
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
@@ -10,11 +11,12 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { type ObjectStore, testKeys, type Unavailable } from "./object-stores.ts";
+import { patient } from "./patience.ts";
 import { endWithProcess, freePort, untilReady } from "./server-process.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 
 const programs = ["ceph", "ceph-mon", "ceph-mgr", "ceph-osd", "monmaptool", "radosgw", "radosgw-admin"] as const;
-const commandDeadlineMs = 60_000;
+const commandDeadlineMs = patient(60_000);
 
 export async function startCeph(): Promise<ObjectStore | Unavailable> {
   const missing = await missingProgram();

@@ -2,9 +2,11 @@
  * The real Esop (Java), one jar: com.instaclustr:esop:3.0.1, 52 MB, fetched from Maven's repositories once into the cache
  * directory.
  */
+
 import { spawn } from "node:child_process";
 import { mkdir, mkdtemp, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { patient } from "./patience.ts";
 
 export interface ForeignRun {
   readonly status: number | null;
@@ -16,7 +18,7 @@ export interface ForeignRun {
 const version = "3.0.1";
 const artifact = `com.instaclustr:esop:${version}`;
 const copyGoal = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy";
-const fetchDeadlineMs = 10 * 60_000;
+const fetchDeadlineMs = patient(10 * 60_000);
 
 /** The path of the jar, which appears in the cache complete or not at all. */
 export async function prepareEsopJar(cacheDirectory: string): Promise<string> {

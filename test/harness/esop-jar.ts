@@ -1,12 +1,14 @@
 /**
  * The real Esop (Java), for the tests of what both tools must understand of each other.
  */
+
 import { prepareCassandra } from "../../src/sandbox/sandbox.ts";
 import { type CassandraNode, cacheDirectory } from "./cassandra.ts";
 import { type ForeignRun, prepareEsopJar, runForeign } from "./esop-jar-file.ts";
+import { patient } from "./patience.ts";
 
 /** Its own waits make a backup or a restore phase take 10 to 20 s. */
-const callDeadlineMs = 60_000;
+const callDeadlineMs = patient(60_000);
 
 /** Runs the jar to its end, whatever its exit status. It wants `--name=value`, not `--name value`. */
 export async function esopJar(...parameters: readonly string[]): Promise<ForeignRun> {

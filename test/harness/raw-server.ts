@@ -170,7 +170,7 @@ export async function httpAsker(settings: Parameters<typeof makeAgents>[0] = {})
           what: "test",
           agents,
           timeouts: { ...usualTimeouts, ...timeouts },
-          refusal: (status, _, text) => new AppError("storage", `${status} ${text}`),
+          serviceError: (status, _, text) => new AppError("storage", `${status} ${text}`),
           failure: (cause) =>
             cause instanceof AppError ? cause : new AppError("unreachable", String(cause), { cause }),
         },

@@ -2,20 +2,22 @@
  * The AWS S3 Encryption Client for Java, 17 MB with what it needs, fetched from Maven's repositories once into the cache
  * directory; and the program that drives it (s3-encryption/Client.java).
  */
+
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { runForeign } from "./esop-jar-file.ts";
 import { jdks } from "./jmx-agent.ts";
+import { patient } from "./patience.ts";
 import { endWithProcess } from "./server-process.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 import type { Unavailable } from "./tools.ts";
 
 const version = "4.0.1";
 const copyGoal = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies";
-const fetchDeadlineMs = 10 * 60_000;
-const runDeadlineMs = 90_000;
+const fetchDeadlineMs = patient(10 * 60_000);
+const runDeadlineMs = patient(90_000);
 
 const project = `<project>
   <modelVersion>4.0.0</modelVersion>

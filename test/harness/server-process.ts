@@ -1,10 +1,12 @@
 /** A server of its own for a test: a process on a free port of 127.0.0.1 with a directory of its own. */
+
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { get as httpGet } from "node:http";
 import { get as httpsGet } from "node:https";
 import { createServer } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
+import { patient } from "./patience.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 
 export interface ServerProcess extends AsyncDisposable {
@@ -83,7 +85,7 @@ export async function freePort(): Promise<number> {
 
 /** Any answer will do; a connection alone will not: servers listen before they can serve. */
 export async function untilReady(child: ChildProcess, endpoint: string, said: () => string): Promise<void> {
-  const deadline = Date.now() + readyDeadlineMs;
+  const deadline = Date.now() + patient(readyDeadlineMs);
   for (;;) {
     if (child.exitCode !== null) throw new Error(`the store ended at once: ${said()}`);
     const status = await statusOf(endpoint).catch(() => 500);

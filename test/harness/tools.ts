@@ -3,11 +3,13 @@
  * directory, once, one of a kind at a time, each in the version that is named. What cannot be had is named, and the tests
  * that need it are skipped.
  */
+
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { patient } from "./patience.ts";
 
 /** Where a tool comes from. */
 export type ToolOrigin =
@@ -24,7 +26,7 @@ export interface Unavailable {
 }
 
 const tools = join(homedir(), ".cache", "esop", "tools");
-const buildDeadlineMs = 20 * 60_000;
+const buildDeadlineMs = patient(20 * 60_000);
 
 interface Recipe {
   /** What there is when the tool is there. */

@@ -1,4 +1,5 @@
 /** Runs of the tool between one node and a store to which, on the way, anything may happen. */
+
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
@@ -7,11 +8,12 @@ import { type EsopRun, esop, type RunningEsop } from "./esop.ts";
 import { type FaultyLink, faultyLink } from "./faulty-link.ts";
 import type { ObjectStore } from "./object-stores.ts";
 import { filesBelow, type Operator } from "./operator.ts";
+import { patient } from "./patience.ts";
 import { type SeenRequest, type SpoilingProxy, spoilingProxy } from "./spoiling-proxy.ts";
 import type { Scale, Trouble } from "./troubles.ts";
 
 /** Nothing that is disturbed a little takes so long. */
-const usualBoundMs = 60_000;
+const usualBoundMs = patient(60_000);
 
 export interface StoreRun extends EsopRun {
   readonly requests: readonly SeenRequest[];

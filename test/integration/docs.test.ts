@@ -3,6 +3,7 @@
  * after what the section is about has happened, and does what the section promises. And what the documents list is
  * what the tables of the code list.
  */
+
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,6 +14,7 @@ import { errorTable } from "../../src/errors.ts";
 import { verbs } from "../../src/request/request.ts";
 import { type CassandraNode, freshNode, useCassandra } from "../harness/cassandra.ts";
 import { Reader, readDocument, type Section, sectionsOf } from "../harness/document.ts";
+import { patient } from "../harness/patience.ts";
 
 /** What happens before a section's commands, and what must be true after them. */
 interface Story {
@@ -41,7 +43,7 @@ describe("the documents carried out", () => {
     });
   });
 
-  test("docs/operations.md", { timeout: 300_000 }, async () => {
+  test("docs/operations.md", { timeout: patient(300_000) }, async () => {
     const shop = await Shop.open();
     const damage = () =>
       shop.cql("DELETE FROM shop.orders WHERE id IN (1, 2, 3)", "UPDATE shop.orders SET what = 'x' WHERE id = 4");

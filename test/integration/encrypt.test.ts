@@ -1,4 +1,5 @@
 /** Encrypted backups of a real node, in a directory and in a store of S3: nothing readable there, every row back. */
+
 import { randomBytes } from "node:crypto";
 import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -7,6 +8,7 @@ import { type CassandraNode, useCassandra } from "../harness/cassandra.ts";
 import { esop } from "../harness/esop.ts";
 import { type ObjectStore, startStore } from "../harness/object-stores.ts";
 import { failureOf, filesBelow, type Report } from "../harness/operator.ts";
+import { patient } from "../harness/patience.ts";
 import { createSampleTables, type SampleTables } from "../harness/sample-tables.ts";
 
 /** What a row of an uncompressed table has. */
@@ -29,7 +31,7 @@ function placeOf(store: ObjectStore): Place {
   const credentials = { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT: store.endpoint };
   return {
     directory: store.directory,
-    bucketLocation: "s3://sealed",
+    bucketLocation: "s3://encrypted",
     environment: { ...credentials, AWS_ENABLE_PATH_STYLE_ACCESS: "true", AWS_REGION: "us-east-1" },
   };
 }
@@ -136,7 +138,7 @@ const stores: readonly { readonly name: string; readonly make: (node: CassandraN
     name: "a directory",
     make: async (node) => {
       const directory = await node.temporaryDirectory();
-      return { directory, bucketLocation: `file://${directory}/sealed`, environment: {} };
+      return { directory, bucketLocation: `file://${directory}/encrypted`, environment: {} };
     },
   },
   ...(s3 === undefined ? [] : [{ name: "a store of S3", make: async () => placeOf(s3) }]),
@@ -144,7 +146,7 @@ const stores: readonly { readonly name: string; readonly make: (node: CassandraN
 
 describe.each(stores)("encrypted backups in $name", ({ make }) => {
   it("show nothing to readers, give every row back for their key alone, and change keys", {
-    timeout: 300_000,
+    timeout: patient(300_000),
   }, async () => {
     const world = await World.create(make);
     for (const directory of world.node.sandbox.dataDirectories) {
@@ -266,7 +268,7 @@ describe("what cannot be encrypted with", () => {
   beforeAll(async () => {
     world = await World.create(async (node) => {
       const directory = await node.temporaryDirectory();
-      return { directory, bucketLocation: `file://${directory}/sealed`, environment: {} };
+      return { directory, bucketLocation: `file://${directory}/encrypted`, environment: {} };
     });
     await mkdir(`${world.keyFile}-directory`);
     await writeFile(`${world.keyFile}-short`, "secret\n");

@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/clock.ts";
-import { isKmsEncrypted, kmsSealing } from "../../src/encryption/encryption.ts";
+import { isKmsEncrypted, kmsEncryptor } from "../../src/encryption/encryption.ts";
 import { silentLogger } from "../../src/log.ts";
 import { NodeRepository } from "../../src/repository/node-repository.ts";
 import type { NodePath } from "../../src/repository/repository.ts";
@@ -39,7 +39,7 @@ describe.skipIf(missing !== undefined)(`a KMS key${missing === undefined ? "" : 
     });
   });
 
-  it("opens what Esop 4 has encrypted, under keys without a mark, which no backup in the clear replaces", async () => {
+  it("opens what Esop 4 has encrypted, under keys without a key tag, which no backup in the clear replaces", async () => {
     const node = await useCassandra({ version: "5.0" });
     const tables = await createSampleTables(node);
     const { rows } = await node.cql.execute("SELECT host_id FROM system.local");
@@ -50,7 +50,7 @@ describe.skipIf(missing !== undefined)(`a KMS key${missing === undefined ? "" : 
       const what = ["--storage-location", location, "--entities", tables.keyspace, "--snapshot-tag", tag];
       return esop([verb, ...what, ...jmx, ...more, "--json"], { environment: environment() });
     };
-    expect(await run("backup", "sealed", "--create-missing-bucket")).toMatchObject({ status: 0 });
+    expect(await run("backup", "encrypted", "--create-missing-bucket")).toMatchObject({ status: 0 });
     await encryptAsEsop(path, await kms.createKey());
     const encrypted = await encryptedObjects();
     expect(encrypted.length).toBeGreaterThan(0);
@@ -61,7 +61,7 @@ describe.skipIf(missing !== undefined)(`a KMS key${missing === undefined ? "" : 
     });
     expect(await run("backup", "clear", "--encrypt=false")).toMatchObject({ status: 0 });
     expect(await encryptedObjects()).toEqual(encrypted);
-    for (const tag of ["sealed", "clear"]) {
+    for (const tag of ["encrypted", "clear"]) {
       await tables.destroy();
       expect(await run("restore", tag)).toMatchObject({ status: 0 });
       await tables.expectRows(1);
@@ -106,10 +106,10 @@ describe.skipIf(missing !== undefined)(`a KMS key${missing === undefined ? "" : 
     await using opened = await open("of-esop");
     const { storage } = opened;
     const repository = new NodeRepository(storage, path, silentLogger);
-    const sealing = kmsSealing({ keyId, kms: kms.kms, random: randomBytes });
+    const encryptor = kmsEncryptor({ keyId, kms: kms.kms, random: randomBytes });
     for (const { key } of await toArray(storage.list(repository.key("data/")))) {
       const plain = await collect(await storage.get(key));
-      const { source, ...beside } = await sealing.seal(bytesSource(plain), key);
+      const { source, ...beside } = await encryptor.encrypt(bytesSource(plain), key);
       await storage.put(key, source, beside);
     }
     const [manifest] = await toArray(storage.list(repository.key("manifests/")));

@@ -8,7 +8,7 @@ import { AppError } from "../../errors.ts";
 const rememberedBytes = 8;
 
 /** What was given out of one object, piece by piece, as the tags of the pieces tell: 8 bytes each. */
-export class GivenOut {
+export class EmittedPieces {
   readonly #objectKey: string;
   /** Zeros for a piece that was not read yet. */
   readonly #tags: Buffer;

@@ -9,7 +9,7 @@
  * So a segment that is changed, moved, left out or repeated does not open, and neither does an object that is cut off,
  * extended, or put under the key of another.
  *
- * No nonce is ever used for two plaintexts: a salt belongs to one call of `seal`, and where that reads a file again,
+ * No nonce is ever used for two plaintexts: a salt belongs to one call of `encrypt`, and where that reads a file again,
  * each segment must come out as it did before (changing-file.ts).
  */
 import { hkdfSync } from "node:crypto";
@@ -37,8 +37,8 @@ export interface DataKey {
 /** Cryptographically strong ones. */
 export type RandomBytes = (sizeBytes: number) => Uint8Array;
 
-/** How objects under this data key are marked in their object keys: "aes1a2b3c4d". */
-export function markOf(dataKeyId: string): string {
+/** How objects under this data key are tagged in their object keys: "aes1a2b3c4d". */
+export function keyTagOf(dataKeyId: string): string {
   return `aes${dataKeyId}`;
 }
 

@@ -5,7 +5,7 @@ import { bytesSource, readText } from "../../transfer/transfer.ts";
 import { formatDataKey, parseDataKey, type WrappedDataKey } from "./wrapping.ts";
 
 /** Where one node's data keys lie. */
-export interface KeyPlace {
+export interface KeyLocation {
   readonly storage: Storage;
   /** Of the keys of their files, "/" included. */
   readonly prefix: string;
@@ -17,10 +17,10 @@ const maxFileBytes = 64 * 1024;
 const namePattern = /^([0-9a-f]{8})\.json$/;
 
 export class KeyFolder {
-  readonly #place: KeyPlace;
+  readonly #place: KeyLocation;
   readonly #signal: AbortSignal;
 
-  constructor(place: KeyPlace, signal: AbortSignal) {
+  constructor(place: KeyLocation, signal: AbortSignal) {
     this.#place = place;
     this.#signal = signal;
   }

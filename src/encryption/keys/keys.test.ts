@@ -10,7 +10,7 @@ import { type TemporaryDirectory, temporaryDirectory } from "../../../test/harne
 import type { Storage } from "../../storage/storage.ts";
 import { faultyStorage, memoryStorage } from "../../storage/testing/testing.ts";
 import { download, upload } from "../../transfer/transfer.ts";
-import type { KeyPlace } from "./key-folder.ts";
+import type { KeyLocation } from "./key-folder.ts";
 import { openKeys } from "./keys.ts";
 import { type Rotation, rotateKeys } from "./rotate.ts";
 import { readSecret, type SecretSource } from "./secret.ts";
@@ -20,7 +20,7 @@ const slowMs = 60_000;
 const { signal } = new AbortController();
 const clock = new ManualClock();
 let memory: Storage;
-let place: KeyPlace;
+let place: KeyLocation;
 let temporary: TemporaryDirectory;
 let directory: string;
 
@@ -44,21 +44,21 @@ const files = async () =>
   (await toArray(memory.list(""))).map(({ key }) => key).filter((key) => key.includes("/keys/"));
 const textOf = async (key: string) => (await collect(await memory.get(key))).toString();
 
-/** What a backup does with its keys; gives the mark. */
+/** What a backup does with its keys; gives the key tag. */
 async function backUp(secret: SecretSource): Promise<string> {
-  const { sealing, commit, renew } = await openTestKeys(secret, clock).forBackup(place, signal);
+  const { encryptor, commit, renew } = await openTestKeys(secret, clock).forBackup(place, signal);
   await commit();
   await renew();
-  return sealing.mark;
+  return encryptor.keyTag;
 }
 
-function rotate(present: SecretSource, more: Partial<Rotation>, from: KeyPlace = place, by = clock) {
+function rotate(present: SecretSource, more: Partial<Rotation>, from: KeyLocation = place, by = clock) {
   const rotation = { present, next: undefined, keepOld: false, newDataKey: false, ...more };
   return rotateKeys(from, rotation, { clock: by, random: randomBytes, signal });
 }
 
-const opens = (secret: SecretSource, ...marks: readonly string[]) =>
-  openTestKeys(secret).forReading(place, new Set(marks), "backup x", signal);
+const opens = (secret: SecretSource, ...keyTags: readonly string[]) =>
+  openTestKeys(secret).forReading(place, new Set(keyTags), "backup x", signal);
 
 describe("the keys of a run", () => {
   it("make a data key for the first backup, not before it is committed, and find it again", async () => {
@@ -67,79 +67,79 @@ describe("the keys of a run", () => {
     expect(first.isNew).toBe(true);
     expect(await files()).toEqual([]);
     await first.commit();
-    expect(await files()).toEqual([`c/dc/n/keys/${first.sealing.mark.slice(3)}.json`]);
-    expect(await backUp(secret)).toBe(first.sealing.mark);
+    expect(await files()).toEqual([`c/dc/n/keys/${first.encryptor.keyTag.slice(3)}.json`]);
+    expect(await backUp(secret)).toBe(first.encryptor.keyTag);
     expect(await files()).toHaveLength(1);
   });
 
   it("carry a file into the store and back, and keep it out of sight there", async () => {
     const secret = await keyFile("key");
-    const { sealing } = await openTestKeys(secret, clock).forBackup(place, signal);
+    const { encryptor } = await openTestKeys(secret, clock).forBackup(place, signal);
     const encrypted = await openTestKeys(secret, clock).forBackup(place, signal);
     await encrypted.commit();
-    const objectKey = `data/ks/t-id/1-42-${encrypted.sealing.mark}/nb-1-big-Data.db`;
-    expect(sealing.mark).not.toBe(encrypted.sealing.mark);
+    const objectKey = `data/ks/t-id/1-42-${encrypted.encryptor.keyTag}/nb-1-big-Data.db`;
+    expect(encryptor.keyTag).not.toBe(encrypted.encryptor.keyTag);
     const plain = Buffer.from("what nobody else may read ".repeat(1000));
-    const seal = { sealing: encrypted.sealing, objectKey };
-    const sent = await upload(memory, objectKey, bytesSource(plain), { algorithm: "SHA-256", seal });
+    const encrypt = { encryptor: encrypted.encryptor, objectKey };
+    const sent = await upload(memory, objectKey, bytesSource(plain), { algorithm: "SHA-256", encrypt });
     expect(sent.sizeBytes).toBe(plain.length);
     const stored = await collect(await memory.get(objectKey));
-    expect(stored.length).toBe(encrypted.sealing.storedBytes(plain.length));
+    expect(stored.length).toBe(encrypted.encryptor.storedBytes(plain.length));
     expect(stored.includes("nobody else")).toBe(false);
-    const unseal = { unseal: await opens(secret, encrypted.sealing.mark), objectKey };
+    const decrypt = { decrypt: await opens(secret, encrypted.encryptor.keyTag), objectKey };
     const target = join(directory, "out");
     const expected = { sizeBytes: plain.length, hash: sent.hash, algorithm: "SHA-256" } as const;
-    expect(await download(memory, objectKey, target, { expected, unseal })).toEqual(sent);
-    const other = { unseal: encrypted.unseal, objectKey: objectKey.replace("nb-1", "nb-2") };
-    await expect(download(memory, objectKey, target, { expected, unseal: other })).rejects.toMatchObject({
+    expect(await download(memory, objectKey, target, { expected, decrypt })).toEqual(sent);
+    const other = { decrypt: encrypted.decrypt, objectKey: objectKey.replace("nb-1", "nb-2") };
+    await expect(download(memory, objectKey, target, { expected, decrypt: other })).rejects.toMatchObject({
       code: "corrupt",
     });
   });
 
   it("refuse what is encrypted without a key, with a wrong one, and with one of another kind", async () => {
     const secret = await keyFile("key");
-    const mark = await backUp(secret);
-    await expect(openTestKeys().forReading(place, new Set([mark]), "backup x", signal)).rejects.toMatchObject({
+    const keyTag = await backUp(secret);
+    await expect(openTestKeys().forReading(place, new Set([keyTag]), "backup x", signal)).rejects.toMatchObject({
       code: "unauthorized",
-      message: `backup x is encrypted with key ${mark} of this repository`,
+      message: `backup x is encrypted with key ${keyTag} of this repository`,
       hint: "add --encryption-key-file or --encryption-passphrase-file",
     });
     const wrong = await keyFile("wrong");
     for (const attempt of [
-      () => opens(wrong, mark),
+      () => opens(wrong, keyTag),
       () => backUp(wrong),
       () => openTestKeys(wrong).openAll(place, signal),
     ]) {
       await expect(attempt()).rejects.toMatchObject({
         code: "unauthorized",
-        message: `the given key file does not open key ${mark} of this repository`,
+        message: `the given key file does not open key ${keyTag} of this repository`,
       });
     }
-    await expect(opens(passphrase("correct horse battery"), mark)).rejects.toMatchObject({
+    await expect(opens(passphrase("correct horse battery"), keyTag)).rejects.toMatchObject({
       code: "unauthorized",
       hint: "it opens with a key file",
     });
     const kms = () => openTestKeys(secret).forReading(place, new Set(["kms00112233"]), "backup x", signal);
     await expect(kms()).rejects.toMatchObject({ code: "unauthorized" });
-    expect(await openTestKeys(secret).openAll(place, signal)).toEqual([mark]);
+    expect(await openTestKeys(secret).openAll(place, signal)).toEqual([keyTag]);
     const unopened = await opens(secret);
-    const read = unopened(bytesSource(Buffer.alloc(99)).open(), `data/ks/t-id/1-42-${mark}/nb-1-big-Data.db`);
+    const read = unopened(bytesSource(Buffer.alloc(99)).open(), `data/ks/t-id/1-42-${keyTag}/nb-1-big-Data.db`);
     await expect(read).rejects.toMatchObject({ code: "internal" });
     await openTestKeys().forReading(place, new Set(), "backup x", signal);
   });
 
   it("say which file is missing or damaged", async () => {
     const secret = await keyFile("key");
-    const mark = await backUp(secret);
+    const keyTag = await backUp(secret);
     const [file = ""] = await files();
     const text = await textOf(file);
     await memory.put(file, bytesSource(Buffer.from(text.slice(0, 100))));
-    await expect(opens(secret, mark)).rejects.toMatchObject({ code: "corrupt" });
+    await expect(opens(secret, keyTag)).rejects.toMatchObject({ code: "corrupt" });
     await expect(backUp(secret)).rejects.toMatchObject({ code: "corrupt" });
     await memory.put(file, bytesSource(Buffer.alloc(70_000, "x")));
-    await expect(opens(secret, mark)).rejects.toThrow("larger than any such file");
+    await expect(opens(secret, keyTag)).rejects.toThrow("larger than any such file");
     await memory.delete([file]);
-    await expect(opens(secret, mark)).rejects.toMatchObject({
+    await expect(opens(secret, keyTag)).rejects.toMatchObject({
       code: "corrupt",
       message: expect.stringContaining(file),
     });
@@ -155,7 +155,7 @@ describe("the keys of a run", () => {
     expect((await memory.stat(file))?.modifiedMs).toBe(clock.now());
     await memory.delete([file]);
     await run.renew();
-    await opens(secret, run.sealing.mark);
+    await opens(secret, run.encryptor.keyTag);
   });
 
   it.each([true, false])("never replace another's data key: put if absent %s", async (putIfAbsent) => {
@@ -167,7 +167,7 @@ describe("the keys of a run", () => {
     const [first, second] = [await open(one), await open(two)];
     await first.commit();
     await expect(second.commit()).rejects.toMatchObject({ code: "already-exists" });
-    await opens(one, first.sealing.mark);
+    await opens(one, first.encryptor.keyTag);
   });
 
   it("do not count on a store that keeps something else", async () => {
@@ -181,23 +181,23 @@ describe("the keys of a run", () => {
 describe("a rotation", () => {
   it("gives way to the new key, and takes the old one away", async () => {
     const [old, next] = [await keyFile("old"), await keyFile("next")];
-    const mark = await backUp(old);
-    expect(await rotate(old, { next })).toEqual({ rewrapped: [mark], unchanged: [], begun: undefined });
-    await opens(next, mark);
-    await expect(opens(old, mark)).rejects.toMatchObject({ code: "unauthorized" });
-    expect(await backUp(next)).toBe(mark);
-    expect(await rotate(old, { next })).toEqual({ rewrapped: [], unchanged: [mark], begun: undefined });
+    const keyTag = await backUp(old);
+    expect(await rotate(old, { next })).toEqual({ rewrapped: [keyTag], unchanged: [], begun: undefined });
+    await opens(next, keyTag);
+    await expect(opens(old, keyTag)).rejects.toMatchObject({ code: "unauthorized" });
+    expect(await backUp(next)).toBe(keyTag);
+    expect(await rotate(old, { next })).toEqual({ rewrapped: [], unchanged: [keyTag], begun: undefined });
   });
 
   it("keeps the old key beside the new one for as long as it is told to", { timeout: slowMs }, async () => {
     const [old, next] = [await keyFile("old"), passphrase("correct horse battery")];
-    const mark = await backUp(old);
+    const keyTag = await backUp(old);
     await rotate(old, { next, keepOld: true });
-    await opens(old, mark);
-    await opens(next, mark);
+    await opens(old, keyTag);
+    await opens(next, keyTag);
     await rotate(old, { next });
-    await opens(next, mark);
-    await expect(opens(old, mark)).rejects.toMatchObject({ code: "unauthorized" });
+    await opens(next, keyTag);
+    await expect(opens(old, keyTag)).rejects.toMatchObject({ code: "unauthorized" });
   });
 
   it("begins a data key for later backups; the former one still opens what it has", async () => {
@@ -212,19 +212,19 @@ describe("a rotation", () => {
 
   it("goes on where it was cut short, wherever that was", async () => {
     const [old, next] = [await keyFile("old"), await keyFile("next")];
-    const marks = [await backUp(old)];
+    const keyTags = [await backUp(old)];
     for (let more = 0; more < 3; more += 1) {
       await clock.advance(1);
-      marks.push((await rotate(old, { newDataKey: true })).begun ?? "");
+      keyTags.push((await rotate(old, { newDataKey: true })).begun ?? "");
     }
-    for (let failing = 1; failing <= marks.length; failing += 1) {
+    for (let failing = 1; failing <= keyTags.length; failing += 1) {
       const [from, to] = failing % 2 === 1 ? [old, next] : [next, old];
       const storage = faultyStorage(memory, [{ method: "put", skip: failing - 1, fault: { kind: "before" } }]);
       await expect(rotate(from, { next: to }, { ...place, storage })).rejects.toThrow();
       const { rewrapped, unchanged } = await rotate(from, { next: to });
       expect(unchanged).toHaveLength(failing - 1);
-      expect([...rewrapped, ...unchanged].sort()).toEqual(marks.toSorted());
-      await opens(to, ...marks);
+      expect([...rewrapped, ...unchanged].sort()).toEqual(keyTags.toSorted());
+      await opens(to, ...keyTags);
     }
   });
 

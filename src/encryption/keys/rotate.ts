@@ -1,6 +1,6 @@
 import { AppError } from "../../errors.ts";
-import { markOf, type RandomBytes } from "../format/object-format.ts";
-import { KeyFolder, type KeyPlace } from "./key-folder.ts";
+import { keyTagOf, type RandomBytes } from "../format/object-format.ts";
+import { KeyFolder, type KeyLocation } from "./key-folder.ts";
 import { type KeysOptions, newDataKey, wrongSecret } from "./keys.ts";
 import { readSecret, type Secret, type SecretSource } from "./secret.ts";
 import { maxWrappings, unwrapDataKey, type WrappedDataKey, wrapDataKey } from "./wrapping.ts";
@@ -17,7 +17,7 @@ export interface Rotation {
 }
 
 export interface RotationReport {
-  /** Marks of the data keys that were wrapped anew. */
+  /** Key tags of the data keys that were wrapped again. */
   readonly rewrapped: readonly string[];
   /** Those that were so already. */
   readonly unchanged: readonly string[];
@@ -30,7 +30,7 @@ export interface RotationReport {
  * good as done: after a failure, the same call goes on. Nothing is written before every one has been opened.
  */
 export async function rotateKeys(
-  place: KeyPlace,
+  place: KeyLocation,
   rotation: Rotation,
   { clock, random, signal }: Pick<KeysOptions, "clock" | "random"> & { readonly signal: AbortSignal },
 ): Promise<RotationReport> {
@@ -52,15 +52,15 @@ export async function rotateKeys(
     if (wrapped !== undefined) changed.push(wrapped);
   }
   for (const file of changed) await folder.replace(file);
-  const rewrapped = changed.map(({ id }) => markOf(id));
-  const unchanged = files.map(({ id }) => markOf(id)).filter((mark) => !rewrapped.includes(mark));
+  const rewrapped = changed.map(({ id }) => keyTagOf(id));
+  const unchanged = files.map(({ id }) => keyTagOf(id)).filter((keyTag) => !rewrapped.includes(keyTag));
   if (!rotation.newDataKey) return { rewrapped, unchanged, begun: undefined };
   const secrets = next === undefined ? [present] : rotation.keepOld ? [next, present] : [next];
   // Backups take the newest: a clock that is behind must not make this one older than another.
   const createdMs = Math.max(clock.now(), newest.createdMs + 1);
   const { file } = await newDataKey(secrets, createdMs, random);
   await folder.create(file);
-  return { rewrapped, unchanged, begun: markOf(file.id) };
+  return { rewrapped, unchanged, begun: keyTagOf(file.id) };
 }
 
 interface How {

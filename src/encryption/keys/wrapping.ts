@@ -138,14 +138,14 @@ function parseWrapping(value: unknown, id: string): Wrapping {
   const { by, N, r, p, salt, wrapped } = record(value, id);
   const bytes = { salt: bytesOf(salt, saltBytes, id), wrapped: bytesOf(wrapped, keyBytes + tagBytes, id) };
   if (by === "key") return { by, ...bytes };
-  if (by === "passphrase" && isCount(N) && isCount(r) && isCount(p) && isBearable({ N, r, p })) {
+  if (by === "passphrase" && isCount(N) && isCount(r) && isCount(p) && isAffordable({ N, r, p })) {
     return { by, N, r, p, ...bytes };
   }
   throw damaged(id);
 }
 
 /** Numbers that scrypt takes, and for which this process has memory and time. */
-function isBearable({ N, r, p }: ScryptCost): boolean {
+function isAffordable({ N, r, p }: ScryptCost): boolean {
   const fits = N >= 2 && Number.isInteger(Math.log2(N)) && N < 2 ** (16 * r);
   return fits && r >= 1 && 128 * N * r <= scryptLimits.memoryBytes && p >= 1 && p <= scryptLimits.p;
 }

@@ -1,11 +1,11 @@
 /** Errors of the KMS, of its SDK and of the network, as ours. Decided by codes and statuses, never by their texts. */
 
-import { refusalOf, transportError } from "../../aws/aws.ts";
+import { sdkServiceError, transportError } from "../../aws/aws.ts";
 import { AppError, abortError, isAppError } from "../../errors.ts";
-import { lowered, type Refusal } from "../../http/http.ts";
+import { lowered, type ServiceError } from "../../http/http.ts";
 
 /** What was being done, for messages and hints. */
-export interface KmsDoing {
+export interface KmsOperation {
   /** Continues the sentence "cannot …", and names the key where it is known. */
   readonly what: string;
   /** "kms:Decrypt". */
@@ -23,7 +23,7 @@ type Kind =
   | "other-key"
   | "foreign"
   | "unfit"
-  | "passing"
+  | "transient"
   | "throttled";
 
 const kinds: Readonly<Record<string, Kind>> = {
@@ -43,37 +43,37 @@ const kinds: Readonly<Record<string, Kind>> = {
   InvalidKeyUsageException: "unfit",
   UnsupportedOperationException: "unfit",
   ValidationException: "unfit",
-  DependencyTimeoutException: "passing",
-  KeyUnavailableException: "passing",
-  KMSInternalException: "passing",
+  DependencyTimeoutException: "transient",
+  KeyUnavailableException: "transient",
+  KMSInternalException: "transient",
   LimitExceededException: "throttled",
   ThrottlingException: "throttled",
   TooManyRequestsException: "throttled",
 };
 
-function kindOf({ status, code }: Refusal): Kind | undefined {
+function kindOf({ status, code }: ServiceError): Kind | undefined {
   const known = Object.hasOwn(kinds, code) ? kinds[code] : undefined;
   if (known !== undefined) return known;
   if (status === 401 || status === 403) return "stranger";
   if (status === 429 || status === 503) return "throttled";
-  return status >= 500 ? "passing" : undefined;
+  return status >= 500 ? "transient" : undefined;
 }
 
 /** Whatever a call to the KMS has thrown, as ours. */
-export function kmsError(error: unknown, doing: KmsDoing, signal?: AbortSignal): AppError {
+export function kmsError(error: unknown, operation: KmsOperation, signal?: AbortSignal): AppError {
   if (isAppError(error)) return error;
   if (signal?.aborted === true) return abortError(signal);
-  const refusal = refusalOf(error);
-  return refusal === undefined ? transportError(error, doing.what) : refusalError(refusal, doing, error);
+  const answer = sdkServiceError(error);
+  return answer === undefined ? transportError(error, operation.what) : kmsServiceError(answer, operation, error);
 }
 
-function refusalError(refusal: Refusal, { what, permission, keyId }: KmsDoing, cause: unknown): AppError {
-  const said = refusal.code === "" ? `status ${refusal.status}` : refusal.code;
-  const detail = refusal.message === "" || refusal.message === refusal.code ? "" : `: ${lowered(refusal.message)}`;
+function kmsServiceError(answer: ServiceError, { what, permission, keyId }: KmsOperation, cause: unknown): AppError {
+  const said = answer.code === "" ? `status ${answer.status}` : answer.code;
+  const detail = answer.message === "" || answer.message === answer.code ? "" : `: ${lowered(answer.message)}`;
   const message = `cannot ${what}: the KMS answered ${said}${detail}`;
   const key = keyId === undefined ? "the key that the object's tag kmsKey names" : `the key '${keyId}'`;
   const unauthorized = (hint: string) => new AppError("unauthorized", message, { cause, hint });
-  switch (kindOf(refusal)) {
+  switch (kindOf(answer)) {
     case "denied":
       return unauthorized(`the credentials need the permission ${permission} for ${key}`);
     case "stranger":
@@ -95,7 +95,7 @@ function refusalError(refusal: Refusal, { what, permission, keyId }: KmsDoing, c
       });
     case "unfit":
       return new AppError("usage", message, { cause, hint: `${key} must be a symmetric one for encryption` });
-    case "passing":
+    case "transient":
       return new AppError("unreachable", message, { cause });
     case "throttled":
       return new AppError("throttled", message, { cause });

@@ -1,12 +1,12 @@
-import { markIn } from "../../transfer/transfer.ts";
-import { kindOf } from "../format/marks.ts";
+import { keyTagIn } from "../../transfer/transfer.ts";
+import { kindOf } from "../format/key-tags.ts";
 import type { RandomBytes } from "../format/object-format.ts";
 import { isKmsEncrypted } from "../format/s3-client-format.ts";
 import type { KmsKeys } from "../keys/keys.ts";
 import { kmsClient } from "./client.ts";
+import { decryptKms } from "./decryption.ts";
+import { kmsEncryptor } from "./encryptor.ts";
 import type { KmsClientOptions } from "./kms.ts";
-import { kmsSealing } from "./sealing.ts";
-import { unsealKms } from "./unsealing.ts";
 
 export interface KmsKeysOptions extends KmsClientOptions {
   /** Encrypts what is stored from now on; what is read knows its key. */
@@ -20,10 +20,10 @@ export function openKmsKeys({ keyId, randomBytes, signal, ...options }: KmsKeysO
   const kms = kmsClient(options);
   return {
     keyId,
-    sealing: keyId === undefined ? undefined : kmsSealing({ keyId, kms, random: randomBytes }),
-    unseal: async (stored, objectKey) => {
-      const isEncrypted = kindOf(markIn(objectKey)) === "kms" || isKmsEncrypted(stored.metadata ?? {});
-      return isEncrypted ? unsealKms(stored, kms, signal, objectKey) : stored;
+    encryptor: keyId === undefined ? undefined : kmsEncryptor({ keyId, kms, random: randomBytes }),
+    decrypt: async (stored, objectKey) => {
+      const isEncrypted = kindOf(keyTagIn(objectKey)) === "kms" || isKmsEncrypted(stored.metadata ?? {});
+      return isEncrypted ? decryptKms(stored, kms, signal, objectKey) : stored;
     },
     close: () => kms.close(),
   };

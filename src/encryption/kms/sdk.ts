@@ -7,7 +7,7 @@ import { withDeadline } from "../../concurrency/concurrency.ts";
 import { AppError, throwIfAborted } from "../../errors.ts";
 import { type HttpAgents, makeAgents } from "../../http/http.ts";
 import { endpointUrl } from "../../storage/storage.ts";
-import { type KmsDoing, kmsError } from "./errors.ts";
+import { type KmsOperation, kmsError } from "./errors.ts";
 import type { KmsClient, KmsClientOptions } from "./kms.ts";
 
 const connectMs = 15_000;
@@ -31,22 +31,22 @@ export async function openKms(options: KmsClientOptions): Promise<KmsClient> {
   const { clock } = options;
   return {
     async generateDataKey(keyId, context, signal) {
-      const doing = { what: `get a data key of the KMS key '${keyId}'`, permission: "kms:GenerateDataKey", keyId };
+      const operation = { what: `get a data key of the KMS key '${keyId}'`, permission: "kms:GenerateDataKey", keyId };
       const command = new GenerateDataKeyCommand({
         KeyId: keyId,
         KeySpec: "AES_256",
         EncryptionContext: { ...context },
       });
-      const answer = await asked(doing, clock, signal, (abortSignal) => client.send(command, { abortSignal }));
-      return { dataKey: needed(answer.Plaintext, doing), wrappedKey: needed(answer.CiphertextBlob, doing) };
+      const answer = await asked(operation, clock, signal, (abortSignal) => client.send(command, { abortSignal }));
+      return { dataKey: needed(answer.Plaintext, operation), wrappedKey: needed(answer.CiphertextBlob, operation) };
     },
     async decrypt(wrappedKey, context, keyId, signal) {
       const of = keyId === undefined ? "" : ` of the KMS key '${keyId}'`;
-      const doing = { what: `unwrap a data key${of}`, permission: "kms:Decrypt", keyId };
+      const operation = { what: `unwrap a data key${of}`, permission: "kms:Decrypt", keyId };
       const key = keyId === undefined ? {} : { KeyId: keyId };
       const command = new DecryptCommand({ ...key, CiphertextBlob: wrappedKey, EncryptionContext: { ...context } });
-      const answer = await asked(doing, clock, signal, (abortSignal) => client.send(command, { abortSignal }));
-      return needed(answer.Plaintext, doing);
+      const answer = await asked(operation, clock, signal, (abortSignal) => client.send(command, { abortSignal }));
+      return needed(answer.Plaintext, operation);
     },
     close,
   };
@@ -73,21 +73,21 @@ function makeClient({ region, endpoint, settings }: KmsClientOptions, agents: Ht
 }
 
 async function asked<T>(
-  doing: KmsDoing,
+  operation: KmsOperation,
   clock: Clock,
   outer: AbortSignal | undefined,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   throwIfAborted(outer);
-  using signal = withDeadline(callMs, outer, `the call to ${doing.what}`, clock);
+  using signal = withDeadline(callMs, outer, `the call to ${operation.what}`, clock);
   try {
     return await work(signal);
   } catch (error) {
-    throw kmsError(error, doing, signal);
+    throw kmsError(error, operation, signal);
   }
 }
 
-function needed(bytes: Uint8Array | undefined, { what }: KmsDoing): Uint8Array {
+function needed(bytes: Uint8Array | undefined, { what }: KmsOperation): Uint8Array {
   if (bytes !== undefined && bytes.length > 0) return bytes;
   throw new AppError("protocol", `cannot ${what}: the answer has no key`);
 }

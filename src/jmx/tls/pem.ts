@@ -9,6 +9,6 @@ export function parsePem(text: string, file: StoreFile): StoreContent {
   const passphrase = file.keyPassword ?? file.password;
   const keys = blocks
     .filter(({ label }) => label.endsWith("PRIVATE KEY"))
-    .map(({ block }) => ({ key: block, chain: certificates, ...(passphrase === undefined ? {} : { passphrase }) }));
+    .map(({ block }) => ({ key: block, chain: certificates, passphrase }));
   return { certificates, keys };
 }

@@ -4,9 +4,9 @@ import { AppError } from "../../errors.ts";
 export interface StoreFile {
   readonly path: string;
   /** Of the store, or of an encrypted PEM key. */
-  readonly password?: string;
+  readonly password?: string | undefined;
   /** Of the key within the store, when it is another. */
-  readonly keyPassword?: string;
+  readonly keyPassword?: string | undefined;
 }
 
 /** All as PEM text. */
@@ -20,7 +20,7 @@ export interface StoredKey {
   /** Its own certificate first. */
   readonly chain: readonly string[];
   /** Set when `key` is still encrypted. */
-  readonly passphrase?: string;
+  readonly passphrase?: string | undefined;
 }
 
 export function wrongPassword(path: string, cause?: unknown): AppError {

@@ -1,59 +1,40 @@
 import { AppError } from "../../errors.ts";
-import { defaulted, optional, repeatable, toggle, type Values } from "../options/option.ts";
-import { type Entities, entitiesKind, parseEntities } from "../values/entities.ts";
+import { defaulted, optional, repeatable, toggle, type Values, type WithDerived } from "../options/option.ts";
+import { entitiesKind } from "../values/entities.ts";
 import { snapshotTagKind } from "../values/snapshot-tag.ts";
 import { choice, directory, duration, rate } from "../values/values.ts";
-import { buildEncrypting, type EncryptionKey, encryptionKeyOptions, encryptOption } from "./encryption-options.ts";
+import { type EncryptionKey, encryptingKey, encryptionKeyOptions, encryptOption } from "./encryption-options.ts";
 import * as shared from "./shared-options.ts";
 import { defineVerb } from "./verb.ts";
 
 /** How the content of files is proved: written into manifests, checked by restores. */
 export type HashAlgorithm = "SHA-256" | "CRC" | "NONE";
 
-export interface BackupRequest extends shared.StorageOptions {
-  /** Absent: to be made from the time of the backup, see defaultSnapshotTag. */
-  readonly snapshotTag?: string | undefined;
-  readonly entities: Entities;
-  /** Empty: asked of the node. */
-  readonly dataDirs: readonly string[];
-  /** Spread the upload over this time. */
-  readonly durationMs?: number | undefined;
-  /** For the whole process. */
-  readonly bandwidthBytesPerSecond?: number | undefined;
-  readonly createMissingBucket: boolean;
-  readonly skipRefreshing: boolean;
-  /** Objects that were refreshed within this time are left alone. */
-  readonly refreshOlderThanMs: number;
-  readonly uploadClusterTopology: boolean;
-  readonly globalRequest: boolean;
+interface Derived extends shared.DerivedStorage {
+  readonly encryptionKey: EncryptionKey | undefined;
   /** Confines a global request; empty is all. */
   readonly datacenters: readonly string[];
-  readonly timeoutMs: number;
-  readonly hashAlgorithm: HashAlgorithm;
-  /** Undefined where nobody says: not to, unless the newest backup is encrypted. */
-  readonly encrypt?: boolean | undefined;
-  readonly encryptionKey?: EncryptionKey | undefined;
-  /** S3 only. */
-  readonly metadataDirective?: "COPY" | "REPLACE" | undefined;
-  readonly jmx: shared.JmxSettings;
-  readonly dryRun: boolean;
   readonly cacheDir: string;
 }
+
+export type BackupRequest = WithDerived<typeof options, Derived>;
 
 export const hashAlgorithmKind = choice(["SHA-256", "CRC", "NONE"], { sha256: "SHA-256", crc32: "CRC" });
 
 const options = {
+  /** Undefined: to be made from the time of the backup, see defaultSnapshotTag. */
   snapshotTag: optional("snapshot-tag", snapshotTagKind, {
     aliases: ["s", "st"],
     group: "what",
     defaultText: "autosnap-<Unix seconds>",
     help: "name of the backup",
   }),
-  entities: optional("entities", entitiesKind, {
+  entities: defaulted("entities", entitiesKind, "", {
     group: "what",
     defaultText: "all keyspaces, system keyspaces included",
     help: "keyspaces (ks1,ks2) or tables (ks1.t1,ks2.t2) to back up",
   }),
+  /** Empty: asked of the node. */
   dataDirs: repeatable("data-dir", directory, {
     group: "what",
     defaultText: "reported by the node",
@@ -70,15 +51,18 @@ const options = {
   metadataDirective: optional("metadata-directive", choice(["COPY", "REPLACE"]), {
     aliases: ["md"],
     group: "storage",
-    help: "accepted for compatibility with Esop for Java; no effect",
+    help: "accepted for compatibility, no effect: a refresh always keeps the metadata of objects",
   }),
-  duration: optional("duration", duration, {
+  durationMs: optional("duration", duration, {
     aliases: ["d"],
+    json: "duration",
     group: "transfer",
     help: "spread the upload over this period",
   }),
-  bandwidth: optional("bandwidth", rate, {
+  /** For the whole process. */
+  bandwidthBytesPerSecond: optional("bandwidth", rate, {
     aliases: ["b"],
+    json: "bandwidth",
     group: "transfer",
     help: "maximum upload rate of all connections together, such as 10MB/s",
   }),
@@ -86,7 +70,8 @@ const options = {
     group: "transfer",
     help: "do not refresh the modification dates of objects that already exist",
   }),
-  refreshOlderThan: defaulted("refresh-older-than", duration, "1day", {
+  refreshOlderThanMs: defaulted("refresh-older-than", duration, "1day", {
+    json: "refreshOlderThan",
     group: "transfer",
     help: "refresh only objects whose modification date is older than this",
   }),
@@ -103,35 +88,17 @@ const options = {
   ...shared.timeoutOption,
   ...shared.cacheOptions,
   ...shared.jmxOptions,
-  ...shared.generalOptions,
 };
 
-function build(values: Values<typeof options>, context: shared.RequestContext): BackupRequest {
-  const dataDirs = [...new Set(values.dataDirs)];
-  if (dataDirs.length < values.dataDirs.length) {
+function derive(values: Values<typeof options>, context: shared.RequestContext): Derived {
+  if (new Set(values.dataDirs).size < values.dataDirs.length) {
     throw new AppError("usage", "the same --data-dir is given twice", { hint: "give each directory once" });
   }
-  return {
-    ...shared.buildStorageOptions(values),
-    ...buildEncrypting(values, values.kmsKeyId),
-    snapshotTag: values.snapshotTag,
-    entities: values.entities ?? parseEntities(""),
-    dataDirs,
-    durationMs: values.duration,
-    bandwidthBytesPerSecond: values.bandwidth,
-    createMissingBucket: values.createMissingBucket,
-    skipRefreshing: values.skipRefreshing,
-    refreshOlderThanMs: values.refreshOlderThan,
-    uploadClusterTopology: values.uploadClusterTopology,
-    globalRequest: values.globalRequest,
-    datacenters: shared.buildDatacenters(values),
-    timeoutMs: values.timeoutMs,
-    hashAlgorithm: values.hashAlgorithm,
-    metadataDirective: values.metadataDirective,
-    jmx: shared.buildJmxSettings(values),
-    dryRun: values.dryRun,
-    cacheDir: shared.cacheDirectory(values.cacheDir, context),
-  };
+  const storage = shared.deriveStorage(values);
+  const encryptionKey = encryptingKey(values, values.kmsKeyId);
+  const datacenters = shared.datacentersOf(values);
+  shared.checkJmx(values.jmx);
+  return { ...storage, encryptionKey, datacenters, cacheDir: shared.cacheDirectory(values.cacheDir, context) };
 }
 
 export const backupVerb = defineVerb({
@@ -156,5 +123,5 @@ export const backupVerb = defineVerb({
     },
   ],
   options,
-  build,
+  derive,
 });

@@ -1,21 +1,18 @@
-import { optional, repeatable, toggle, type Values } from "../options/option.ts";
+import { optional, repeatable, toggle, type Values, type WithDerived } from "../options/option.ts";
 import { directory } from "../values/values.ts";
-import { buildEncryptionKey, type EncryptionKey, encryptionKeyOptions } from "./encryption-options.ts";
+import { type EncryptionKey, encryptionKeyOptions, onlyKey } from "./encryption-options.ts";
 import * as shared from "./shared-options.ts";
 import { defineVerb } from "./verb.ts";
 
-/** Whether backups and restores would work: the node, its directories and the store. */
-export interface CheckRequest extends shared.StorageOptions {
-  /** Empty: asked of the node. */
-  readonly dataDirs: readonly string[];
-  /** Where restores would put their downloads. Absent: where they put them by default. */
-  readonly importSourceDir?: string | undefined;
-  /** Look at the store only. */
-  readonly skipNode: boolean;
+interface Derived extends shared.DerivedStorage {
   /** For backups that are encrypted. */
-  readonly encryptionKey?: EncryptionKey | undefined;
-  readonly jmx: shared.JmxSettings;
+  readonly encryptionKey: EncryptionKey | undefined;
+  /** Each once; empty: asked of the node. */
+  readonly dataDirs: readonly string[];
 }
+
+/** Whether backups and restores would work: the node, its directories and the store. */
+export type CheckRequest = WithDerived<typeof options, Derived>;
 
 const options = {
   dataDirs: repeatable("data-dir", directory, {
@@ -23,6 +20,7 @@ const options = {
     defaultText: "reported by the node",
     help: "data directory of the node; can be repeated",
   }),
+  /** Undefined: where restores put their downloads by default. */
   importSourceDir: optional("import-source-dir", directory, {
     group: "what",
     defaultText: "next to the first data directory",
@@ -32,18 +30,13 @@ const options = {
   ...encryptionKeyOptions,
   ...shared.storageOptions,
   ...shared.jmxOptions,
-  ...shared.generalOptions,
 };
 
-function build(values: Values<typeof options>): CheckRequest {
-  return {
-    ...shared.buildStorageOptions(values),
-    encryptionKey: buildEncryptionKey(values),
-    dataDirs: [...new Set(values.dataDirs)],
-    importSourceDir: values.importSourceDir,
-    skipNode: values.skipNode,
-    jmx: shared.buildJmxSettings(values),
-  };
+function derive(values: Values<typeof options>): Derived {
+  const storage = shared.deriveStorage(values);
+  const encryptionKey = onlyKey(values.encryptionKey);
+  shared.checkJmx(values.jmx);
+  return { ...storage, encryptionKey, dataDirs: [...new Set(values.dataDirs)] };
 }
 
 export const checkVerb = defineVerb({
@@ -59,5 +52,5 @@ export const checkVerb = defineVerb({
     { says: "check only the store", line: "check --sl s3://backups/prod/dc1/node1 --skip-node" },
   ],
   options,
-  build,
+  derive,
 });

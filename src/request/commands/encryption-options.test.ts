@@ -50,7 +50,9 @@ describe("a passphrase", () => {
   it("may be in the environment, with no other key beside it", () => {
     const environment = { ESOP_ENCRYPTION_PASSPHRASE: "correct horse" };
     expect(restore(environment).encryptionKey).toEqual({ kind: "passphrase", passphrase: "correct horse" });
-    expect(() => restore(environment, { encryptionKeyFile: "/k" })).toThrow(usage("more than one encryption key"));
+    expect(() => restore(environment, { "encryptionKey.keyFile": "/k" })).toThrow(
+      usage("more than one encryption key"),
+    );
   });
 
   it("is never shown", () => {

@@ -1,4 +1,4 @@
-/** Encryption before objects leave: what its keys are made of, and the parts of requests that become of it. */
+/** Encryption before objects leave: what its keys are made of, and which of them may stand together. */
 import { AppError } from "../../errors.ts";
 import { maybe, optional, type Values } from "../options/option.ts";
 import { file, named, text } from "../values/values.ts";
@@ -13,23 +13,29 @@ export type EncryptionKey =
 
 /** For verbs that read what backups have stored. */
 export const encryptionKeyOptions = {
-  encryptionKeyFile: optional("encryption-key-file", file, {
-    group: "encryption",
-    help: "file with the encryption key: 32 bytes, raw or base64",
-  }),
-  encryptionPassphraseFile: optional("encryption-passphrase-file", file, {
-    group: "encryption",
-    help: "file with the encryption passphrase on one line",
-  }),
-  encryptionPassphrase: optional("encryption-passphrase", named(text, "PASSPHRASE"), {
-    group: "encryption",
-    secret: true,
-    commandLine: false,
-    help: "encryption passphrase; not accepted on the command line, which other users can read",
-  }),
+  encryptionKey: {
+    keyFile: optional("encryption-key-file", file, {
+      json: "encryptionKeyFile",
+      group: "encryption",
+      help: "file with the encryption key: 32 bytes, raw or base64",
+    }),
+    passphraseFile: optional("encryption-passphrase-file", file, {
+      json: "encryptionPassphraseFile",
+      group: "encryption",
+      help: "file with the encryption passphrase on one line",
+    }),
+    passphrase: optional("encryption-passphrase", named(text, "PASSPHRASE"), {
+      json: "encryptionPassphrase",
+      group: "encryption",
+      secret: true,
+      commandLine: false,
+      help: "encryption passphrase; not accepted on the command line, which other users can read",
+    }),
+  },
 };
 
 export const encryptOption = {
+  /** Undefined where nobody says: not to, unless the newest backup is encrypted. */
   encrypt: maybe("encrypt", {
     group: "encryption",
     help: "encrypt files before upload; needs --encryption-key-file or --encryption-passphrase-file",
@@ -37,59 +43,46 @@ export const encryptOption = {
 };
 
 export const newKeyOptions = {
-  newKeyFile: optional("new-key-file", file, {
-    group: "encryption",
-    help: "file with the new encryption key",
-  }),
-  newPassphraseFile: optional("new-passphrase-file", file, {
-    group: "encryption",
-    help: "file with the new encryption passphrase",
-  }),
+  newKey: {
+    keyFile: optional("new-key-file", file, {
+      json: "newKeyFile",
+      group: "encryption",
+      help: "file with the new encryption key",
+    }),
+    passphraseFile: optional("new-passphrase-file", file, {
+      json: "newPassphraseFile",
+      group: "encryption",
+      help: "file with the new encryption passphrase",
+    }),
+  },
 };
 
+interface KeySources {
+  readonly keyFile: string | undefined;
+  readonly passphraseFile: string | undefined;
+  readonly passphrase?: string | undefined;
+}
+
 /** Undefined where none is given. Throws `usage` for more than one. */
-export function buildEncryptionKey(values: Values<typeof encryptionKeyOptions>): EncryptionKey | undefined {
-  const { encryptionKeyFile, encryptionPassphraseFile, encryptionPassphrase: passphrase } = values;
-  return onlyOne([
-    ...keyFile(encryptionKeyFile),
-    ...passphraseFile(encryptionPassphraseFile),
+export function onlyKey({ keyFile, passphraseFile, passphrase }: KeySources): EncryptionKey | undefined {
+  const given: readonly EncryptionKey[] = [
+    ...(keyFile === undefined ? [] : [{ kind: "key-file", path: keyFile } as const]),
+    ...(passphraseFile === undefined ? [] : [{ kind: "passphrase-file", path: passphraseFile } as const]),
     ...(passphrase === undefined ? [] : [{ kind: "passphrase", passphrase } as const]),
-  ]);
-}
-
-/** As {@link buildEncryptionKey}. */
-export function buildNewKey(values: Values<typeof newKeyOptions>): EncryptionKey | undefined {
-  return onlyOne([...keyFile(values.newKeyFile), ...passphraseFile(values.newPassphraseFile)]);
-}
-
-function keyFile(path: string | undefined): readonly EncryptionKey[] {
-  return path === undefined ? [] : [{ kind: "key-file", path }];
-}
-
-function passphraseFile(path: string | undefined): readonly EncryptionKey[] {
-  return path === undefined ? [] : [{ kind: "passphrase-file", path }];
-}
-
-function onlyOne([first, ...others]: readonly EncryptionKey[]): EncryptionKey | undefined {
-  if (others.length === 0) return first;
+  ];
+  if (given.length <= 1) return given[0];
   throw new AppError("usage", "more than one encryption key or passphrase is given", {
     hint: "keep one of the key file, the passphrase file and ESOP_ENCRYPTION_PASSPHRASE",
   });
 }
 
-interface Encrypting {
-  /** Undefined where nobody says. */
-  readonly encrypt: boolean | undefined;
-  readonly encryptionKey: EncryptionKey | undefined;
-}
-
-/** What a backup is told. A key alone might be there for restores: whether to encrypt must be said. Throws `usage`. */
-export function buildEncrypting(
+/** The key of a backup. A key alone might be there for restores: whether to encrypt must be said. Throws `usage`. */
+export function encryptingKey(
   values: Values<typeof encryptionKeyOptions & typeof encryptOption>,
   kmsKeyId: string | undefined,
-): Encrypting {
+): EncryptionKey | undefined {
   const { encrypt } = values;
-  const encryptionKey = buildEncryptionKey(values);
+  const encryptionKey = onlyKey(values.encryptionKey);
   if (encrypt !== undefined && kmsKeyId !== undefined) {
     throw new AppError("usage", "--encrypt and --kms-key-id exclude each other", {
       hint: "leave out --encrypt, or --kms-key-id and AWS_KMS_KEY_ID",
@@ -105,5 +98,5 @@ export function buildEncrypting(
       hint: "add --encrypt, or --encrypt=false to upload unencrypted files",
     });
   }
-  return { encrypt, encryptionKey };
+  return encryptionKey;
 }

@@ -1,36 +1,22 @@
 import { AppError } from "../../errors.ts";
-import { optional, toggle, type Values } from "../options/option.ts";
+import { optional, toggle, type Values, type WithDerived } from "../options/option.ts";
 import { type Entities, entitiesKind, parseEntities } from "../values/entities.ts";
 import { snapshotTagKind } from "../values/snapshot-tag.ts";
 import { file, instant, integer } from "../values/values.ts";
 import * as shared from "./shared-options.ts";
 import { defineVerb } from "./verb.ts";
 
-export interface ListRequest extends shared.StorageOptions {
-  readonly json: boolean;
-  /** The cluster's nodes are asked over JMX, so that each is shown with its host name. */
-  readonly resolveNodes: boolean;
-  readonly humanUnits: boolean;
-  /** Write there in place of standard output. */
-  readonly toFile?: string | undefined;
-  /** Names only. */
-  readonly simpleFormat: boolean;
-  /** Only backups since then. */
-  readonly fromTimestampMs?: number | undefined;
-  /** Only the newest. */
-  readonly lastN?: number | undefined;
-  /** In place of the list, the statements that create the tables of this backup: a tag or a name, as in a restore. */
-  readonly schemaOf?: string | undefined;
+interface Derived extends shared.DerivedStorage {
   /** The tables whose statements are wanted. */
   readonly entities: Entities;
-  /** Only manifests that are in the cache already. */
-  readonly skipDownload: boolean;
-  readonly jmx: shared.JmxSettings;
   readonly cacheDir: string;
 }
 
+export type ListRequest = WithDerived<typeof options, Derived>;
+
 const options = {
-  fromTimestamp: optional("from-timestamp", instant, {
+  fromTimestampMs: optional("from-timestamp", instant, {
+    json: "fromTimestamp",
     group: "what",
     help: "list only backups since this time: 2026-11-23T01:46:08Z, Unix seconds or milliseconds",
   }),
@@ -38,6 +24,7 @@ const options = {
     group: "what",
     help: "list only the newest N backups",
   }),
+  /** In place of the list, the statements that create the tables of this backup: a tag or a name, as in a restore. */
   schemaOf: optional("schema", snapshotTagKind, {
     json: "schema",
     group: "what",
@@ -49,6 +36,7 @@ const options = {
     help: "with --schema: only these keyspaces (ks1,ks2) or tables (ks1.t1,ks2.t2)",
   }),
   resolveNodes: toggle("resolve-nodes", { group: "what", help: "show the address of each node, as reported over JMX" }),
+  /** Only manifests that are in the cache already. */
   skipDownload: toggle("skip-download", {
     group: "what",
     help: "accepted for compatibility with Esop for Java; no effect",
@@ -59,26 +47,15 @@ const options = {
   ...shared.storageOptions,
   ...shared.cacheOptions,
   ...shared.jmxOptions,
-  ...shared.generalOptions,
+  json: shared.generalOptions.json,
 };
 
-function build(values: Values<typeof options>, context: shared.RequestContext): ListRequest {
+function derive(values: Values<typeof options>, context: shared.RequestContext): Derived {
   checkSchemaOptions(values);
-  return {
-    ...shared.buildStorageOptions(values),
-    json: values.json,
-    resolveNodes: values.resolveNodes,
-    humanUnits: values.humanUnits,
-    toFile: values.toFile,
-    simpleFormat: values.simpleFormat,
-    fromTimestampMs: values.fromTimestamp,
-    lastN: values.lastN,
-    schemaOf: values.schemaOf,
-    entities: values.entities ?? parseEntities(""),
-    skipDownload: values.skipDownload,
-    jmx: shared.buildJmxSettings(values),
-    cacheDir: shared.cacheDirectory(values.cacheDir, context),
-  };
+  const storage = shared.deriveStorage(values);
+  shared.checkJmx(values.jmx);
+  const entities = values.entities ?? parseEntities("");
+  return { ...storage, entities, cacheDir: shared.cacheDirectory(values.cacheDir, context) };
 }
 
 function checkSchemaOptions(values: Values<typeof options>): void {
@@ -86,8 +63,8 @@ function checkSchemaOptions(values: Values<typeof options>): void {
     if (values.entities === undefined) return;
     throw new AppError("usage", "--entities is valid only with --schema", { hint: "add --schema" });
   }
-  const { fromTimestamp, lastN, simpleFormat, resolveNodes } = values;
-  if (fromTimestamp === undefined && lastN === undefined && !simpleFormat && !resolveNodes) return;
+  const { fromTimestampMs, lastN, simpleFormat, resolveNodes } = values;
+  if (fromTimestampMs === undefined && lastN === undefined && !simpleFormat && !resolveNodes) return;
   throw new AppError("usage", "--schema cannot be combined with options that filter or format the list", {
     hint: "leave out --from-timestamp, --last-n, --simple-format and --resolve-nodes",
   });
@@ -115,5 +92,5 @@ export const listVerb = defineVerb({
     },
   ],
   options,
-  build,
+  derive,
 });

@@ -1,25 +1,17 @@
 import { AppError } from "../../errors.ts";
-import { optional, repeatable, toggle, type Values } from "../options/option.ts";
+import { optional, repeatable, toggle, type Values, type WithDerived } from "../options/option.ts";
 import { duration, named, text } from "../values/values.ts";
 import * as shared from "./shared-options.ts";
 import { defineVerb } from "./verb.ts";
 
-/** Exactly one of `backupName`, `oldest` and `olderThanMs` says which backups. */
-export interface RemoveRequest extends shared.StorageOptions {
-  readonly backupName?: string | undefined;
-  readonly oldest: boolean;
-  readonly olderThanMs?: number | undefined;
-  /** Only say what would be removed. */
-  readonly dry: boolean;
-  readonly resolveNodes: boolean;
-  readonly globalRequest: boolean;
+interface Derived extends shared.DerivedStorage {
   /** Confines a global request; empty is all. */
   readonly dcs: readonly string[];
-  /** Run again and again, this long from start to start. */
-  readonly rateMs?: number | undefined;
-  readonly jmx: shared.JmxSettings;
   readonly cacheDir: string;
 }
+
+/** Exactly one of `backupName`, `oldest` and `olderThanMs` says which backups. */
+export type RemoveRequest = WithDerived<typeof options, Derived>;
 
 const options = {
   backupName: optional("name", named(text, "NAME"), {
@@ -33,7 +25,8 @@ const options = {
     group: "what",
     help: "remove the oldest backup, unless it is the only one",
   }),
-  olderThan: optional("older-than", duration, {
+  olderThanMs: optional("older-than", duration, {
+    json: "olderThan",
     group: "what",
     help: "remove all backups older than this, except the newest: 14day, 36h",
   }),
@@ -42,8 +35,10 @@ const options = {
     group: "what",
     help: "print what would be removed; remove nothing",
   }),
-  rate: optional("rate", duration, {
+  /** From start to start. */
+  rateMs: optional("rate", duration, {
     aliases: ["r"],
+    json: "rate",
     group: "what",
     help: "keep running and repeat the removal at this interval",
   }),
@@ -63,46 +58,34 @@ const options = {
   }),
   ...shared.cacheOptions,
   ...shared.jmxOptions,
-  ...shared.generalOptions,
 };
 
-function build(values: Values<typeof options>, context: shared.RequestContext): RemoveRequest {
-  const { backupName, oldest, olderThan, dry, globalRequest, rate } = values;
+function derive(values: Values<typeof options>, context: shared.RequestContext): Derived {
   checkSelection(values);
   const dcs = [...new Set(values.dcs.flatMap((names) => names.split(",").map((name) => name.trim())))];
   if (dcs.includes("")) throw new AppError("usage", "--dcs has an empty part between its commas");
-  if (dcs.length > 0 && !globalRequest) {
+  if (dcs.length > 0 && !values.globalRequest) {
     throw new AppError("usage", "--dcs confines a request to the cluster, and this one is for one node", {
       hint: "add --global-request, or leave --dcs out",
     });
   }
-  return {
-    ...shared.buildStorageOptions(values),
-    backupName,
-    oldest,
-    olderThanMs: olderThan,
-    dry,
-    resolveNodes: values.resolveNodes,
-    globalRequest,
-    dcs,
-    rateMs: rate,
-    jmx: shared.buildJmxSettings(values),
-    cacheDir: shared.cacheDirectory(values.cacheDir, context),
-  };
+  const storage = shared.deriveStorage(values);
+  shared.checkJmx(values.jmx);
+  return { ...storage, dcs, cacheDir: shared.cacheDirectory(values.cacheDir, context) };
 }
 
 function checkSelection(values: Values<typeof options>): void {
   const selected = [
     ...(values.backupName === undefined ? [] : ["--name"]),
     ...(values.oldest ? ["--oldest"] : []),
-    ...(values.olderThan === undefined ? [] : ["--older-than"]),
+    ...(values.olderThanMs === undefined ? [] : ["--older-than"]),
   ];
   const hint = "give one of --name, --oldest and --older-than";
   if (selected.length === 0) throw new AppError("usage", "no backup to remove is selected", { hint });
   if (selected.length > 1) {
     throw new AppError("usage", `${selected.join(" and ")} exclude each other`, { hint });
   }
-  if (values.rate !== undefined && values.backupName !== undefined) {
+  if (values.rateMs !== undefined && values.backupName !== undefined) {
     throw new AppError("usage", "--rate repeats a removal, and a backup can be removed by --name only once", {
       hint: "use --older-than or --oldest with --rate",
     });
@@ -130,5 +113,5 @@ export const removeVerb = defineVerb({
     },
   ],
   options,
-  build,
+  derive,
 });

@@ -1,11 +1,11 @@
 import { AppError } from "../../errors.ts";
-import { defaulted, optional, repeatable, required, toggle, type Values } from "../options/option.ts";
-import { type Entities, entitiesKind, parseEntities } from "../values/entities.ts";
-import { checkRenames, type Rename, renameKind } from "../values/rename.ts";
+import { defaulted, optional, repeatable, required, toggle, type Values, type WithDerived } from "../options/option.ts";
+import { entitiesKind } from "../values/entities.ts";
+import { checkRenames, renameKind } from "../values/rename.ts";
 import { snapshotTagKind } from "../values/snapshot-tag.ts";
 import { choice, directory, uuid } from "../values/values.ts";
-import { type HashAlgorithm, hashAlgorithmKind } from "./backup.ts";
-import { buildEncryptionKey, type EncryptionKey, encryptionKeyOptions } from "./encryption-options.ts";
+import { hashAlgorithmKind } from "./backup.ts";
+import { type EncryptionKey, encryptionKeyOptions, onlyKey } from "./encryption-options.ts";
 import * as shared from "./shared-options.ts";
 import { defineVerb } from "./verb.ts";
 
@@ -16,97 +16,52 @@ export type RestoreStrategy = (typeof strategies)[number];
 export const phases = ["init", "download", "truncate", "import", "cleanup"] as const;
 export type RestorePhase = (typeof phases)[number];
 
-/** What Cassandra is told when it imports SSTables (IMPORT only). */
-export interface ImportOptions {
-  readonly keepLevel: boolean;
-  readonly keepRepaired: boolean;
-  readonly noVerify: boolean;
-  readonly noVerifyTokens: boolean;
-  readonly noInvalidateCaches: boolean;
-  readonly quick: boolean;
-  readonly extendedVerify: boolean;
-}
-
-export interface RestoreRequest extends shared.StorageOptions {
-  /** A tag, a tag with its schema version, or a manifest's full name. */
-  readonly snapshotTag: string;
-  readonly entities: Entities;
-  /** Absent: to be chosen by what the node is; then call {@link checkStrategy} with the choice. */
-  readonly strategy?: RestoreStrategy | undefined;
-  /** Absent: all phases, one after the other. */
-  readonly phase?: RestorePhase | undefined;
-  /** With a global request: only the named phase, on every node. */
-  readonly singlePhase: boolean;
-  /** Empty: what the node or its configuration says. */
+interface Derived extends shared.DerivedStorage {
+  /** For backups that are encrypted. */
+  readonly encryptionKey: EncryptionKey | undefined;
+  /** Each once; empty: what the node or its configuration says. */
   readonly dataDirs: readonly string[];
-  /** Base of hints, saved_caches and commitlog. Absent: what the node's configuration says. */
-  readonly cassandraDir?: string | undefined;
-  readonly configDirectory: string;
-  readonly restoreSystemKeyspace: boolean;
-  readonly restoreSystemAuth: boolean;
-  readonly restoreIntoNewCluster: boolean;
-  readonly updateCassandraYaml: boolean;
-  readonly resolveHostIdFromTopology: boolean;
-  readonly schemaVersion?: string | undefined;
-  readonly exactSchemaVersion: boolean;
-  readonly rename: readonly Rename[];
-  /** Where downloads go. */
-  readonly importSourceDir?: string | undefined;
-  readonly importOptions: ImportOptions;
-  readonly noDownloadData: boolean;
-  readonly noDeleteDownloads: boolean;
-  readonly noDeleteTruncates: boolean;
-  readonly hashAlgorithm: HashAlgorithm;
-  readonly globalRequest: boolean;
   /** Confines a global request; empty is all. */
   readonly datacenters: readonly string[];
-  readonly timeoutMs: number;
-  /** For backups that are encrypted. */
-  readonly encryptionKey?: EncryptionKey | undefined;
-  readonly jmx: shared.JmxSettings;
-  readonly dryRun: boolean;
   readonly cacheDir: string;
 }
 
+export type RestoreRequest = WithDerived<typeof options, Derived>;
+
+/** What Cassandra is told when it imports SSTables (IMPORT only). */
+export type ImportOptions = Omit<Values<typeof importOptions>, "sourceDir">;
+
 const importOptions = {
-  importSourceDir: optional("import-source-dir", directory, {
-    json: "import.sourceDir",
+  sourceDir: optional("import-source-dir", directory, {
     group: "import",
     defaultText: "next to the first data directory",
     help: "directory for downloads until they are imported",
   }),
   keepLevel: toggle("import-keep-level", {
-    json: "import.keepLevel",
     group: "import",
     help: "keep the level of the SSTables (IMPORT)",
   }),
   keepRepaired: toggle("import-keep-repaired", {
-    json: "import.keepRepaired",
     group: "import",
     help: "keep the repaired status of the SSTables (IMPORT)",
   }),
   noVerify: toggle("import-no-verify", {
-    json: "import.noVerify",
     group: "import",
     help: "do not verify the SSTables (IMPORT)",
   }),
   noVerifyTokens: toggle("import-no-verify-tokens", {
-    json: "import.noVerifyTokens",
     group: "import",
     help: "do not verify that the node owns the tokens of the SSTables (IMPORT)",
   }),
   noInvalidateCaches: toggle("import-no-invalidate-caches", {
-    json: "import.noInvalidateCaches",
     group: "import",
     help: "do not invalidate the row cache (IMPORT)",
   }),
   quick: toggle("import-quick", {
-    json: "import.quick",
     group: "import",
     help: "do not verify SSTables, invalidate the row cache or choose the data directory (IMPORT)",
   }),
   extendedVerify: toggle("import-extended-verify", {
-    json: "import.extendedVerify",
     group: "import",
     help: "verify every value in the SSTables (IMPORT)",
   }),
@@ -159,7 +114,7 @@ const options = {
     group: "what",
     help: "backup to restore: TAG, TAG-SCHEMA or its full name",
   }),
-  entities: optional("entities", entitiesKind, {
+  entities: defaulted("entities", entitiesKind, "", {
     group: "what",
     defaultText: "all non-system keyspaces",
     help: "keyspaces (ks1,ks2) or tables (ks1.t1,ks2.t2) to restore",
@@ -181,6 +136,7 @@ const options = {
     help: "resolve the host name or address in the storage location to a host ID with the uploaded topology",
   }),
   dryRun: toggle("dry-run", { group: "what", help: "print what would be restored; change nothing" }),
+  /** Undefined: to be chosen by what the node is; then call {@link checkStrategy} with the choice. */
   strategy: optional("restoration-strategy-type", choice(strategies), {
     json: "restorationStrategyType",
     group: "behaviour",
@@ -195,13 +151,14 @@ const options = {
   }),
   singlePhase: toggle("single-phase", {
     group: "cluster",
-    help: "with --global-request: run only the phase of --restoration-phase-type",
+    help: "with --global-request: run only the phase of --restoration-phase-type (not supported yet)",
   }),
   dataDirs: repeatable("data-dir", directory, {
     group: "node",
     defaultText: "from the node or cassandra.yaml",
     help: "data directory of the node; can be repeated",
   }),
+  /** Base of hints, saved_caches and commitlog. */
   cassandraDir: optional("cassandra-dir", directory, {
     aliases: ["dd", "data-directory"],
     json: "cassandraDirectory",
@@ -218,24 +175,29 @@ const options = {
   ...encryptionKeyOptions,
   ...shared.storageOptions,
   ...behaviourOptions,
-  ...importOptions,
+  import: importOptions,
   ...shared.clusterOptions,
   ...shared.timeoutOption,
   ...shared.cacheOptions,
   ...shared.jmxOptions,
-  ...shared.generalOptions,
 };
+
+type StrategyOptions = Pick<
+  RestoreRequest,
+  "import" | "rename" | "phase" | "restoreSystemKeyspace" | "updateCassandraYaml"
+>;
 
 /**
  * Refuses what a strategy cannot do. Parsing calls it for a named strategy; who chooses one later calls it then.
  * Throws `usage`.
  */
-export function checkStrategy(request: RestoreRequest, strategy: RestoreStrategy): void {
-  const named = Object.entries(request.importOptions).find(([, on]) => on)?.[0];
+export function checkStrategy(request: StrategyOptions, strategy: RestoreStrategy): void {
+  const { sourceDir, ...told } = request.import;
+  const named = Object.entries(told).find(([, on]) => on)?.[0];
   const importing = named === undefined ? undefined : `--import-${named.replace(/[A-Z]/g, "-$&").toLowerCase()}`;
   if (strategy === "IN_PLACE") {
     refuse(importing, "is for IMPORT, and an IN_PLACE restore imports nothing");
-    refuse(given(request.importSourceDir, "--import-source-dir"), "is for HARDLINKS and IMPORT");
+    refuse(given(sourceDir, "--import-source-dir"), "is for HARDLINKS and IMPORT");
     refuse(given(request.rename[0], "--rename"), "is for HARDLINKS and IMPORT");
     const phase = request.phase === "init" || request.phase === "cleanup" ? undefined : request.phase;
     refuse(
@@ -260,51 +222,29 @@ function refuse(flag: string | undefined, why: string): void {
   });
 }
 
-function build(values: Values<typeof options>, context: shared.RequestContext): RestoreRequest {
-  const { keepLevel, keepRepaired, noVerify, noVerifyTokens, noInvalidateCaches, quick, extendedVerify } = values;
-  const request: RestoreRequest = {
-    ...shared.buildStorageOptions(values),
-    encryptionKey: buildEncryptionKey(values),
-    snapshotTag: values.snapshotTag,
-    entities: values.entities ?? parseEntities(""),
-    strategy: values.strategy,
-    phase: values.phase,
-    singlePhase: values.singlePhase,
-    dataDirs: [...new Set(values.dataDirs)],
-    cassandraDir: values.cassandraDir,
-    configDirectory: values.configDirectory,
-    restoreSystemKeyspace: values.restoreSystemKeyspace,
-    restoreSystemAuth: values.restoreSystemAuth,
-    restoreIntoNewCluster: values.restoreIntoNewCluster,
-    updateCassandraYaml: values.updateCassandraYaml,
-    resolveHostIdFromTopology: values.resolveHostIdFromTopology,
-    schemaVersion: values.schemaVersion,
-    exactSchemaVersion: values.exactSchemaVersion,
-    rename: values.rename,
-    importSourceDir: values.importSourceDir,
-    importOptions: { keepLevel, keepRepaired, noVerify, noVerifyTokens, noInvalidateCaches, quick, extendedVerify },
-    noDownloadData: values.noDownloadData,
-    noDeleteDownloads: values.noDeleteDownloads,
-    noDeleteTruncates: values.noDeleteTruncates,
-    hashAlgorithm: values.hashAlgorithm,
-    globalRequest: values.globalRequest,
-    datacenters: shared.buildDatacenters(values),
-    timeoutMs: values.timeoutMs,
-    jmx: shared.buildJmxSettings(values),
-    dryRun: values.dryRun,
+function derive(values: Values<typeof options>, context: shared.RequestContext): Derived {
+  const storage = shared.deriveStorage(values);
+  const encryptionKey = onlyKey(values.encryptionKey);
+  const datacenters = shared.datacentersOf(values);
+  shared.checkJmx(values.jmx);
+  checkTogether(values);
+  const dataDirs = [...new Set(values.dataDirs)];
+  return {
+    ...storage,
+    encryptionKey,
+    dataDirs,
+    datacenters,
     cacheDir: shared.cacheDirectory(values.cacheDir, context),
   };
-  checkTogether(request);
-  return request;
 }
 
-function checkTogether(request: RestoreRequest): void {
-  if (request.strategy !== undefined) checkStrategy(request, request.strategy);
-  checkRenames(request.rename, request.entities);
-  if (request.singlePhase && request.phase === undefined) {
+function checkTogether(values: Values<typeof options>): void {
+  if (values.strategy !== undefined) checkStrategy(values, values.strategy);
+  checkRenames(values.rename, values.entities);
+  if (values.singlePhase && values.phase === undefined) {
     throw new AppError("usage", "--single-phase is given without a phase", { hint: "add --restoration-phase-type" });
   }
-  const { quick, extendedVerify, noVerify } = request.importOptions;
+  const { quick, extendedVerify, noVerify } = values.import;
   if (extendedVerify && (quick || noVerify)) {
     const other = quick ? "--import-quick" : "--import-no-verify";
     throw new AppError("usage", `--import-extended-verify and ${other} exclude each other`, { hint: "keep one" });
@@ -334,5 +274,5 @@ export const restoreVerb = defineVerb({
     },
   ],
   options,
-  build,
+  derive,
 });

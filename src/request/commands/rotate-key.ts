@@ -1,24 +1,18 @@
 import { AppError } from "../../errors.ts";
-import { toggle, type Values } from "../options/option.ts";
+import { toggle, type Values, type WithDerived } from "../options/option.ts";
 import type { LocationNode } from "../values/storage-location.ts";
-import {
-  buildEncryptionKey,
-  buildNewKey,
-  type EncryptionKey,
-  encryptionKeyOptions,
-  newKeyOptions,
-} from "./encryption-options.ts";
+import { type EncryptionKey, encryptionKeyOptions, newKeyOptions, onlyKey } from "./encryption-options.ts";
 import * as shared from "./shared-options.ts";
 import { defineVerb } from "./verb.ts";
 
-/** At least one of `newKey` and `newDataKey` is set. */
-export interface RotateKeyRequest extends shared.StorageOptions {
+interface Derived extends shared.DerivedStorage {
   readonly node: LocationNode;
   readonly encryptionKey: EncryptionKey;
-  readonly newKey?: EncryptionKey | undefined;
-  readonly keepOld: boolean;
-  readonly newDataKey: boolean;
+  readonly newKey: EncryptionKey | undefined;
 }
+
+/** At least one of `newKey` and `newDataKey` is set. */
+export type RotateKeyRequest = WithDerived<typeof options, Derived>;
 
 const options = {
   ...encryptionKeyOptions,
@@ -29,15 +23,14 @@ const options = {
     help: "encrypt later backups with a new data key; the next backup uploads all files again",
   }),
   ...shared.storageOptions,
-  ...shared.generalOptions,
 };
 
-function build(values: Values<typeof options>): RotateKeyRequest {
+function derive(values: Values<typeof options>): Derived {
   const { keepOld, newDataKey } = values;
-  const storage = shared.buildStorageOptions(values);
-  const encryptionKey = buildEncryptionKey(values);
-  const newKey = buildNewKey(values);
-  const { node } = storage.storageLocation;
+  const storage = shared.deriveStorage(values);
+  const encryptionKey = onlyKey(values.encryptionKey);
+  const newKey = onlyKey(values.newKey);
+  const { node } = values.storageLocation;
   if (node === undefined) {
     throw new AppError("usage", "the storage location does not name a node", {
       hint: "give it in full: protocol://bucket/cluster/datacenter/node",
@@ -58,7 +51,7 @@ function build(values: Values<typeof options>): RotateKeyRequest {
       hint: "add --new-key-file or --new-passphrase-file",
     });
   }
-  return { ...storage, node, encryptionKey, newKey, keepOld, newDataKey };
+  return { ...storage, node, encryptionKey, newKey };
 }
 
 export const rotateVerb = defineVerb({
@@ -80,5 +73,5 @@ export const rotateVerb = defineVerb({
     },
   ],
   options,
-  build,
+  derive,
 });

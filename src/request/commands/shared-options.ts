@@ -1,49 +1,10 @@
-/** Options that several verbs share, and the parts of requests they become. */
+/** Options that several verbs share, and what is derived from them. */
 import { AppError } from "../../errors.ts";
 import type { HttpProxy } from "../../http/http.ts";
-import { defaulted, optional, required, toggle, type Values } from "../options/option.ts";
-import { locationKind, type StorageLocation, speaksS3 } from "../values/storage-location.ts";
+import { defaulted, optional, required, toggle, type Values, type WithDerived } from "../options/option.ts";
+import { locationKind, speaksS3 } from "../values/storage-location.ts";
 import { choice, directory, durationIn, file, integer, named, port, text } from "../values/values.ts";
-import { buildS3Settings, maxTags, type S3Settings, s3Options } from "./s3-options.ts";
-
-/** How an object store is reached. */
-export interface StorageOptions {
-  readonly storageLocation: StorageLocation;
-  /** Files or parts that are transferred at once. */
-  readonly concurrentConnections: number;
-  /** HTTP in place of HTTPS. */
-  readonly insecureHttp: boolean;
-  readonly skipBucketVerification: boolean;
-  readonly kmsKeyId?: string | undefined;
-  readonly proxy?: HttpProxy | undefined;
-  readonly retry: RetrySettings;
-  readonly s3: S3Settings;
-}
-
-export interface RetrySettings {
-  readonly enabled: boolean;
-  /** Before the first repetition. */
-  readonly intervalMs: number;
-  readonly strategy: "linear" | "exponential";
-  /** All attempts, the first included. */
-  readonly maxAttempts: number;
-}
-
-/** How the node's JMX port is reached; files are read and the service is parsed only when a connection is made. */
-export interface JmxSettings {
-  /** "host", "host:port", ":port" or a full service URL. */
-  readonly service: string;
-  readonly user?: string | undefined;
-  readonly password?: string | undefined;
-  /** Java properties: username, password, keystorePassword, truststorePassword. */
-  readonly credentialsFile?: string | undefined;
-  readonly truststore?: string | undefined;
-  readonly truststorePassword?: string | undefined;
-  readonly keystore?: string | undefined;
-  readonly keystorePassword?: string | undefined;
-  /** Present the keystore's certificate to the server. */
-  readonly clientAuth: boolean;
-}
+import { deriveS3, maxTags, type S3Settings, s3Options } from "./s3-options.ts";
 
 /** How a command speaks; taken by every verb. */
 export interface OutputSettings {
@@ -63,8 +24,69 @@ export const generalOptions = {
   configFile: optional("config-file", file, { group: "general", help: "read options from this YAML file" }),
 };
 
-/** Which bucket; without the location itself, which not every verb requires. */
-const storeOptions = {
+const retryOptions = {
+  enabled: toggle("retry-enabled", {
+    on: true,
+    group: "retries",
+    help: "retry requests to the store that fail with a transient error",
+  }),
+  intervalMs: defaulted("retry-interval", durationIn(secondMs, "SECONDS"), "1", {
+    json: "retry.interval",
+    group: "retries",
+    help: "maximum delay before the first retry",
+  }),
+  strategy: defaulted("retry-strategy", choice(["linear", "exponential"]), "exponential", {
+    group: "retries",
+    help: "maximum delay of later retries: linear keeps it, exponential doubles it",
+  }),
+  maxAttempts: defaulted("retry-max-attempts", integer({ min: 1, max: 100 }), "5", {
+    group: "retries",
+    help: "maximum number of attempts, the first included",
+  }),
+};
+
+export type RetrySettings = Values<typeof retryOptions>;
+
+const proxyOptions = {
+  used: toggle("use-proxy", {
+    json: "proxySettings.useProxy",
+    group: "proxy",
+    help: "connect to the store through a proxy",
+  }),
+  host: optional("proxy-host", named(text, "HOST"), {
+    json: "proxySettings.proxyHost",
+    group: "proxy",
+    help: "host of the proxy",
+  }),
+  port: optional("proxy-port", port, {
+    json: "proxySettings.proxyPort",
+    group: "proxy",
+    help: "port of the proxy",
+  }),
+  protocol: defaulted("proxy-protocol", choice(["HTTP", "HTTPS"]), "HTTPS", {
+    json: "proxySettings.proxyProtocol",
+    group: "proxy",
+    help: "protocol of the connection to the proxy",
+  }),
+  username: optional("proxy-username", named(text, "NAME"), {
+    json: "proxySettings.proxyUsername",
+    group: "proxy",
+    help: "user name for the proxy",
+  }),
+  password: optional("proxy-password", named(text, "PASSWORD"), {
+    json: "proxySettings.proxyPassword",
+    secret: true,
+    group: "proxy",
+    help: "password for the proxy",
+  }),
+};
+
+export const storageOptions = {
+  storageLocation: required("storage-location", locationKind, {
+    aliases: ["sl"],
+    group: "storage",
+    help: "repository: protocol://bucket/cluster/datacenter/node, or protocol://bucket",
+  }),
   concurrentConnections: defaulted("concurrent-connections", integer({ min: 1, max: 1000 }), "10", {
     aliases: ["cc"],
     group: "storage",
@@ -85,102 +107,70 @@ const storeOptions = {
     group: "storage",
     help: "S3: encrypt files before upload with this KMS key",
   }),
-  retryEnabled: toggle("retry-enabled", {
-    on: true,
-    json: "retry.enabled",
-    group: "retries",
-    help: "retry requests to the store that fail with a transient error",
-  }),
-  retryInterval: defaulted("retry-interval", durationIn(secondMs, "SECONDS"), "1", {
-    json: "retry.interval",
-    group: "retries",
-    help: "maximum delay before the first retry",
-  }),
-  retryStrategy: defaulted("retry-strategy", choice(["linear", "exponential"]), "exponential", {
-    json: "retry.strategy",
-    group: "retries",
-    help: "maximum delay of later retries: linear keeps it, exponential doubles it",
-  }),
-  retryMaxAttempts: defaulted("retry-max-attempts", integer({ min: 1, max: 100 }), "5", {
-    json: "retry.maxAttempts",
-    group: "retries",
-    help: "maximum number of attempts, the first included",
-  }),
-  useProxy: toggle("use-proxy", {
-    json: "proxySettings.useProxy",
-    group: "proxy",
-    help: "connect to the store through a proxy",
-  }),
-  proxyHost: optional("proxy-host", named(text, "HOST"), {
-    json: "proxySettings.proxyHost",
-    group: "proxy",
-    help: "host of the proxy",
-  }),
-  proxyPort: optional("proxy-port", port, {
-    json: "proxySettings.proxyPort",
-    group: "proxy",
-    help: "port of the proxy",
-  }),
-  proxyProtocol: defaulted("proxy-protocol", choice(["HTTP", "HTTPS"]), "HTTPS", {
-    json: "proxySettings.proxyProtocol",
-    group: "proxy",
-    help: "protocol of the connection to the proxy",
-  }),
-  proxyUsername: optional("proxy-username", named(text, "NAME"), {
-    json: "proxySettings.proxyUsername",
-    group: "proxy",
-    help: "user name for the proxy",
-  }),
-  proxyPassword: optional("proxy-password", named(text, "PASSWORD"), {
-    json: "proxySettings.proxyPassword",
-    secret: true,
-    group: "proxy",
-    help: "password for the proxy",
-  }),
-};
-
-export const storageOptions = {
-  storageLocation: required("storage-location", locationKind, {
-    aliases: ["sl"],
-    group: "storage",
-    help: "repository: protocol://bucket/cluster/datacenter/node, or protocol://bucket",
-  }),
-  ...storeOptions,
+  retry: retryOptions,
+  proxy: proxyOptions,
   ...s3Options,
 };
 
-export const jmxOptions = {
-  jmxService: defaulted("jmx-service", named(text, "SERVICE"), "127.0.0.1:7199", {
+export interface DerivedStorage {
+  readonly proxy: HttpProxy | undefined;
+  readonly s3: S3Settings;
+}
+
+/** How an object store is reached. */
+export type StorageOptions = WithDerived<typeof storageOptions, DerivedStorage>;
+
+const jmxTable = {
+  service: defaulted("jmx-service", named(text, "SERVICE"), "127.0.0.1:7199", {
+    json: "jmxService",
     group: "jmx",
     help: "JMX address of the node: host, host:port, :port or a service URL",
   }),
-  jmxUser: optional("jmx-user", named(text, "NAME"), { group: "jmx", help: "user name for JMX" }),
-  jmxPassword: optional("jmx-password", named(text, "PASSWORD"), {
+  user: optional("jmx-user", named(text, "NAME"), { json: "jmxUser", group: "jmx", help: "user name for JMX" }),
+  password: optional("jmx-password", named(text, "PASSWORD"), {
+    json: "jmxPassword",
     secret: true,
     group: "jmx",
     help: "password for JMX; other users can read it on the command line",
   }),
-  jmxCredentials: optional("jmx-credentials", file, {
+  credentialsFile: optional("jmx-credentials", file, {
+    json: "jmxCredentials",
     group: "jmx",
     help: "properties file with username, password, keystorePassword and truststorePassword",
   }),
-  jmxTruststore: optional("jmx-truststore", file, {
+  truststore: optional("jmx-truststore", file, {
+    json: "jmxTruststore",
     group: "jmx",
     help: "truststore with CA certificates; enables TLS",
   }),
-  jmxTruststorePassword: optional("jmx-truststore-password", named(text, "PASSWORD"), {
+  truststorePassword: optional("jmx-truststore-password", named(text, "PASSWORD"), {
+    json: "jmxTruststorePassword",
     secret: true,
     group: "jmx",
     help: "password of the truststore",
   }),
-  jmxKeystore: optional("jmx-keystore", file, { group: "jmx", help: "keystore with the client certificate and key" }),
-  jmxKeystorePassword: optional("jmx-keystore-password", named(text, "PASSWORD"), {
+  keystore: optional("jmx-keystore", file, {
+    json: "jmxKeystore",
+    group: "jmx",
+    help: "keystore with the client certificate and key",
+  }),
+  keystorePassword: optional("jmx-keystore-password", named(text, "PASSWORD"), {
+    json: "jmxKeystorePassword",
     secret: true,
     group: "jmx",
     help: "password of the keystore",
   }),
-  jmxClientAuth: toggle("jmx-client-auth", { group: "jmx", help: "present the client certificate to the node" }),
+  clientAuth: toggle("jmx-client-auth", {
+    json: "jmxClientAuth",
+    group: "jmx",
+    help: "present the client certificate to the node",
+  }),
 };
+
+export const jmxOptions = { jmx: jmxTable };
+
+/** How the node's JMX port is reached; files are read and the service is parsed only when a connection is made. */
+export type JmxSettings = Values<typeof jmxTable>;
 
 /** For verbs that remember what they have read. */
 export const cacheOptions = {
@@ -195,12 +185,12 @@ export const clusterOptions = {
   globalRequest: toggle("global-request", {
     aliases: ["globalRequest"],
     group: "cluster",
-    help: "run on every node of the cluster; not supported yet",
+    help: "run on every node of the cluster (not supported yet)",
   }),
-  datacenter: optional("datacenter", named(text, "NAMES"), {
+  datacenters: optional("datacenter", named(text, "NAMES"), {
     json: "dc",
     group: "cluster",
-    help: "with --global-request: only nodes in these datacenters, separated by commas",
+    help: "with --global-request: only nodes in these datacenters, separated by commas (not supported yet)",
   }),
 };
 
@@ -212,7 +202,7 @@ export const timeoutOption = {
   }),
 };
 
-/** What a builder of requests knows beside the values. */
+/** What a verb knows beside the values. */
 export interface RequestContext {
   readonly homeDirectory: string;
 }
@@ -221,47 +211,31 @@ export function cacheDirectory(given: string | undefined, context: RequestContex
   return given ?? `${context.homeDirectory.replace(/\/$/, "")}/.esop`;
 }
 
-export function buildStorageOptions(values: Values<typeof storageOptions>): StorageOptions {
+export function deriveStorage(values: Values<typeof storageOptions>): DerivedStorage {
   const { kmsKeyId, storageLocation } = values;
   if (kmsKeyId !== undefined && !speaksS3(storageLocation.protocol)) {
     throw new AppError("usage", `encryption with a KMS key is supported on S3, not on ${storageLocation.protocol}`, {
       hint: "leave out --kms-key-id (and AWS_KMS_KEY_ID), or encrypt with your own key: --encrypt",
     });
   }
-  const s3 = buildS3Settings(values, storageLocation);
+  const s3 = deriveS3(values, storageLocation);
   if (kmsKeyId !== undefined && Object.keys(s3.tags).length >= maxTags) {
     throw new AppError("usage", `with --kms-key-id an object has at most ${maxTags - 1} tags of yours`, {
       hint: "the tag kmsKey is one of them: leave an --object-tag out",
     });
   }
-  return { storageLocation, s3, ...buildStoreOptions(values) };
+  return { s3, proxy: proxyOf(values.proxy) };
 }
 
-function buildStoreOptions(values: Values<typeof storeOptions>): Omit<StorageOptions, "storageLocation" | "s3"> {
-  return {
-    concurrentConnections: values.concurrentConnections,
-    insecureHttp: values.insecureHttp,
-    skipBucketVerification: values.skipBucketVerification,
-    kmsKeyId: values.kmsKeyId,
-    proxy: buildProxy(values),
-    retry: {
-      enabled: values.retryEnabled,
-      intervalMs: values.retryInterval,
-      strategy: values.retryStrategy,
-      maxAttempts: values.retryMaxAttempts,
-    },
-  };
-}
-
-function buildProxy(values: Values<typeof storeOptions>): HttpProxy | undefined {
-  const { proxyHost: host, proxyPort, proxyUsername: username, proxyPassword: password } = values;
-  if (!values.useProxy) {
-    if (host === undefined && proxyPort === undefined && username === undefined && password === undefined) {
+function proxyOf({ used, ...proxy }: Values<typeof proxyOptions>): HttpProxy | undefined {
+  const { host, port, username, password } = proxy;
+  if (!used) {
+    if (host === undefined && port === undefined && username === undefined && password === undefined) {
       return undefined;
     }
     throw new AppError("usage", "proxy options are given without --use-proxy", { hint: "add --use-proxy" });
   }
-  if (host === undefined || proxyPort === undefined) {
+  if (host === undefined || port === undefined) {
     throw new AppError("usage", "--use-proxy needs the proxy's host and port", {
       hint: "add --proxy-host and --proxy-port",
     });
@@ -269,11 +243,12 @@ function buildProxy(values: Values<typeof storeOptions>): HttpProxy | undefined 
   if (password !== undefined && username === undefined) {
     throw new AppError("usage", "--proxy-password is given without a name", { hint: "add --proxy-username" });
   }
-  return { protocol: values.proxyProtocol, host, port: proxyPort, username, password };
+  return { ...proxy, host, port };
 }
 
-export function buildJmxSettings(values: Values<typeof jmxOptions>): JmxSettings {
-  const { jmxUser: user, jmxPassword: password, jmxCredentials: credentialsFile } = values;
+/** Throws `usage` for settings that do not belong together. */
+export function checkJmx(jmx: JmxSettings): void {
+  const { user, password, credentialsFile } = jmx;
   if (credentialsFile !== undefined && (user !== undefined || password !== undefined)) {
     throw new AppError("usage", "JMX credentials are given both as a file and as options", {
       hint: "keep --jmx-credentials, or --jmx-user and --jmx-password",
@@ -287,30 +262,19 @@ export function buildJmxSettings(values: Values<typeof jmxOptions>): JmxSettings
       hint: "add --jmx-password, or name a file with both by --jmx-credentials",
     });
   }
-  checkJmxStores(values);
-  return {
-    service: values.jmxService,
-    user,
-    password,
-    credentialsFile,
-    truststore: values.jmxTruststore,
-    truststorePassword: values.jmxTruststorePassword,
-    keystore: values.jmxKeystore,
-    keystorePassword: values.jmxKeystorePassword,
-    clientAuth: values.jmxClientAuth,
-  };
+  checkJmxStores(jmx);
 }
 
-function checkJmxStores(values: Values<typeof jmxOptions>): void {
-  if (values.jmxTruststorePassword !== undefined && values.jmxTruststore === undefined) {
+function checkJmxStores({ truststore, truststorePassword, keystore, keystorePassword, clientAuth }: JmxSettings): void {
+  if (truststorePassword !== undefined && truststore === undefined) {
     throw new AppError("usage", "--jmx-truststore-password is given without a truststore", {
       hint: "add --jmx-truststore",
     });
   }
-  if (values.jmxKeystorePassword !== undefined && values.jmxKeystore === undefined) {
+  if (keystorePassword !== undefined && keystore === undefined) {
     throw new AppError("usage", "--jmx-keystore-password is given without a keystore", { hint: "add --jmx-keystore" });
   }
-  if (values.jmxClientAuth && values.jmxKeystore === undefined) {
+  if (clientAuth && keystore === undefined) {
     throw new AppError("usage", "--jmx-client-auth is given without a client certificate", {
       hint: "add --jmx-keystore",
     });
@@ -318,8 +282,8 @@ function checkJmxStores(values: Values<typeof jmxOptions>): void {
 }
 
 /** The datacenters that a global request is confined to; none is all. */
-export function buildDatacenters(values: Values<typeof clusterOptions>): readonly string[] {
-  const names = values.datacenter?.split(",").map((name) => name.trim()) ?? [];
+export function datacentersOf(values: Values<typeof clusterOptions>): readonly string[] {
+  const names = values.datacenters?.split(",").map((name) => name.trim()) ?? [];
   if (names.includes("")) throw new AppError("usage", "--datacenter has an empty part between its commas");
   if (names.length > 0 && !values.globalRequest) {
     throw new AppError("usage", "--datacenter confines a request to the cluster, and this one is for one node", {

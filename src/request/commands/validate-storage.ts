@@ -1,12 +1,6 @@
-import { toggle, type Values } from "../options/option.ts";
+import { toggle, type WithDerived } from "../options/option.ts";
 import * as shared from "./shared-options.ts";
 import { defineVerb } from "./verb.ts";
-
-/** Whether a store does all that is asked of it; no node is. */
-export interface ValidateStorageRequest extends shared.StorageOptions {
-  /** Also more objects than a store lists on one page. */
-  readonly thorough: boolean;
-}
 
 const options = {
   thorough: toggle("thorough", {
@@ -14,12 +8,10 @@ const options = {
     help: "also write, list and delete 1,001 small objects, more than one page of a listing",
   }),
   ...shared.storageOptions,
-  ...shared.generalOptions,
 };
 
-function build(values: Values<typeof options>): ValidateStorageRequest {
-  return { ...shared.buildStorageOptions(values), thorough: values.thorough };
-}
+/** Whether a store does all that is asked of it; no node is. */
+export type ValidateStorageRequest = WithDerived<typeof options, shared.DerivedStorage>;
 
 export const validateStorageVerb = defineVerb({
   summary: "test a store and report missing permissions",
@@ -39,5 +31,5 @@ export const validateStorageVerb = defineVerb({
   ],
   options,
   positional: "storageLocation",
-  build,
+  derive: shared.deriveStorage,
 });

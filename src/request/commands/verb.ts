@@ -1,6 +1,6 @@
-import type { OptionTable, Values } from "../options/option.ts";
+import { flatten, type OptionTable, type OptionTree, type Values, type WithDerived } from "../options/option.ts";
 import { resolveValues, type Source } from "../options/resolve.ts";
-import type { RequestContext } from "./shared-options.ts";
+import { generalOptions, type RequestContext } from "./shared-options.ts";
 
 /** One thing that can be asked: its options, what help says of it, and how a request comes of what was given. */
 export interface Verb<Request> {
@@ -22,20 +22,29 @@ export interface Example {
   readonly line: string;
 }
 
-export interface VerbParts<Table extends OptionTable, Request> {
+export interface VerbParts<Tree extends OptionTree, Derived extends object> {
   readonly summary: string;
   readonly description: readonly string[];
   readonly examples: readonly Example[];
-  readonly options: Table;
-  readonly positional?: keyof Table & string;
-  /** Checks what no single option can see, and gives the values their shape. */
-  build(values: Values<Table>, context: RequestContext): Request;
+  /** Without the general ones, which every verb has and no request holds. */
+  readonly options: Tree;
+  readonly positional?: (keyof Tree & string) | undefined;
+  /** Checks what no single option can see, and gives what the request holds beside or in place of plain values. */
+  derive(values: Values<NoInfer<Tree>>, context: RequestContext): Derived;
 }
 
-export function defineVerb<Table extends OptionTable, Request>(parts: VerbParts<Table, Request>): Verb<Request> {
-  const { build, ...described } = parts;
+export function defineVerb<Tree extends OptionTree, Derived extends object>(
+  parts: VerbParts<Tree, Derived>,
+): Verb<WithDerived<Tree, Derived>> {
+  const { derive, options, ...described } = parts;
   return {
     ...described,
-    parse: (sources, context) => build(resolveValues(parts.options, sources), context),
+    options: { ...flatten(options), ...generalOptions },
+    parse: (sources, context) => {
+      const values = resolveValues(options, sources);
+      // Not part of the request, and refused all the same when they are wrong.
+      resolveValues(generalOptions, sources);
+      return { ...values, ...derive(values, context) };
+    },
   };
 }

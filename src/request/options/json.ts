@@ -57,7 +57,9 @@ export function jsonSource(table: OptionTable, body: unknown): Source {
 
 function refuseField(name: string, known: Iterable<string>): never {
   const near = nearest(name, known);
-  throw new AppError("usage", `unknown field '${name}'`, near === undefined ? {} : { hint: `did you mean ${near}` });
+  throw new AppError("usage", `unknown field '${name}'`, {
+    hint: near === undefined ? undefined : `did you mean ${near}`,
+  });
 }
 
 function takeField(source: Map<string, Given>, table: OptionTable, key: string, name: string, value: unknown): void {

@@ -1,29 +1,19 @@
 /**
  * One option of a verb, said once: how it is written on the command line, in the environment, in the configuration
  * file and in JSON, what it may hold, and what help says of it. Tables of options are plain objects; the static type
- * of what comes out ({@link Values}) follows from the table.
+ * of a request ({@link Values}) follows from its table, key by key, and so do the comments that editors show.
  */
 import { AppError } from "../../errors.ts";
-
-export type ValueType =
-  | "boolean"
-  | "string"
-  | "integer"
-  | "choice"
-  | "duration"
-  | "rate"
-  | "instant"
-  | "path"
-  | "map"
-  | "location";
+import type { JsonSchema } from "./json-schema.ts";
 
 /** What a text may mean. `parse` throws `usage` with a sentence that names neither the flag nor its origin. */
 export interface ValueKind<T> {
-  readonly type: ValueType;
   /** Stands for the value in help: "DURATION". */
   readonly placeholder: string;
-  /** All values there are, where they can be counted. */
-  readonly choices?: readonly string[];
+  /** Of a value in JSON; its description says units and form. What it accepts, `parse` accepts as text. */
+  readonly schema: JsonSchema;
+  /** Of a list of values that may be written as an object in JSON: {"a": "b"} for "a=b". */
+  readonly mapSchema?: JsonSchema | undefined;
   parse(text: string): T;
 }
 
@@ -50,13 +40,13 @@ export interface Option<T> {
   /** Environment variables, the first is ours. */
   readonly env: readonly string[];
   /** Field in a JSON request, dotted where it is nested. Defaults to the key in the table. */
-  readonly json?: string;
+  readonly json?: string | undefined;
   readonly arity: "switch" | "one" | "many";
-  readonly type: ValueType;
   readonly placeholder: string;
-  readonly choices?: readonly string[];
+  /** Of the field in a JSON request, without what help says. */
+  readonly schema: JsonSchema;
   /** As help shows it. */
-  readonly defaultText?: string;
+  readonly defaultText?: string | undefined;
   readonly required: boolean;
   /** The value is never printed. */
   readonly secret: boolean;
@@ -71,25 +61,49 @@ export interface Option<T> {
   fallback(): T;
 }
 
+/** The options of a verb by key; those of a nested table have keys with dots ("retry.enabled"). */
 export type OptionTable = Readonly<Record<string, Option<unknown>>>;
 
-/** The parsed values of a table. */
-export type Values<Table extends OptionTable> = {
-  readonly [Key in keyof Table]: Table[Key] extends Option<infer T> ? T : never;
+/** A table whose options may be grouped: a table within a table is an object within the request. */
+export interface OptionTree {
+  readonly [key: string]: Option<unknown> | OptionTree;
+}
+
+/** The parsed values of a table, in the shape of the table. */
+export type Values<Tree extends OptionTree> = {
+  readonly [Key in keyof Tree]: Tree[Key] extends Option<infer T>
+    ? T
+    : Tree[Key] extends OptionTree
+      ? Values<Tree[Key]>
+      : never;
 };
+
+/** The values of a table, with what is derived from them beside them, or in place of those of the same name. */
+export type WithDerived<Tree extends OptionTree, Derived> = Omit<Values<Tree>, keyof Derived> & Derived;
+
+export function isOption(entry: Option<unknown> | OptionTree): entry is Option<unknown> {
+  return typeof entry["flag"] === "string";
+}
+
+export function flatten(tree: OptionTree, prefix = ""): OptionTable {
+  const entries = Object.entries(tree).flatMap(([key, entry]): readonly (readonly [string, Option<unknown>])[] =>
+    isOption(entry) ? [[`${prefix}${key}`, entry]] : Object.entries(flatten(entry, `${prefix}${key}.`)),
+  );
+  return Object.fromEntries(entries);
+}
 
 /** What every builder below takes beside the flag. */
 export interface About {
   readonly help: string;
   readonly group: OptionGroup;
-  readonly aliases?: readonly string[];
+  readonly aliases?: readonly string[] | undefined;
   /** Further environment variables that are read after ours. */
-  readonly env?: readonly string[];
-  readonly json?: string;
-  readonly secret?: boolean;
-  readonly commandLine?: boolean;
+  readonly env?: readonly string[] | undefined;
+  readonly json?: string | undefined;
+  readonly secret?: boolean | undefined;
+  readonly commandLine?: boolean | undefined;
   /** Shown as the default where it is worked out later ("autosnap-<unix seconds>"). */
-  readonly defaultText?: string;
+  readonly defaultText?: string | undefined;
 }
 
 export function environmentName(flag: string): string {
@@ -110,16 +124,8 @@ function describe(flag: string, about: About) {
     commandLine: about.commandLine ?? true,
     help: about.help,
     group: about.group,
-    ...(about.json === undefined ? {} : { json: about.json }),
-    ...(about.defaultText === undefined ? {} : { defaultText: about.defaultText }),
-  };
-}
-
-function describeKind(kind: ValueKind<unknown>) {
-  return {
-    type: kind.type,
-    placeholder: kind.placeholder,
-    ...(kind.choices === undefined ? {} : { choices: kind.choices }),
+    json: about.json,
+    defaultText: about.defaultText,
   };
 }
 
@@ -151,8 +157,8 @@ export function toggle(flag: string, about: About & { readonly on?: boolean }): 
   return {
     ...describe(flag, on ? { ...about, defaultText: `on; --${flag}=false turns it off` } : about),
     arity: "switch",
-    type: "boolean",
     placeholder: "",
+    schema: { type: "boolean", default: on },
     required: false,
     parse: (texts) => parseSwitch(only(texts)),
     fallback: () => on,
@@ -162,13 +168,14 @@ export function toggle(flag: string, about: About & { readonly on?: boolean }): 
 /** On, off, or left open. */
 export function maybe(flag: string, about: About): Option<boolean | undefined> {
   const { defaultText: _, ...on } = toggle(flag, about);
-  return { ...on, fallback: () => undefined };
+  return { ...on, schema: { type: "boolean" }, fallback: () => undefined };
 }
 
 export function optional<T>(flag: string, kind: ValueKind<T>, about: About): Option<T | undefined> {
   return {
     ...describe(flag, about),
-    ...describeKind(kind),
+    placeholder: kind.placeholder,
+    schema: kind.schema,
     arity: "one",
     required: false,
     parse: (texts) => kind.parse(only(texts)),
@@ -176,11 +183,18 @@ export function optional<T>(flag: string, kind: ValueKind<T>, about: About): Opt
   };
 }
 
+/** A number where the schema takes one. */
+function jsonDefault({ type = [] }: JsonSchema, fallback: string): string | number {
+  const numeric = [type].flat().some((name) => name === "integer" || name === "number");
+  return numeric && /^\d+$/.test(fallback) ? Number(fallback) : fallback;
+}
+
 /** `fallback` is written as the operator would write it. */
 export function defaulted<T>(flag: string, kind: ValueKind<T>, fallback: string, about: About): Option<T> {
   return {
     ...describe(flag, { defaultText: fallback, ...about }),
-    ...describeKind(kind),
+    placeholder: kind.placeholder,
+    schema: { ...kind.schema, default: jsonDefault(kind.schema, fallback) },
     arity: "one",
     required: false,
     parse: (texts) => kind.parse(only(texts)),
@@ -191,7 +205,8 @@ export function defaulted<T>(flag: string, kind: ValueKind<T>, fallback: string,
 export function required<T>(flag: string, kind: ValueKind<T>, about: About): Option<T> {
   return {
     ...describe(flag, about),
-    ...describeKind(kind),
+    placeholder: kind.placeholder,
+    schema: kind.schema,
     arity: "one",
     required: true,
     parse: (texts) => kind.parse(only(texts)),
@@ -199,10 +214,16 @@ export function required<T>(flag: string, kind: ValueKind<T>, about: About): Opt
   };
 }
 
+function listSchema({ schema, mapSchema }: ValueKind<unknown>): JsonSchema {
+  const list = { type: "array", items: schema } as const;
+  return mapSchema === undefined ? list : { anyOf: [list, mapSchema] };
+}
+
 export function repeatable<T>(flag: string, kind: ValueKind<T>, about: About): Option<readonly T[]> {
   return {
     ...describe(flag, about),
-    ...describeKind(kind),
+    placeholder: kind.placeholder,
+    schema: listSchema(kind),
     arity: "many",
     required: false,
     parse: (texts) => texts.map((text) => kind.parse(text)),

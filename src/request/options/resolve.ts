@@ -1,8 +1,8 @@
 /** From what was given, in texts, to typed values: who gives an option first, wins; then it is parsed, once. */
 import { AppError } from "../../errors.ts";
-import { dashed, type Option, type OptionTable, type Values } from "./option.ts";
+import { dashed, isOption, type Option, type OptionTree, type Values } from "./option.ts";
 
-/** What one source (command line, environment, configuration file, JSON) gives, by key of the option table. */
+/** What one source (command line, environment, configuration file, JSON) gives, by key of the flat option table. */
 export type Source = ReadonlyMap<string, Given>;
 
 export interface Given {
@@ -12,13 +12,20 @@ export interface Given {
   readonly origin: string;
 }
 
-export function resolveValues<Table extends OptionTable>(table: Table, sources: readonly Source[]): Values<Table> {
+export function resolveValues<Tree extends OptionTree>(
+  tree: Tree,
+  sources: readonly Source[],
+  prefix = "",
+): Values<Tree> {
   const values: Record<string, unknown> = {};
-  for (const [key, option] of Object.entries(table)) {
-    values[key] = resolveOption(option, firstGiven(key, sources));
+  for (const [name, entry] of Object.entries(tree)) {
+    const key = `${prefix}${name}`;
+    values[name] = isOption(entry)
+      ? resolveOption(entry, firstGiven(key, sources))
+      : resolveValues(entry, sources, `${key}.`);
   }
-  // The loop gives every key of the table the value of its own option, which is what Values says.
-  return values as Values<Table>;
+  // The loop gives every key of the table the value of its own option or table, which is what Values says.
+  return values as Values<Tree>;
 }
 
 function firstGiven(key: string, sources: readonly Source[]): Given | undefined {
@@ -45,6 +52,6 @@ function resolveOption<T>(option: Option<T>, given: Given | undefined): T {
     if (!(error instanceof AppError) || error.code !== "usage") throw error;
     const hint = option.secret ? undefined : error.hint;
     const complaint = option.secret ? "the value cannot be right" : error.message;
-    throw new AppError("usage", `${given.origin}: ${complaint}`, hint === undefined ? {} : { hint });
+    throw new AppError("usage", `${given.origin}: ${complaint}`, { hint });
   }
 }

@@ -68,7 +68,17 @@ export function includesTable(entities: Entities, name: TableName): boolean {
   }
 }
 
-export const entitiesKind: ValueKind<Entities> = { type: "string", placeholder: "ENTITIES", parse: parseEntities };
+/** As part of a pattern. */
+export const tableNameForm = String.raw`\w+\.\w+`;
+
+export const entitiesKind: ValueKind<Entities> = {
+  placeholder: "ENTITIES",
+  schema: {
+    type: "string",
+    pattern: String.raw`^(?:\w+(?:,\w+)*|${tableNameForm}(?:,${tableNameForm})*)?$`,
+  },
+  parse: parseEntities,
+};
 
 /** Keyspaces that Cassandra makes and keeps for itself; its virtual ones are left out, they have no files. */
 export const systemKeyspaces: ReadonlySet<string> = new Set([

@@ -1,7 +1,14 @@
 /** Tables that are restored under another name. */
 import { AppError } from "../../errors.ts";
 import type { ValueKind } from "../options/option.ts";
-import { type Entities, formatTableName, includesTable, parseTableName, type TableName } from "./entities.ts";
+import {
+  type Entities,
+  formatTableName,
+  includesTable,
+  parseTableName,
+  type TableName,
+  tableNameForm,
+} from "./entities.ts";
 
 export interface Rename {
   readonly from: TableName;
@@ -55,4 +62,11 @@ function refuseTwice(names: readonly string[], complaint: string): void {
   if (twice !== undefined) throw new AppError("usage", `${twice} ${complaint}`, { hint: "give each --rename once" });
 }
 
-export const renameKind: ValueKind<Rename> = { type: "map", placeholder: "KS.TABLE=KS.OTHER", parse: parseRename };
+const tableNameSchema = { type: "string", pattern: `^${tableNameForm}$` } as const;
+
+export const renameKind: ValueKind<Rename> = {
+  placeholder: "KS.TABLE=KS.OTHER",
+  schema: { type: "string", pattern: `^${tableNameForm}=${tableNameForm}$` },
+  mapSchema: { type: "object", propertyNames: tableNameSchema, additionalProperties: tableNameSchema },
+  parse: parseRename,
+};

@@ -18,4 +18,10 @@ export function defaultSnapshotTag(nowMs: number): string {
   return `autosnap-${Math.floor(nowMs / 1000)}`;
 }
 
-export const snapshotTagKind: ValueKind<string> = { type: "string", placeholder: "TAG", parse: parseSnapshotTag };
+const refused = String.raw`\s/\\\p{Cc}`;
+
+export const snapshotTagKind: ValueKind<string> = {
+  placeholder: "TAG",
+  schema: { type: "string", pattern: `^[^.${refused}][^${refused}]*$` },
+  parse: parseSnapshotTag,
+};

@@ -148,8 +148,16 @@ export function completeLocation(
   return { ...location, node: completed };
 }
 
+const refused = String.raw`\s/\\?#\p{Cc}`;
+/** A segment of the path, neither "." nor "..". */
+const segment = String.raw`(?:\.{0,2}[^.${refused}][^${refused}]*|\.{3}[^${refused}]*)`;
+const bucketProtocols = protocols.filter((protocol) => protocol !== "file").join("|");
+
 export const locationKind: ValueKind<StorageLocation> = {
-  type: "location",
   placeholder: "LOCATION",
+  schema: {
+    type: "string",
+    pattern: `^(?:(?:${bucketProtocols})://${segment}(?:/${segment}/${segment}/${segment})?|file://(?:/${segment})+)/?$`,
+  },
   parse: parseStorageLocation,
 };

@@ -4,8 +4,8 @@ import type { ValueKind } from "../options/option.ts";
 
 /** A text that is not empty. */
 export const text: ValueKind<string> = {
-  type: "string",
   placeholder: "TEXT",
+  schema: { type: "string", pattern: String.raw`\S` },
   parse: (given) => {
     if (given.trim() === "") throw new AppError("usage", "the value is empty");
     return given;
@@ -18,8 +18,8 @@ export function named<T>(kind: ValueKind<T>, placeholder: string): ValueKind<T> 
 }
 
 export const path: ValueKind<string> = {
-  type: "path",
   placeholder: "PATH",
+  schema: { type: "string", pattern: String.raw`^[^\u0000]*[^\s\u0000][^\u0000]*$` },
   parse: (given) => {
     const value = text.parse(given);
     if (value.includes("\0")) throw new AppError("usage", "the path holds a null character");
@@ -32,8 +32,8 @@ export const file = named(path, "FILE");
 
 export function integer(range: { readonly min: number; readonly max: number }): ValueKind<number> {
   return {
-    type: "integer",
     placeholder: "N",
+    schema: { type: "integer", minimum: range.min, maximum: range.max },
     parse: (given) => {
       const value = /^\s*[+-]?\d+\s*$/.test(given) ? Number(given) : Number.NaN;
       if (!Number.isSafeInteger(value)) throw new AppError("usage", `'${given}' is not a whole number`);
@@ -53,9 +53,8 @@ export function choice<const T extends string>(
   also: Readonly<Record<string, T>> = {},
 ): ValueKind<T> {
   return {
-    type: "choice",
     placeholder: choices.join("|"),
-    choices,
+    schema: { type: "string", enum: choices },
     parse: (given) => {
       const wanted = given.trim().toLowerCase();
       const found =
@@ -69,10 +68,18 @@ export function choice<const T extends string>(
   };
 }
 
+/** More than none, and few enough to be counted in milliseconds. */
+const someDigits = String.raw`[1-9]\d{0,7}`;
+const durationPattern = `${someDigits} ?(?:ms|milliseconds?|s|sec|seconds?|m|min|minutes?|h|hours?|d|days?)`;
+
 /** Milliseconds, more than none. */
 export const duration: ValueKind<number> = {
-  type: "duration",
   placeholder: "DURATION",
+  schema: {
+    type: "string",
+    pattern: `^${durationPattern}$`,
+    description: "a whole number and a unit: 14d, 36hours, 5min",
+  },
   parse: (given) => {
     const ms = parseDuration(given);
     if (ms === 0) throw new AppError("usage", `'${given}' is no time at all`);
@@ -83,8 +90,14 @@ export const duration: ValueKind<number> = {
 /** Milliseconds; a number without a unit counts in `unitMs`. */
 export function durationIn(unitMs: number, placeholder: string): ValueKind<number> {
   return {
-    type: "duration",
     placeholder,
+    schema: {
+      type: ["string", "number"],
+      minimum: 0.001,
+      maximum: Math.floor(Number.MAX_SAFE_INTEGER / unitMs),
+      pattern: String.raw`^(?:${durationPattern}|${someDigits}(?:\.\d+)?)$`,
+      description: `${placeholder.toLowerCase()}, or a whole number and a unit: 90min`,
+    },
     parse: (given) => {
       const bare = /^\s*\d+(?:\.\d+)?\s*$/.test(given);
       const ms = bare ? Math.round(Number(given) * unitMs) : parseDuration(given);
@@ -96,16 +109,38 @@ export function durationIn(unitMs: number, placeholder: string): ValueKind<numbe
 }
 
 /** Bytes a second. */
-export const rate: ValueKind<number> = { type: "rate", placeholder: "RATE", parse: parseRate };
+export const rate: ValueKind<number> = {
+  placeholder: "RATE",
+  schema: {
+    type: ["string", "integer"],
+    minimum: 1,
+    maximum: Number.MAX_SAFE_INTEGER,
+    pattern: String.raw`^(?:[1-9]\d{0,5}(?:\.\d+)? ?[KkMmGg]?|0\.[1-9]\d* ?[KkMmGg])(?:i?[Bb]|bps)?(?:/s)?$`,
+    description: "bytes a second, or a number and a unit: 10MB/s, 512k",
+  },
+  parse: parseRate,
+};
 
 /** Unix seconds stay below this until the year 5138; milliseconds have been above it since 1973. */
 const firstMillisecondsValue = 100_000_000_000;
 const isoInstant = /^(\d{4})-(\d\d)-(\d\d)T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?$/i;
 
+const instantPattern = [
+  String.raw`^[1-9]\d{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])`,
+  String.raw`T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$`,
+].join("");
+
 /** Milliseconds since 1970, from ISO 8601 with a zone, unix seconds or unix milliseconds. */
 export const instant: ValueKind<number> = {
-  type: "instant",
   placeholder: "TIME",
+  schema: {
+    type: ["string", "integer"],
+    minimum: 0,
+    maximum: 999_999_999_999_999,
+    format: "date-time",
+    pattern: instantPattern,
+    description: "ISO 8601 with a time zone, unix seconds or unix milliseconds",
+  },
   parse: (given) => {
     const value = given.trim();
     const hint = "write 2026-11-23T01:46:08Z, unix seconds or unix milliseconds";
@@ -135,8 +170,8 @@ const uuidPattern = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** Lower case. */
 export const uuid: ValueKind<string> = {
-  type: "string",
   placeholder: "UUID",
+  schema: { type: "string", format: "uuid", pattern: "^[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$" },
   parse: (given) => {
     const value = given.trim().toLowerCase();
     if (!uuidPattern.test(value)) throw new AppError("usage", `'${given}' is not a uuid`);

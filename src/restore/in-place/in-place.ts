@@ -19,7 +19,7 @@ import {
   listTableDirectories,
 } from "../../cassandra/cassandra.ts";
 import { AppError, fileError, systemErrorCode } from "../../errors.ts";
-import { deviceOf, existingParent, freeBytes, keepingPlace } from "../../files/files.ts";
+import { deviceOf, existingParent, freeBytes, stagingRoot } from "../../files/files.ts";
 import { formatCount } from "../../units.ts";
 import type { FetchReport, RestoreRun } from "../context.ts";
 import {
@@ -155,7 +155,7 @@ async function ownerOf({ dataDirectories: [first = ""] }: StoppedNode): Promise<
 async function findPlaces({ backup }: RestoreRun, dataDirectories: readonly string[]): Promise<Place[]> {
   const places: Place[] = [];
   for (const [index, dataDirectory] of dataDirectories.entries()) {
-    const root = join(await keepingPlace(dataDirectory), restoreDirectory, backup.text);
+    const root = join(await stagingRoot(dataDirectory), restoreDirectory, backup.text);
     places.push({
       dataDirectory,
       root,

@@ -16,7 +16,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type CassandraNode, listSnapshots, type NodeFacts, type TableDirectory } from "../../cassandra/cassandra.ts";
 import { AppError, fileError } from "../../errors.ts";
-import { deviceOf, keepingPlace, syncDirectory } from "../../files/files.ts";
+import { deviceOf, stagingRoot, syncDirectory } from "../../files/files.ts";
 import { formatFiles } from "../../units.ts";
 import type { FetchReport, RestoreRun } from "../context.ts";
 import {
@@ -98,9 +98,9 @@ async function prepare(run: RestoreRun, node: CassandraNode, facts: NodeFacts): 
   }
   // Apart from what an in-place restore of the same backup may still keep aside.
   const staging =
-    request.importSourceDir === undefined
-      ? join(await keepingPlace(firstDirectory), restoreDirectory, `live-${backup.text}`)
-      : join(request.importSourceDir, backup.text);
+    request.import.sourceDir === undefined
+      ? join(await stagingRoot(firstDirectory), restoreDirectory, `live-${backup.text}`)
+      : join(request.import.sourceDir, backup.text);
   const tables: LiveTable[] = [];
   for (const table of selected) {
     const { keyspace, table: name } = table.target;
@@ -254,7 +254,7 @@ async function importTable(restore: LiveRestore, table: LiveTable, names: readon
   const device = await deviceOf(staging);
   const devices = await Promise.all(table.livePaths.map(deviceOf));
   const copy = devices.some((other) => other !== device);
-  await node.importSSTables(table.target, directory, { ...request.importOptions, copy }, { signal });
+  await node.importSSTables(table.target, directory, { ...request.import, copy }, { signal });
 }
 
 async function loadTable(restore: LiveRestore, table: LiveTable, names: readonly string[]): Promise<void> {

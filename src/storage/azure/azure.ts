@@ -1,6 +1,14 @@
 import type { Clock } from "../../clock.ts";
 import { isAppError, throwIfAborted } from "../../errors.ts";
-import { type Doing, type HttpTimeouts, unlessMissing, usualTimeouts } from "../../http/http.ts";
+import {
+  type HttpAgents,
+  type HttpTimeouts,
+  makeAgents,
+  type Operation,
+  type OptionalFields,
+  unlessMissing,
+  usualTimeouts,
+} from "../../http/http.ts";
 import type { Logger } from "../../log.ts";
 import type { RetryPolicy } from "../../retry/retry.ts";
 import type {
@@ -19,13 +27,14 @@ import { httpGet } from "../remote/http-get.ts";
 import { defaultMaxUploads, type StoreOptions } from "../remote/store-options.ts";
 import { UploadSlots } from "../remote/upload-slots.ts";
 import { blockBytesOf, hashedBody, putInBlocks } from "./blocks.ts";
-import { type AzureConnection, connectAzure } from "./client.ts";
-import { containerExists, createContainer, Deleter, listFolders, listObjects } from "./container.ts";
-import { type AzureContext, ask } from "./context.ts";
+import { containerExists, createContainer, listFolders, listObjects } from "./container.ts";
+import type { AzureContext } from "./context.ts";
+import { authorizeBy } from "./credentials.ts";
+import { Deleter } from "./delete.ts";
 import { reading, writing } from "./errors.ts";
-import { blobSettings, metadataOf, settingHeaders } from "./headers.ts";
-import { checkBlobKey } from "./options.ts";
-import { AzureWire } from "./wire.ts";
+import { blobSettings, dateMs, metadataOf, sameMetadata, settingHeaders } from "./headers.ts";
+import { checkBlobKey, findAccount } from "./options.ts";
+import { AzureWire, malformedAnswer } from "./wire.ts";
 
 export interface AzureStorageOptions {
   readonly container: string;
@@ -51,15 +60,19 @@ export async function azureStorage(options: AzureStorageOptions): Promise<Storag
   checkBucketName(options.container);
   const { container, clock, random, log, retry, timeouts = usualTimeouts } = options;
   const settings = blobSettings(options.settings);
-  const connection = await connectAzure(container, options.settings, clock);
-  const wire = new AzureWire({ ...connection, clock, timeouts });
+  const account = findAccount(options.settings);
+  const authorize = authorizeBy(account.credential, options.settings.environment, clock);
+  const agents = await makeAgents(options.settings);
+  const url = new URL(account.url);
+  url.pathname = `${url.pathname.replace(/\/$/, "")}/${encodeURIComponent(container)}`;
+  const wire = new AzureWire({ url, authorize, agents, clock, timeouts });
   const description = `container azure://${container}`;
-  const context = { description, client: connection.client, wire, clock, random, log, retry };
-  return new AzureStorage(context, { connection, settings, options });
+  const context = { description, wire, clock, random, log, retry };
+  return new AzureStorage(context, { agents, settings, options });
 }
 
 interface Parts {
-  readonly connection: AzureConnection;
+  readonly agents: HttpAgents;
   readonly settings: ReturnType<typeof blobSettings>;
   readonly options: AzureStorageOptions;
 }
@@ -68,16 +81,16 @@ class AzureStorage implements Storage {
   readonly description: string;
   readonly capabilities: Capabilities = { putIfAbsent: true, metadata: true, parallelRanges: true };
   readonly #context: AzureContext;
-  readonly #connection: AzureConnection;
+  readonly #agents: HttpAgents;
   readonly #settings: Parts["settings"];
   readonly #slots: UploadSlots;
   readonly #deleter: Deleter;
   readonly #blockBytes: number | undefined;
 
-  constructor(context: AzureContext, { connection, settings, options }: Parts) {
+  constructor(context: AzureContext, { agents, settings, options }: Parts) {
     this.description = context.description;
     this.#context = context;
-    this.#connection = connection;
+    this.#agents = agents;
     this.#settings = settings;
     this.#slots = new UploadSlots(options.settings.maxUploads ?? defaultMaxUploads, options.retry.limit);
     this.#deleter = new Deleter(context);
@@ -94,13 +107,13 @@ class AzureStorage implements Storage {
 
   async stat(key: string, options: CallOptions = {}): Promise<ObjectInfo | undefined> {
     checkBlobKey(key);
-    const doing = this.#doing("look for", key, reading);
-    const blob = this.#context.client.getBlobClient(key);
-    const found = await unlessMissing(
-      ask(this.#context, doing, options, (abortSignal) => blob.getProperties({ abortSignal })),
-    );
+    const { wire } = this.#context;
+    const operation = this.#operation("look for", key, reading);
+    const found = await unlessMissing(wire.ask({ method: "HEAD", key, signal: options.signal, operation }));
     if (found === undefined) return undefined;
-    return { key, sizeBytes: found.contentLength ?? 0, modifiedMs: found.lastModified?.getTime() ?? 0 };
+    const { "content-length": length, "last-modified": date } = found.headers;
+    if (length === undefined) throw malformedAnswer(operation, "without a length");
+    return { key, sizeBytes: Number(length), modifiedMs: dateMs(date) ?? 0 };
   }
 
   async *list(prefix: string, options?: CallOptions): AsyncGenerator<ObjectInfo, void> {
@@ -114,11 +127,11 @@ class AzureStorage implements Storage {
 
   async get(key: string, options: GetOptions = {}): Promise<ObjectStream> {
     checkBlobKey(key);
-    const doing = this.#doing("read", key, reading);
+    const operation = this.#operation("read", key, reading);
     return httpGet(options, {
-      what: doing.what,
+      what: operation.what,
       stat: () => this.stat(key, options),
-      send: (how) => this.#context.wire.send({ method: "GET", key, ...how, doing }),
+      send: (how) => this.#context.wire.send({ method: "GET", key, ...how, operation }),
       metadataOf,
     });
   }
@@ -127,49 +140,49 @@ class AzureStorage implements Storage {
     checkBlobKey(key);
     const { signal, ifAbsent = false, fresh = false } = options;
     throwIfAborted(signal);
-    const doing = this.#doing("write", key, writing);
+    const operation = this.#operation("write", key, writing);
     const blockBytes = blockBytesOf(source, this.#blockBytes);
     const settings = this.#settings(source.sizeBytes, options);
-    const date = await this.#slots.use(async () => {
-      if (source.sizeBytes <= blockBytes) return this.#putWhole(key, source, options, doing);
-      const put = { key, source, blockBytes, settings, ifAbsent, fresh, signal, doing };
+    const dated = await this.#slots.use(async () => {
+      if (source.sizeBytes <= blockBytes) return this.#putWhole(key, source, options, operation);
+      const put = { key, source, blockBytes, settings, ifAbsent, fresh, signal, operation };
       return putInBlocks(this.#context, this.#slots, put);
     });
-    const modifiedMs = date?.getTime() ?? Math.floor(this.#context.clock.now() / 1000) * 1000;
+    const modifiedMs = dated ?? Math.floor(this.#context.clock.now() / 1000) * 1000;
     return { key, sizeBytes: source.sizeBytes, modifiedMs };
   }
 
-  /** Gives the blob's date. */
-  async #putWhole(key: string, source: RewindableSource, options: PutOptions, doing: Doing): Promise<Date | undefined> {
+  /** Gives the blob's date, in milliseconds. */
+  async #putWhole(
+    key: string,
+    source: RewindableSource,
+    options: PutOptions,
+    operation: Operation,
+  ): Promise<number | undefined> {
     const { sizeBytes } = source;
     const { signal, ifAbsent = false } = options;
     const body = await hashedBody({ source, sizeBytes, signal });
-    const headers = {
+    const headers: OptionalFields = {
       ...settingHeaders(this.#settings(sizeBytes, options)),
-      ...(ifAbsent ? { "if-none-match": "*" } : {}),
+      "if-none-match": ifAbsent ? "*" : undefined,
       "x-ms-blob-type": "BlockBlob",
       // Compared by the store, and kept beside the blob for whoever reads it.
       "x-ms-blob-content-md5": body.md5.toString("base64"),
     };
-    const response = await this.#context.wire.send({ method: "PUT", key, headers, body, signal, doing });
+    const response = await this.#context.wire.send({ method: "PUT", key, headers, body, signal, operation });
     response.discard();
-    const date = new Date(response.headers["last-modified"] ?? "");
-    return Number.isNaN(date.getTime()) ? undefined : date;
+    return dateMs(response.headers["last-modified"]);
   }
 
   /** Two requests, whatever the size: the store renews the date of a blob that gets new metadata, here its own. */
   async refresh(key: string, options: CallOptions = {}): Promise<void> {
     checkBlobKey(key);
-    const doing = this.#doing("renew", key, writing);
-    const blob = this.#context.client.getBlobClient(key);
-    const { metadata = {}, etag } = await ask(this.#context, doing, options, (abortSignal) =>
-      blob.getProperties({ abortSignal }),
-    );
-    const conditions = etag === undefined ? {} : { conditions: { ifMatch: etag } };
+    const operation = this.#operation("renew", key, writing);
+    const request = { key, signal: options.signal, operation };
+    const found = await this.#context.wire.ask({ method: "HEAD", ...request });
+    const headers = { ...sameMetadata(found.headers), "if-match": found.headers["etag"] };
     try {
-      await ask(this.#context, doing, options, (abortSignal) =>
-        blob.setMetadata(metadata, { ...conditions, abortSignal }),
-      );
+      await this.#context.wire.ask({ method: "PUT", ...request, query: { comp: "metadata" }, headers });
     } catch (error) {
       // Somebody has written it meanwhile, so its date is new.
       if (!isAppError(error, "already-exists")) throw error;
@@ -183,10 +196,10 @@ class AzureStorage implements Storage {
   }
 
   async close(): Promise<void> {
-    this.#connection.agents.close();
+    this.#agents.close();
   }
 
-  #doing(verb: string, key: string, permission: string): Doing {
+  #operation(verb: string, key: string, permission: string): Operation {
     return { what: `${verb} '${key}' in ${this.description}`, permission };
   }
 }

@@ -5,16 +5,16 @@
  */
 import { createHash } from "node:crypto";
 import { isAppError } from "../../errors.ts";
-import { type Doing, unlessMissing } from "../../http/http.ts";
+import { type Operation, unlessMissing } from "../../http/http.ts";
 import { Attempts, final } from "../../retry/retry.ts";
 import type { RewindableSource } from "../contract.ts";
 import { HeldParts } from "../remote/held-parts.ts";
 import { partBytesFor } from "../remote/part-size.ts";
 import { exactly, held, type SourcePart } from "../remote/source-part.ts";
 import type { UploadSlots } from "../remote/upload-slots.ts";
-import { type AzureContext, ask } from "./context.ts";
-import type { BlobSettings } from "./headers.ts";
-import type { AzureBody } from "./wire.ts";
+import type { AzureContext } from "./context.ts";
+import { type BlobSettings, dateMs, settingHeaders } from "./headers.ts";
+import { type AzureBody, type AzureRequest, heldBytes } from "./wire.ts";
 
 const mebibyte = 1024 * 1024;
 /** A block must be hashed before it is sent: up to here it is held in memory meanwhile, and above it is read twice. */
@@ -46,12 +46,7 @@ async function md5Of(part: SourcePart): Promise<Buffer> {
 }
 
 function heldBody(bytes: Uint8Array): HashedBody {
-  const frames = {
-    async *[Symbol.asyncIterator]() {
-      if (bytes.length > 0) yield bytes;
-    },
-  };
-  return { sizeBytes: bytes.length, md5: createHash("md5").update(bytes).digest(), frames };
+  return { ...heldBytes(bytes), md5: createHash("md5").update(bytes).digest() };
 }
 
 export interface BlocksPut {
@@ -63,21 +58,21 @@ export interface BlocksPut {
   /** No earlier run can have sent these bytes. */
   readonly fresh: boolean;
   readonly signal: AbortSignal | undefined;
-  readonly doing: Doing;
+  readonly operation: Operation;
 }
 
 /**
- * Sends the blob; gives its date. Every step is tried again by itself, so a failure here is final and is not worth
+ * Sends the blob; gives its date, in milliseconds. Every step is tried again by itself, so a failure here is final and is not worth
  * another put of it all. Holds each block under way.
  */
 export async function putInBlocks(
   context: AzureContext,
   slots: UploadSlots,
   put: BlocksPut,
-): Promise<Date | undefined> {
+): Promise<number | undefined> {
   try {
     const there = put.fresh ? [] : await tried(context, put, put.signal, () => blocksOf(context, put, "uncommitted"));
-    const ids = await sendBlocks(context, slots, put, new Map(there.map(({ name, size }) => [name, size])));
+    const ids = await sendBlocks(context, slots, put, new Map(there.map(({ id, sizeBytes }) => [id, sizeBytes])));
     return await commit(context, put, ids);
   } catch (error) {
     throw final(error);
@@ -86,18 +81,25 @@ export async function putInBlocks(
 
 function tried<T>(
   { clock, random, log, retry }: AzureContext,
-  { doing }: BlocksPut,
+  { operation }: BlocksPut,
   signal: AbortSignal | undefined,
   work: () => Promise<T>,
 ): Promise<T> {
-  return new Attempts(doing.what, signal, { ...retry, clock, random, log }).run(work);
+  return new Attempts(operation.what, signal, { ...retry, clock, random, log }).run(work);
 }
 
-async function blocksOf(context: AzureContext, { key, doing, signal }: BlocksPut, kind: "committed" | "uncommitted") {
-  const blob = context.client.getBlockBlobClient(key);
-  const asked = ask(context, doing, { signal }, (abortSignal) => blob.getBlockList(kind, { abortSignal }));
-  const list = await unlessMissing(asked);
-  return (kind === "committed" ? list?.committedBlocks : list?.uncommittedBlocks) ?? [];
+const listed = { committed: "CommittedBlocks", uncommitted: "UncommittedBlocks" } as const;
+
+/** None where there is no such blob. `<BlockList><CommittedBlocks><Block><Name>…</Name><Size>5</Size></Block>…` */
+async function blocksOf(
+  context: AzureContext,
+  { key, operation, signal }: BlocksPut,
+  kind: keyof typeof listed,
+): Promise<readonly { readonly id: string; readonly sizeBytes: number }[]> {
+  const query = { comp: "blocklist", blocklisttype: kind };
+  const asked = context.wire.askXml({ method: "GET", key, query, signal, operation }, "BlockList");
+  const blocks = (await unlessMissing(asked))?.first(listed[kind])?.all("Block") ?? [];
+  return blocks.map((block) => ({ id: block.textOf("Name") ?? "", sizeBytes: Number(block.textOf("Size")) }));
 }
 
 async function sendBlocks(
@@ -148,7 +150,7 @@ async function sendBlock(context: AzureContext, put: BlocksPut, { id, body, sign
     headers: { "content-md5": body.md5.toString("base64") },
     body,
     signal,
-    doing: put.doing,
+    operation: put.operation,
   });
   response.discard();
 }
@@ -166,17 +168,26 @@ function indexIn(id: string): number {
 }
 
 /** Where an answer is lost, naming the same blocks again is no harm; only where the key must be free, the blob is asked. */
-async function commit(context: AzureContext, put: BlocksPut, ids: string[]): Promise<Date | undefined> {
-  const { key, doing, settings, ifAbsent, signal } = put;
-  const blob = context.client.getBlockBlobClient(key);
-  const conditions = ifAbsent ? { conditions: { ifNoneMatch: "*" } } : {};
+async function commit(context: AzureContext, put: BlocksPut, ids: readonly string[]): Promise<number | undefined> {
+  const { key, operation, settings, ifAbsent, signal } = put;
+  const request: AzureRequest = {
+    method: "PUT",
+    key,
+    query: { comp: "blocklist" },
+    headers: {
+      ...settingHeaders(settings),
+      "content-type": "application/xml; charset=UTF-8",
+      "if-none-match": ifAbsent ? "*" : undefined,
+    },
+    body: heldBytes(Buffer.from(blockList(ids))),
+    signal,
+    operation,
+  };
   let inDoubt = false;
   return tried(context, put, signal, async () => {
     try {
-      const { lastModified } = await ask(context, doing, { signal, ms: commitMs }, (abortSignal) =>
-        blob.commitBlockList(ids, { ...settings, ...conditions, abortSignal }),
-      );
-      return lastModified;
+      const { headers } = await context.wire.ask(request, commitMs);
+      return dateMs(headers["last-modified"]);
     } catch (error) {
       if (inDoubt && isAppError(error, "already-exists") && (await isMadeOf(context, put, ids))) return undefined;
       inDoubt = true;
@@ -185,8 +196,14 @@ async function commit(context: AzureContext, put: BlocksPut, ids: string[]): Pro
   });
 }
 
+/** A block that was sent again counts as it came last. Its name is base64, which XML leaves as it is. */
+function blockList(ids: readonly string[]): string {
+  const latest = ids.map((id) => `<Latest>${id}</Latest>`).join("");
+  return `<?xml version="1.0" encoding="utf-8"?><BlockList>${latest}</BlockList>`;
+}
+
 /** Names of blocks tell of their bytes. */
 async function isMadeOf(context: AzureContext, put: BlocksPut, ids: readonly string[]): Promise<boolean> {
   const blocks = await blocksOf(context, put, "committed");
-  return blocks.length === ids.length && blocks.every(({ name }, index) => name === ids[index]);
+  return blocks.length === ids.length && blocks.every(({ id }, index) => id === ids[index]);
 }

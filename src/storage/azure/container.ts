@@ -1,36 +1,27 @@
-/** What concerns a container as a whole: whether it is there, what it holds, and deleting from it. */
-import type { BlobDeleteOptions } from "@azure/storage-blob";
-import { forEachConcurrently } from "../../concurrency/concurrency.ts";
-import { AppError, isAppError, throwIfAborted, toAppError } from "../../errors.ts";
-import { type Doing, unlessMissing } from "../../http/http.ts";
-import type { CallOptions, DeleteResult, ObjectInfo } from "../contract.ts";
+/** Requests about a container as a whole: whether it is there, creating it, and listing it. */
+import { AppError, isAppError, throwIfAborted } from "../../errors.ts";
+import { type OptionalFields, unlessMissing, type XmlElement } from "../../http/http.ts";
+import type { CallOptions, ObjectInfo } from "../contract.ts";
 import { isKey } from "../keys.ts";
-import { type AzureContext, ask } from "./context.ts";
-import { azureRefusal, reading, writing } from "./errors.ts";
+import type { AzureContext } from "./context.ts";
+import { reading, writing } from "./errors.ts";
+import { dateMs } from "./headers.ts";
+import { malformedAnswer } from "./wire.ts";
 
 /** Asks for what every backup needs, so that a signature for the container alone will do. */
-export async function containerExists(context: AzureContext, options: CallOptions = {}): Promise<boolean> {
-  const doing: Doing = { what: `look for ${context.description}`, permission: reading };
-  const asked = ask(context, doing, options, (abortSignal) =>
-    context.client.listBlobsFlat({ abortSignal }).byPage({ maxPageSize: 1 }).next(),
-  );
-  return (await unlessMissing(asked)) !== undefined;
+export async function containerExists(context: AzureContext, { signal }: CallOptions = {}): Promise<boolean> {
+  const operation = { what: `look for ${context.description}`, permission: reading };
+  const request = { method: "GET", query: { comp: "list", maxresults: "1" }, signal, operation } as const;
+  return (await unlessMissing(context.wire.askXml(request, listingRoot))) !== undefined;
 }
 
-export async function createContainer(context: AzureContext, options: CallOptions = {}): Promise<void> {
-  const doing: Doing = { what: `create ${context.description}`, permission: writing };
+export async function createContainer(context: AzureContext, { signal }: CallOptions = {}): Promise<void> {
+  const operation = { what: `create ${context.description}`, permission: writing };
   try {
-    await ask(context, doing, options, (abortSignal) => context.client.create({ abortSignal }));
+    await context.wire.ask({ method: "PUT", signal, operation });
   } catch (error) {
     if (!isAppError(error, "already-exists")) throw error;
   }
-}
-
-const pageSize = 5000;
-
-interface PageSettings {
-  readonly maxPageSize: number;
-  readonly continuationToken?: string;
 }
 
 /** One request for each five thousand objects. Names that no key of ours can have are passed over. */
@@ -39,122 +30,85 @@ export async function* listObjects(
   prefix: string,
   options: CallOptions = {},
 ): AsyncGenerator<ObjectInfo, void> {
-  const listing = pages(context, options, (settings, abortSignal) =>
-    context.client.listBlobsFlat({ prefix, abortSignal }).byPage(settings).next(),
-  );
-  for await (const { segment } of listing) {
-    for (const { name: key, properties } of segment.blobItems) {
+  for await (const entries of pages(context, { prefix }, options)) {
+    for (const blob of entries.all("Blob")) {
+      const key = nameOf(blob);
+      if (key === undefined) throw malformedAnswer(listing(context), "a listing of blobs without names");
       if (!isKey(key) || !key.startsWith(prefix)) continue;
       throwIfAborted(options.signal);
-      yield { key, sizeBytes: properties.contentLength ?? 0, modifiedMs: properties.lastModified.getTime() };
+      const properties = blob.first("Properties");
+      const sizeBytes = Number(properties?.textOf("Content-Length") ?? 0);
+      yield { key, sizeBytes, modifiedMs: dateMs(properties?.textOf("Last-Modified")) ?? 0 };
     }
   }
 }
 
 export async function listFolders(context: AzureContext, prefix: string, options: CallOptions = {}): Promise<string[]> {
   const names = new Set<string>();
-  const listing = pages(context, options, (settings, abortSignal) =>
-    context.client.listBlobsByHierarchy("/", { prefix, abortSignal }).byPage(settings).next(),
-  );
-  for await (const { segment } of listing) {
-    for (const { name: folder } of segment.blobPrefixes ?? []) {
-      const name = folder.slice(prefix.length, -1);
+  for await (const entries of pages(context, { prefix, delimiter: "/" }, options)) {
+    for (const folder of entries.all("BlobPrefix")) {
+      const name = nameOf(folder)?.slice(prefix.length, -1) ?? "";
       if (isKey(name)) names.add(name);
     }
   }
   return [...names];
 }
 
-async function* pages<Page extends { readonly continuationToken?: string }>(
+const listingRoot = "EnumerationResults";
+const pageSize = "5000";
+
+/**
+ * The entries of a listing, page after page:
+ *
+ *   <EnumerationResults>
+ *     <Blobs>
+ *       <Blob>
+ *         <Name>a/b</Name>
+ *         <Properties><Last-Modified>…</Last-Modified><Content-Length>5</Content-Length>…</Properties>
+ *       </Blob>
+ *       <BlobPrefix><Name Encoded="true">a/%EF%BF%BE/</Name></BlobPrefix>
+ *     </Blobs>
+ *     <NextMarker>…</NextMarker>
+ *   </EnumerationResults>
+ */
+async function* pages(
   context: AzureContext,
-  options: CallOptions,
-  next: (settings: PageSettings, abortSignal: AbortSignal) => Promise<IteratorResult<Page>>,
-): AsyncGenerator<Page, void> {
-  const doing: Doing = { what: `list ${context.description}`, permission: reading };
-  let settings: PageSettings = { maxPageSize: pageSize };
-  for (;;) {
-    const page = await ask(context, doing, options, (abortSignal) => next(settings, abortSignal));
-    if (page.done === true) return;
-    yield page.value;
-    const { continuationToken = "" } = page.value;
-    if (continuationToken === "") return;
-    if (continuationToken === settings.continuationToken) {
-      throw new AppError("protocol", `cannot ${doing.what}: the store does not say how the listing goes on`);
+  { prefix, delimiter }: { readonly prefix: string; readonly delimiter?: string },
+  { signal }: CallOptions,
+): AsyncGenerator<XmlElement, void> {
+  const operation = listing(context);
+  let marker: string | undefined;
+  do {
+    const query: OptionalFields = {
+      comp: "list",
+      prefix: prefix === "" ? undefined : prefix,
+      delimiter,
+      marker,
+      maxresults: pageSize,
+    };
+    const page = await context.wire.askXml({ method: "GET", query, signal, operation }, listingRoot);
+    const entries = page.first("Blobs");
+    if (entries === undefined) throw malformedAnswer(operation, "no listing of blobs");
+    yield entries;
+    const next = page.textOf("NextMarker") ?? "";
+    if (next !== "" && next === marker) {
+      throw new AppError("protocol", `cannot ${operation.what}: the store does not say how the listing goes on`);
     }
-    settings = { maxPageSize: pageSize, continuationToken };
-  }
+    marker = next;
+  } while (marker !== "");
 }
 
-/** What the store takes at most in one call. */
-const maxDeletedAtOnce = 256;
-/** Where it does not take several. */
-const deletesAtOnce = 16;
-const deletion: BlobDeleteOptions = { deleteSnapshots: "include" };
+function listing({ description }: AzureContext) {
+  return { what: `list ${description}`, permission: reading };
+}
 
-type Failure = DeleteResult["failed"][number];
-
-/** Deletes many objects with one request, and remembers where the server does not know how. */
-export class Deleter {
-  readonly #context: AzureContext;
-  #knowsBatches = true;
-
-  constructor(context: AzureContext) {
-    this.#context = context;
-  }
-
-  async delete(keys: readonly string[], options: CallOptions = {}): Promise<DeleteResult> {
-    const failed: Failure[] = [];
-    const distinct = [...new Set(keys)];
-    for (let at = 0; at < distinct.length; at += maxDeletedAtOnce) {
-      failed.push(...(await this.#deleteSome(distinct.slice(at, at + maxDeletedAtOnce), options)));
-    }
-    return { failed };
-  }
-
-  async #deleteSome(keys: readonly string[], options: CallOptions): Promise<readonly Failure[]> {
-    if (keys.length > 1 && this.#knowsBatches) {
-      try {
-        return await this.#deleteBatch(keys, options);
-      } catch (error) {
-        if (!isAppError(error, "unsupported")) throw error;
-        this.#knowsBatches = false;
-      }
-    }
-    const failed: Failure[] = [];
-    const work = async (key: string, signal: AbortSignal) => {
-      const blob = this.#context.client.getBlobClient(key);
-      try {
-        await ask(this.#context, this.#doing(key), { signal }, (abortSignal) =>
-          blob.delete({ ...deletion, abortSignal }),
-        );
-      } catch (error) {
-        throwIfAborted(signal);
-        if (!isAppError(error, "not-found")) failed.push({ key, error: toAppError(error) });
-      }
-    };
-    await forEachConcurrently(keys, deletesAtOnce, work, options);
-    return failed;
-  }
-
-  async #deleteBatch(keys: readonly string[], options: CallOptions): Promise<readonly Failure[]> {
-    const { client, description } = this.#context;
-    const blobs = keys.map((key) => client.getBlobClient(key));
-    const doing: Doing = { what: `delete from ${description}`, permission: writing };
-    const asked = ask(this.#context, doing, options, (abortSignal) =>
-      client.getBlobBatchClient().deleteBlobs(blobs, { ...deletion, abortSignal }),
-    );
-    const answered = await unlessMissing(asked);
-    if (answered === undefined) return [];
-    return keys
-      .map((key, index) => ({ key, ...answered.subResponses[index] }))
-      .filter(({ status = 0 }) => status < 200 || status > 299)
-      .map(({ key, status = 0, errorCode: code = "" }) => {
-        return { key, error: azureRefusal({ status, code, message: "" }, this.#doing(key)) };
-      })
-      .filter(({ error }) => error.code !== "not-found");
-  }
-
-  #doing(key: string): Doing {
-    return { what: `delete '${key}' from ${this.#context.description}`, permission: writing };
+/** Names with characters that XML cannot have come percent-encoded. Undefined where there is no name. */
+function nameOf(entry: XmlElement): string | undefined {
+  const name = entry.first("Name");
+  if (name?.attributes["Encoded"] !== "true") return name?.text;
+  try {
+    return decodeURIComponent(name.text);
+  } catch {
+    return undefined;
   }
 }

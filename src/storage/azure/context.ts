@@ -1,40 +1,7 @@
-import type { ContainerClient } from "@azure/storage-blob";
-import type { Clock } from "../../clock.ts";
-import { orAborted, withDeadline } from "../../concurrency/concurrency.ts";
-import { throwIfAborted } from "../../errors.ts";
-import type { Doing } from "../../http/http.ts";
-import type { Logger } from "../../log.ts";
-import type { RetryPolicy } from "../../retry/retry.ts";
-import { azureError } from "./errors.ts";
+import type { RemoteContext } from "../remote/context.ts";
 import type { AzureWire } from "./wire.ts";
 
 /** What all operations of one driver share. */
-export interface AzureContext {
-  /** "container azure://name". */
-  readonly description: string;
-  readonly client: ContainerClient;
+export interface AzureContext extends RemoteContext {
   readonly wire: AzureWire;
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly log: Logger;
-  readonly retry: RetryPolicy;
-}
-
-const quickMs = 60_000;
-
-/** One call of the SDK with a deadline; its errors are ours. */
-export async function ask<T>(
-  { clock }: AzureContext,
-  doing: Doing,
-  { signal: outer, ms = quickMs }: { readonly signal?: AbortSignal | undefined; readonly ms?: number },
-  work: (abortSignal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  throwIfAborted(outer);
-  using signal = withDeadline(ms, outer, `the call to ${doing.what}`, clock);
-  try {
-    // What the SDK waits for within may not heed the signal.
-    return await orAborted(work(signal), signal);
-  } catch (error) {
-    throw azureError(error, doing, signal);
-  }
 }

@@ -1,36 +1,52 @@
 import { describe, expect, test } from "vitest";
 import { AppError } from "../../errors.ts";
-import { azureError, azureRefusal, writing } from "./errors.ts";
+import { azureError, azureServiceError, parseAzureError, tokenError, writing } from "./errors.ts";
 
-const doing = { what: "write 'k'", permission: writing };
-const failure = (properties: object, name = "RestError") =>
-  Object.assign(new Error("it says so"), { name }, properties);
+const operation = { what: "write 'k'", permission: writing };
+const failure = (properties: object, name = "Error") => Object.assign(new Error("it says so"), { name }, properties);
 
-describe("what the SDK throws", () => {
+describe("what fails without an answer", () => {
   test.each([
-    ["an answer with a code", failure({ statusCode: 503, code: "ServerBusy" }), "throttled", true],
-    ["an answer of HEAD", failure({ statusCode: 404, details: { errorCode: "BlobNotFound" } }), "not-found", false],
-    ["an answer without a code", failure({ statusCode: 502, details: {} }), "storage", true],
-    ["an answer that is no XML", failure({ statusCode: 503, code: "PARSE_ERROR" }), "throttled", true],
     ["a reset", failure({ code: "ECONNRESET" }), "unreachable", true],
     ["an unknown authority", failure({ code: "SELF_SIGNED_CERT_IN_CHAIN" }), "unreachable", false],
     ["HTTP in place of HTTPS", failure({ code: "EPROTO" }), "protocol", false],
+    ["anything else", new TypeError("x"), "storage", false],
+  ])("%s is ours, of a request as well as of a token", (_, error, code, retryable) => {
+    const ours = { code, retryable, message: expect.stringMatching(/^cannot write 'k'/), cause: error };
+    expect(azureError(error, operation)).toMatchObject(ours);
+    expect(tokenError(error, operation)).toMatchObject(ours);
+  });
+
+  test.each([
     ["no identity", failure({}, "CredentialUnavailableError"), "unauthorized", false],
     ["a refused identity", failure({ statusCode: 400 }, "AuthenticationError"), "unauthorized", false],
-    ["anything else", new TypeError("x"), "storage", false],
+    ["a service of tokens that refuses", failure({ statusCode: 400 }, "RestError"), "unauthorized", false],
+    ["a service of tokens that is busy", failure({ statusCode: 429 }, "RestError"), "unreachable", true],
+    ["a service of tokens that fails", failure({ statusCode: 503 }, "RestError"), "unreachable", true],
   ])("%s is ours", (_, error, code, retryable) => {
-    expect(azureError(error, doing)).toMatchObject({
-      code,
-      retryable,
-      message: expect.stringMatching(/^cannot write 'k'/),
-    });
+    const message = expect.stringMatching(/^cannot write 'k'/);
+    expect(tokenError(error, operation)).toMatchObject({ code, retryable, message, cause: error });
   });
 
   test("an abort is its reason, and an error of ours stays", () => {
     const reason = new AppError("timeout", "too late");
     const aborted = AbortSignal.abort(reason);
-    expect(azureError(failure({}, "AbortError"), doing, aborted)).toBe(reason);
-    expect(azureError(reason, doing)).toBe(reason);
+    for (const convert of [azureError, tokenError]) {
+      expect(convert(failure({}, "AbortError"), operation, aborted)).toBe(reason);
+      expect(convert(reason, operation)).toBe(reason);
+    }
+  });
+});
+
+describe("an answer", () => {
+  const xml = "\ufeff<?xml version='1.0'?><Error><Code>ServerBusy</Code><Message>Later &amp; so on.</Message></Error>";
+  test.each([
+    ["has its code in the body", {}, xml, "ServerBusy", "Later & so on."],
+    ["has its code in a header, where it has no body", { "x-ms-error-code": "BlobNotFound" }, "", "BlobNotFound", ""],
+    ["that is cut has the header's", { "x-ms-error-code": "ServerBusy" }, xml.slice(0, -20), "ServerBusy", ""],
+    ["that is not the store's has none", {}, "<html><br>", "", ""],
+  ])("%s", (_, headers, body, code, message) => {
+    expect(parseAzureError(503, headers, body)).toEqual({ status: 503, code, message });
   });
 });
 
@@ -40,7 +56,7 @@ test.each([
   ["AuthorizationFailure", "network rules"],
   ["KeyBasedAuthenticationNotPermitted", "unset AZURE_STORAGE_KEY"],
 ])("a refusal of %s says what helps", (code, words) => {
-  const error = azureRefusal({ status: 403, code, message: "Not now.\nRequestId:1" }, doing);
+  const error = azureServiceError({ status: 403, code, message: "Not now.\nRequestId:1" }, operation);
   expect(error).toMatchObject({ code: "unauthorized", hint: expect.stringContaining(words) });
   expect(error.message).toBe(`cannot write 'k': the store answered ${code}: not now`);
 });

@@ -1,37 +1,46 @@
-/** Errors of Azure's Blob Storage and of its SDK, as ours. Decided by codes and statuses, never by their texts. */
+/** Errors of Azure's Blob Storage, of its identity library and of the network, as ours. Decided by codes and statuses, never by their texts. */
 import { AppError, abortError, isAppError } from "../../errors.ts";
-import { type Doing, kindOfStatus, networkError, type Refusal, type RefusalKind, refused } from "../../http/http.ts";
+import {
+  kindOfStatus,
+  networkError,
+  type Operation,
+  type ResponseHeaders,
+  type ServiceError,
+  type ServiceErrorKind,
+  serviceError,
+  tryParseXml,
+} from "../../http/http.ts";
 
 /** The roles that requests need, as their permission. */
 export const reading = "Storage Blob Data Reader";
 export const writing = "Storage Blob Data Contributor";
 
-const kinds: Readonly<Record<string, RefusalKind>> = {
-  BlobNotFound: "absent",
-  ContainerNotFound: "absent",
-  ResourceNotFound: "absent",
-  BlobAlreadyExists: "taken",
-  ConditionNotMet: "taken",
-  ContainerAlreadyExists: "taken",
-  TargetConditionNotMet: "taken",
-  AccountIsDisabled: "unidentified",
-  AuthenticationFailed: "unidentified",
-  AuthorizationFailure: "unidentified",
-  AuthorizationSourceIPMismatch: "unidentified",
-  KeyBasedAuthenticationNotPermitted: "unidentified",
-  InvalidAuthenticationInfo: "unidentified",
-  NoAuthenticationInformation: "unidentified",
-  Crc64Mismatch: "spoiled",
-  Md5Mismatch: "spoiled",
-  AccountBeingCreated: "passing",
-  ContainerBeingDeleted: "passing",
-  InternalError: "passing",
+const kinds: Readonly<Record<string, ServiceErrorKind>> = {
+  BlobNotFound: "not-found",
+  ContainerNotFound: "not-found",
+  ResourceNotFound: "not-found",
+  BlobAlreadyExists: "precondition-failed",
+  ConditionNotMet: "precondition-failed",
+  ContainerAlreadyExists: "precondition-failed",
+  TargetConditionNotMet: "precondition-failed",
+  AccountIsDisabled: "unauthenticated",
+  AuthenticationFailed: "unauthenticated",
+  AuthorizationFailure: "unauthenticated",
+  AuthorizationSourceIPMismatch: "unauthenticated",
+  KeyBasedAuthenticationNotPermitted: "unauthenticated",
+  InvalidAuthenticationInfo: "unauthenticated",
+  NoAuthenticationInformation: "unauthenticated",
+  Crc64Mismatch: "checksum-mismatch",
+  Md5Mismatch: "checksum-mismatch",
+  AccountBeingCreated: "transient",
+  ContainerBeingDeleted: "transient",
+  InternalError: "transient",
   // Another put of the same key has just come to its end, and what was sent for this one is gone.
-  InvalidBlockList: "passing",
-  OperationTimedOut: "passing",
+  InvalidBlockList: "transient",
+  OperationTimedOut: "transient",
   ServerBusy: "throttled",
-  FeatureVersionMismatch: "cannot",
-  UnsupportedHttpVerb: "cannot",
+  FeatureVersionMismatch: "unsupported",
+  UnsupportedHttpVerb: "unsupported",
   BlobArchived: "archived",
   BlobBeingRehydrated: "archived",
   BlobImmutableDueToPolicy: "final",
@@ -42,15 +51,15 @@ const kinds: Readonly<Record<string, RefusalKind>> = {
   SnapshotsPresent: "final",
 };
 
-export function azureRefusal(refusal: Refusal, doing: Doing): AppError {
-  const known = Object.hasOwn(kinds, refusal.code) ? kinds[refusal.code] : undefined;
-  const kind = known ?? kindOfStatus(refusal.status);
+export function azureServiceError(answer: ServiceError, operation: Operation): AppError {
+  const known = Object.hasOwn(kinds, answer.code) ? kinds[answer.code] : undefined;
+  const kind = known ?? kindOfStatus(answer.status);
   // What follows the first line identifies the request; the cause keeps it.
-  const [message = ""] = refusal.message.split("\n");
-  return refused({ ...refusal, message }, kind, doing, hintOf(kind, refusal, doing.permission));
+  const [message = ""] = answer.message.split("\n");
+  return serviceError({ ...answer, message }, kind, operation, hintOf(kind, answer, operation.permission));
 }
 
-function hintOf(kind: RefusalKind, { code }: Refusal, role: string): string | undefined {
+function hintOf(kind: ServiceErrorKind, { code }: ServiceError, role: string): string | undefined {
   if (code === "LeaseIdMissing" || code === "LeaseIdMismatchWithBlobOperation")
     return "another program holds a lease: end it";
   if (code === "BlobImmutableDueToPolicy")
@@ -59,7 +68,7 @@ function hintOf(kind: RefusalKind, { code }: Refusal, role: string): string | un
     return "another program has left blocks of this name: they are gone after a week, or when the name is put and deleted";
   }
   if (kind === "archived") return "the blob has been archived: bring it back to another tier first";
-  if (kind !== "denied" && kind !== "unidentified") return undefined;
+  if (kind !== "denied" && kind !== "unauthenticated") return undefined;
   switch (code) {
     case "AuthenticationFailed":
     case "InvalidAuthenticationInfo":
@@ -77,39 +86,44 @@ function hintOf(kind: RefusalKind, { code }: Refusal, role: string): string | un
   }
 }
 
-/** How the SDK for identities names its failures. */
+/**
+ * The error in an answer; its code is in a header as well, for answers without a body:
+ *
+ *   <Error><Code>ServerBusy</Code><Message>The server is busy.\nRequestId:…\nTime:…</Message></Error>
+ */
+export function parseAzureError(status: number, headers: ResponseHeaders, body: string): ServiceError {
+  // Proxies on the way answer in HTML or in plain text: the status says all that is known then.
+  const error = tryParseXml(body);
+  const code = headers["x-ms-error-code"] ?? error?.textOf("Code") ?? "";
+  return { status, code, message: error?.textOf("Message") ?? "" };
+}
+
+/** Whatever a call to the store has thrown, as ours. */
+export function azureError(error: unknown, { what }: Operation, signal?: AbortSignal): AppError {
+  if (isAppError(error)) return error;
+  if (signal?.aborted === true) return abortError(signal);
+  const message = `cannot ${what}: ${error instanceof Error ? error.message : String(error)}`;
+  return networkError(error, what) ?? new AppError("storage", message, { cause: error, retryable: false });
+}
+
+/** The names of the identity library's errors that mean there is no usable identity. */
 const identityErrors =
   /^(CredentialUnavailableError|AuthenticationError|AuthenticationRequiredError|AggregateAuthenticationError)$/;
 
-/** Whatever a call to the store or to an SDK has thrown, as ours. */
-export function azureError(error: unknown, doing: Doing, signal?: AbortSignal): AppError {
+/** Whatever the identity library has thrown when it was asked for a token, as ours. */
+export function tokenError(error: unknown, operation: Operation, signal?: AbortSignal): AppError {
   if (isAppError(error)) return error;
   if (signal?.aborted === true) return abortError(signal);
   if (error instanceof Error && identityErrors.test(error.name)) {
-    return new AppError("unauthorized", `cannot ${doing.what}: there is no identity to use`, {
+    return new AppError("unauthorized", `cannot ${operation.what}: there is no identity to use`, {
       hint: "set AZURE_STORAGE_CONNECTION_STRING, AZURE_STORAGE_KEY or AZURE_STORAGE_SAS_TOKEN, or give the machine or workload an identity (AZURE_CLIENT_ID, AZURE_TENANT_ID, AZURE_FEDERATED_TOKEN_FILE)",
       cause: error,
     });
   }
-  const refusal = refusalOf(error);
-  if (refusal !== undefined) return azureRefusal(refusal, doing);
-  const failed = networkError(error, doing.what);
-  if (failed !== undefined) return failed;
-  const message = `cannot ${doing.what}: ${error instanceof Error ? error.message : String(error)}`;
-  return new AppError("storage", message, { cause: error, retryable: false });
-}
-
-/** What the SDK says of a server's answer; undefined where there was none. */
-function refusalOf(error: unknown): Refusal | undefined {
-  if (!(error instanceof Error) || !("statusCode" in error) || typeof error.statusCode !== "number") return undefined;
-  const details: unknown = "details" in error ? error.details : undefined;
-  // An answer without a body has its code in a header alone, and one that is no XML has none.
-  const told = [error, details].map((from) => codeIn(from)).find((code) => code !== "" && code !== "PARSE_ERROR");
-  return { status: error.statusCode, code: told ?? "", message: told === undefined ? "" : error.message, cause: error };
-}
-
-function codeIn(from: unknown): string {
-  if (typeof from !== "object" || from === null) return "";
-  if ("code" in from && typeof from.code === "string") return from.code;
-  return "errorCode" in from && typeof from.errorCode === "string" ? from.errorCode : "";
+  if (error instanceof Error && "statusCode" in error && typeof error.statusCode === "number") {
+    const isBusy = error.statusCode === 429 || error.statusCode >= 500;
+    const message = `cannot ${operation.what}: no token was got: ${error.message}`;
+    return new AppError(isBusy ? "unreachable" : "unauthorized", message, { cause: error });
+  }
+  return azureError(error, operation, signal);
 }

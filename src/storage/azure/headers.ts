@@ -1,16 +1,15 @@
-import type { ResponseHeaders } from "../../http/http.ts";
-import { sortedQuery } from "../../http/http.ts";
+/** What a blob has beside its bytes, as headers. */
+import { presentFields, type ResponseHeaders, sortedQuery } from "../../http/http.ts";
 import type { PutOptions } from "../contract.ts";
 import { prefixedHeaders } from "../remote/metadata-headers.ts";
 import { minClassBytes, type StoreOptions } from "../remote/store-options.ts";
-/** What goes beside the bytes of a blob. */
 import { type AccessTier, accessTier, checkTags } from "./options.ts";
 
 export interface BlobSettings {
-  readonly tier?: AccessTier;
-  readonly tags?: Readonly<Record<string, string>>;
+  readonly tier?: AccessTier | undefined;
+  readonly tags: Readonly<Record<string, string>>;
   /** In names that the store takes. */
-  readonly metadata?: Readonly<Record<string, string>>;
+  readonly metadata: Readonly<Record<string, string>>;
 }
 
 /** For a new blob of this size. Throws `usage` at once for settings that no blob can have. */
@@ -18,25 +17,39 @@ export function blobSettings(options: StoreOptions): (sizeBytes: number, put: Pu
   const tier = accessTier(options);
   checkTags(options);
   return (sizeBytes, put) => {
-    const tags = { ...options.tags, ...put.tags };
     const metadata = Object.entries(put.metadata ?? {}).map(([name, value]) => [storedName(name), value]);
     return {
-      ...(tier === undefined || sizeBytes < minClassBytes ? {} : { tier }),
-      ...(Object.keys(tags).length === 0 ? {} : { tags }),
-      ...(metadata.length === 0 ? {} : { metadata: Object.fromEntries(metadata) }),
+      tier: sizeBytes < minClassBytes ? undefined : tier,
+      tags: { ...options.tags, ...put.tags },
+      metadata: Object.fromEntries(metadata),
     };
   };
 }
 
 const metadataPrefix = "x-ms-meta-";
 
-/** The same as headers. */
-export function settingHeaders({ tier, tags, metadata = {} }: BlobSettings): Record<string, string> {
-  return {
-    ...(tier === undefined ? {} : { "x-ms-access-tier": tier }),
-    ...(tags === undefined ? {} : { "x-ms-tags": sortedQuery(tags) }),
-    ...Object.fromEntries(Object.entries(metadata).map(([name, value]) => [`${metadataPrefix}${name}`, value])),
-  };
+/** The headers of the request that makes the blob. */
+export function settingHeaders({ tier, tags, metadata }: BlobSettings): Record<string, string> {
+  return presentFields({
+    "x-ms-access-tier": tier,
+    "x-ms-tags": Object.keys(tags).length === 0 ? undefined : sortedQuery(tags),
+    ...metadataHeaders(metadata),
+  });
+}
+
+function metadataHeaders(metadata: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(metadata).map(([name, value]) => [`${metadataPrefix}${name}`, value]));
+}
+
+/** The headers that give a blob the metadata which it has already. */
+export function sameMetadata(headers: ResponseHeaders): Record<string, string> {
+  return metadataHeaders(prefixedHeaders(headers, metadataPrefix));
+}
+
+/** The date in a header or in a listing; undefined where there is none that can be read. */
+export function dateMs(text: string | undefined): number | undefined {
+  const ms = Date.parse(text ?? "");
+  return Number.isNaN(ms) ? undefined : ms;
 }
 
 /** As it was given to the put. */

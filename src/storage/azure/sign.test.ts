@@ -2,7 +2,7 @@ import { BlockBlobClient, newPipeline, StorageSharedKeyCredential } from "@azure
 import { assert, asyncProperty, constantFrom, dictionary, string } from "fast-check";
 import { expect, test } from "vitest";
 import { encodePath } from "../../http/url-text.ts";
-import { azureRefusal } from "./errors.ts";
+import { azureServiceError } from "./errors.ts";
 import { keySignature } from "./sign.ts";
 
 const key = Buffer.from("the key of an account");
@@ -21,7 +21,7 @@ async function signedBySdk(path: string, work: (client: BlockBlobClient) => Prom
     httpClient: {
       sendRequest: async (request) => {
         resolve(request);
-        throw azureRefusal({ status: 500, code: "", message: "" }, { what: "send it", permission: "" });
+        throw azureServiceError({ status: 500, code: "", message: "" }, { what: "send it", permission: "" });
       },
     },
   });

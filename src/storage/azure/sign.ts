@@ -1,5 +1,5 @@
 /**
- * Signatures with an account's key, for the requests that carry objects.
+ * Signatures with an account's key (Shared Key).
  *
  *   string to sign = method \n content-encoding \n content-language \n content-length \n content-md5 \n content-type \n
  *                    date \n if-modified-since \n if-match \n if-none-match \n if-unmodified-since \n range \n

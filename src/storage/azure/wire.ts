@@ -1,25 +1,25 @@
-/** The requests that carry objects, sent without the SDK's pipeline: a proof of who asks, and a socket. */
+/** Requests to Azure's Blob Storage: about a container, or about a blob in it. */
 import type { Clock } from "../../clock.ts";
-import { throwIfAborted } from "../../errors.ts";
+import { withDeadline } from "../../concurrency/concurrency.ts";
+import { AppError, throwIfAborted } from "../../errors.ts";
 import {
-  type Doing,
   encodePath,
   exchange,
   type HttpAgents,
+  type HttpRequest,
   type HttpResponse,
-  type HttpTerms,
   type HttpTimeouts,
+  type Operation,
+  type OptionalFields,
+  parseXml,
+  presentFields,
+  type ResponseHeaders,
+  responseText,
   sortedQuery,
-  xmlText,
+  type XmlElement,
 } from "../../http/http.ts";
-import { azureError, azureRefusal } from "./errors.ts";
-import type { KeySignable } from "./sign.ts";
-
-/** What goes with a request so that the store knows who asks. */
-export type Authorize = (
-  request: KeySignable,
-  signal: AbortSignal | undefined,
-) => Promise<{ readonly headers?: Readonly<Record<string, string>>; readonly query?: string }>;
+import type { Authorize } from "./credentials.ts";
+import { azureError, azureServiceError, parseAzureError } from "./errors.ts";
 
 export interface AzureWireOptions {
   readonly agents: HttpAgents;
@@ -36,19 +36,35 @@ export interface AzureBody {
   readonly frames: AsyncIterable<Uint8Array>;
 }
 
-export interface AzureWireRequest {
-  readonly method: "GET" | "PUT";
-  readonly key: string;
-  readonly query?: Readonly<Record<string, string>>;
-  /** In lower case. */
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: AzureBody;
+export interface AzureRequest {
+  readonly method: HttpRequest["method"];
+  /** The request is about the container where there is none. */
+  readonly key?: string | undefined;
+  readonly query?: OptionalFields | undefined;
+  /** Names in lower case. */
+  readonly headers?: OptionalFields | undefined;
+  readonly body?: AzureBody | undefined;
   /** See {@link HttpRequest}. */
   readonly transient?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
-  readonly doing: Doing;
+  readonly operation: Operation;
 }
 
+/** A response that has come whole. */
+export interface AzureAnswer {
+  readonly headers: ResponseHeaders;
+  readonly text: string;
+}
+
+/** A request within the body of another, with all that it needs to be sent. */
+export interface EmbeddedRequest {
+  /** Encoded, with the query. */
+  readonly target: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** For calls that are answered at once. */
+const quickMs = 60_000;
 /** From this size on the server is asked first whether it wants the body. */
 const askFirstBytes = 1024 * 1024;
 /** Of the protocol: the oldest that has all we use, so that servers behind the newest know it, too. */
@@ -62,49 +78,98 @@ export class AzureWire {
   }
 
   /** Throws what the server refuses, and every failure on the way, as AppErrors. */
-  async send({
-    method,
-    key,
-    query = {},
-    headers: asked = {},
-    body,
-    transient,
-    signal,
-    doing,
-  }: AzureWireRequest): Promise<HttpResponse> {
-    throwIfAborted(signal);
-    const { url, agents, timeouts, clock, authorize } = this.#options;
-    const failed = (error: unknown) => azureError(error, doing, signal);
-    const path = `${url.pathname}/${encodePath(key)}`;
-    const headers = {
-      ...asked,
-      ...(body === undefined ? {} : { "content-length": String(body.sizeBytes) }),
-      "x-ms-date": new Date(clock.now()).toUTCString(),
-      "x-ms-version": version,
-    };
-    const proof = await authorize({ method, path, query, headers }, signal).catch((error: unknown) => {
-      throw failed(error);
-    });
-    const parameters = [sortedQuery(query), proof.query ?? ""].filter((text) => text !== "").join("&");
-    const request = {
-      method,
-      url,
-      path: parameters === "" ? path : `${path}?${parameters}`,
-      headers: { ...headers, ...proof.headers },
-      frames: body?.frames,
-      asksFirst: body !== undefined && body.sizeBytes >= askFirstBytes,
-      transient,
-      signal,
-    };
-    const terms: HttpTerms = {
-      ...{ agents, timeouts, what: doing.what, failure: failed },
-      refusal: (status, { "x-ms-error-code": code }, text) => {
-        const told = typeof code === "string" ? code : xmlText(text, "Code");
-        return azureRefusal({ status, code: told, message: xmlText(text, "Message") }, doing);
-      },
-    };
-    return exchange(request, terms).catch((error: unknown) => {
-      throw failed(error);
-    });
+  send(request: AzureRequest): Promise<HttpResponse> {
+    return this.#send(request, this.#options.timeouts);
   }
+
+  /** A call whose response is read whole, within a deadline. */
+  async ask(request: AzureRequest, ms = quickMs): Promise<AzureAnswer> {
+    const { operation } = request;
+    throwIfAborted(request.signal);
+    const { clock, timeouts } = this.#options;
+    using signal = withDeadline(ms, request.signal, `the call to ${operation.what}`, clock);
+    // A server that may work for longer may also be silent for longer.
+    const idleMs = timeouts.idleMs * Math.max(1, ms / quickMs);
+    const response = await this.#send({ ...request, signal }, { ...timeouts, idleMs });
+    return { headers: response.headers, text: await responseText(response) };
+  }
+
+  /** A call that can be repeated and whose response is XML with this root. Anything else is `protocol`, and retryable. */
+  async askXml(request: AzureRequest, root: string): Promise<XmlElement> {
+    const { text } = await this.ask(request);
+    try {
+      const element = parseXml(text);
+      if (element.name === root) return element;
+      throw new Error(`its root is <${element.name}>`);
+    } catch (cause) {
+      throw malformedAnswer(request.operation, `no XML of a <${root}>`, cause);
+    }
+  }
+
+  /** What {@link send} would send, for the body of a batch, where the version is that of the batch. */
+  async embed(request: AzureRequest): Promise<EmbeddedRequest> {
+    const { target, headers } = await this.#prepare(request, { "x-ms-date": this.#date() });
+    return { target, headers };
+  }
+
+  async #send(request: AzureRequest, timeouts: HttpTimeouts): Promise<HttpResponse> {
+    const { method, body, transient, signal, operation } = request;
+    throwIfAborted(signal);
+    const { url, agents } = this.#options;
+    const failure = (error: unknown) => azureError(error, operation, signal);
+    const hasLength = body !== undefined || method === "PUT" || method === "POST";
+    const { target, headers } = await this.#prepare(request, {
+      "content-length": hasLength ? String(body?.sizeBytes ?? 0) : undefined,
+      "x-ms-date": this.#date(),
+      "x-ms-version": version,
+    });
+    const asksFirst = body !== undefined && body.sizeBytes >= askFirstBytes;
+    try {
+      return await exchange(
+        { method, url, path: target, headers, frames: body?.frames, asksFirst, transient, signal },
+        {
+          what: operation.what,
+          agents,
+          timeouts,
+          serviceError: (status, told, text) => azureServiceError(parseAzureError(status, told, text), operation),
+          failure,
+        },
+      );
+    } catch (error) {
+      throw failure(error);
+    }
+  }
+
+  #date(): string {
+    return new Date(this.#options.clock.now()).toUTCString();
+  }
+
+  async #prepare(request: AzureRequest, added: OptionalFields): Promise<EmbeddedRequest> {
+    const { method, key, operation, signal } = request;
+    const { url, authorize } = this.#options;
+    const path = key === undefined ? url.pathname : `${url.pathname}/${encodePath(key)}`;
+    const query = presentFields({ restype: key === undefined ? "container" : undefined, ...request.query });
+    const headers = presentFields({ ...request.headers, ...added });
+    const authorization = await authorize({ method, path, query, headers }, operation, signal);
+    const parameters = [sortedQuery(query), authorization.query ?? ""].filter((text) => text !== "").join("&");
+    return {
+      target: parameters === "" ? path : `${path}?${parameters}`,
+      headers: { ...headers, ...authorization.headers },
+    };
+  }
+}
+
+/** For answers to calls that can be repeated. */
+export function malformedAnswer({ what }: Operation, how: string, cause?: unknown): AppError {
+  return new AppError("protocol", `cannot ${what}: the answer is ${how}`, { cause, retryable: true });
+}
+
+/** Bytes that are held, as a body. */
+export function heldBytes(bytes: Uint8Array): AzureBody {
+  const frames = {
+    async *[Symbol.asyncIterator]() {
+      if (bytes.length > 0) yield bytes;
+    },
+  };
+  return { sizeBytes: bytes.length, frames };
 }

@@ -168,7 +168,7 @@ class FileStorage implements Storage {
         failed.push({ key, error: toAppError(error) });
       }
     };
-    const limits = options?.signal === undefined ? {} : { signal: options.signal };
+    const limits = { signal: options?.signal };
     try {
       await forEachConcurrently(keys, deleteLimit, remove, limits);
     } finally {

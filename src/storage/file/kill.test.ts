@@ -4,6 +4,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { expect, test } from "vitest";
+import { patient } from "../../../test/harness/patience.ts";
 import { contentOf, replacedKey, replacements } from "../../../test/harness/put-until-killed.ts";
 import { collect, seededRandom, toArray } from "../../../test/harness/sample-bytes.ts";
 import { temporaryDirectory } from "../../../test/harness/temporary-directory.ts";
@@ -27,25 +28,29 @@ async function putAndKill(root: string, seed: number, announcements: number): Pr
   return announced;
 }
 
-test("processes killed in the middle of puts leave whole objects only, and every finished one", async () => {
-  await using directory = await temporaryDirectory();
-  const root = directory.path;
-  const storage = fileStorage({ root, bucket: "bucket", clock: systemClock });
-  await storage.createBucket();
-  const random = seededRandom(7);
-  let leftovers = 0;
-  for (let round = 0; round < 20; round++) {
-    const announced = await putAndKill(root, round, 1 + Math.floor(random() * 12));
-    const listed = (await toArray(storage.list(""))).map(({ key }) => key);
-    expect(listed).toEqual(expect.arrayContaining(announced));
-    for (const key of listed) {
-      const bytes = await collect(await storage.get(key));
-      const allowed = key === replacedKey ? replacements : [contentOf(key)];
-      expect(allowed.some((content) => content.equals(bytes))).toBe(true);
+test(
+  "processes killed in the middle of puts leave whole objects only, and every finished one",
+  async () => {
+    await using directory = await temporaryDirectory();
+    const root = directory.path;
+    const storage = fileStorage({ root, bucket: "bucket", clock: systemClock });
+    await storage.createBucket();
+    const random = seededRandom(7);
+    let leftovers = 0;
+    for (let round = 0; round < 20; round++) {
+      const announced = await putAndKill(root, round, 1 + Math.floor(random() * 12));
+      const listed = (await toArray(storage.list(""))).map(({ key }) => key);
+      expect(listed).toEqual(expect.arrayContaining(announced));
+      for (const key of listed) {
+        const bytes = await collect(await storage.get(key));
+        const allowed = key === replacedKey ? replacements : [contentOf(key)];
+        expect(allowed.some((content) => content.equals(bytes))).toBe(true);
+      }
+      leftovers += (await readdir(join(root, "bucket", ".esop-tmp"))).length;
+      await storage.delete(listed);
     }
-    leftovers += (await readdir(join(root, "bucket", ".esop-tmp"))).length;
-    await storage.delete(listed);
-  }
-  // Else no process was ever killed in the middle of anything, and nothing was proved.
-  expect(leftovers).toBeGreaterThan(20);
-}, 60_000);
+    // Else no process was ever killed in the middle of anything, and nothing was proved.
+    expect(leftovers).toBeGreaterThan(20);
+  },
+  patient(60_000),
+);

@@ -1,7 +1,7 @@
 /** What concerns a bucket as a whole: whether it is there, what it holds, and deleting from it. */
 import { forEachConcurrently } from "../../concurrency/concurrency.ts";
 import { AppError, isAppError, throwIfAborted } from "../../errors.ts";
-import { refusalBehind, unlessMissing } from "../../http/http.ts";
+import { serviceErrorOf, unlessMissing } from "../../http/http.ts";
 import type { CallOptions, DeleteResult, ObjectInfo } from "../contract.ts";
 import { isKey } from "../keys.ts";
 import type { GcsContext } from "./context.ts";
@@ -13,10 +13,10 @@ const deletedAtOnce = 10;
 
 /** By a listing: the roles that are for objects do not let one look at the bucket itself. */
 export async function bucketExists(context: GcsContext, options: CallOptions = {}): Promise<boolean> {
-  const doing = { what: `look for ${context.description}`, permission: "storage.objects.list" };
+  const operation = { what: `look for ${context.description}`, permission: "storage.objects.list" };
   const path = `${bucketPath(context.bucket)}/o`;
   const query = { maxResults: "1", fields: "kind" };
-  const asked = context.wire.ask({ method: "GET", path, query, signal: options.signal, doing });
+  const asked = context.wire.ask({ method: "GET", path, query, signal: options.signal, operation });
   return (await unlessMissing(asked)) !== undefined;
 }
 
@@ -26,15 +26,15 @@ export async function createBucket(
   { project, location }: { readonly project: string; readonly location: string | undefined },
   options: CallOptions = {},
 ): Promise<void> {
-  const doing = { what: `create ${context.description}`, permission: "storage.buckets.create" };
-  const resource = { name: context.bucket, ...(location === undefined ? {} : { location }) };
+  const operation = { what: `create ${context.description}`, permission: "storage.buckets.create" };
+  const resource = { name: context.bucket, location };
   const query = { project, fields: "name" };
-  const request = { method: "POST", path: "/storage/v1/b", query, ...jsonBody(resource), doing } as const;
+  const request = { method: "POST", path: "/storage/v1/b", query, ...jsonBody(resource), operation } as const;
   try {
     await context.wire.ask({ ...request, signal: options.signal });
   } catch (error) {
     // There already: ours, or another's, which lets us in or not.
-    if (!isAppError(error) || refusalBehind(error)?.status !== 409) throw error;
+    if (!isAppError(error) || serviceErrorOf(error)?.status !== 409) throw error;
     await bucketExists(context, options);
   }
 }
@@ -75,7 +75,7 @@ async function* pages(
   { fields, ...what }: { readonly prefix: string; readonly delimiter?: string; readonly fields: string },
   options: CallOptions,
 ): AsyncGenerator<Fields, void> {
-  const doing = { what: `list ${context.description}`, permission: "storage.objects.list" };
+  const operation = { what: `list ${context.description}`, permission: "storage.objects.list" };
   const path = `${bucketPath(context.bucket)}/o`;
   let pageToken = "";
   do {
@@ -85,11 +85,11 @@ async function* pages(
       fields: `${fields},nextPageToken`,
       ...(pageToken === "" ? {} : { pageToken }),
     };
-    const page = await context.wire.ask({ method: "GET", path, query, signal: options.signal, doing });
+    const page = await context.wire.ask({ method: "GET", path, query, signal: options.signal, operation });
     yield page;
     const next = textOf(page, "nextPageToken");
     if (next !== "" && next === pageToken) {
-      throw new AppError("protocol", `cannot ${doing.what}: the store does not say how the listing goes on`);
+      throw new AppError("protocol", `cannot ${operation.what}: the store does not say how the listing goes on`);
     }
     pageToken = next;
   } while (pageToken !== "");
@@ -103,9 +103,9 @@ export async function deleteObjects(
 ): Promise<DeleteResult> {
   const failed: { key: string; error: Error }[] = [];
   const remove = async (key: string, signal: AbortSignal) => {
-    const doing = { what: `delete '${key}' from ${context.description}`, permission: "storage.objects.delete" };
+    const operation = { what: `delete '${key}' from ${context.description}`, permission: "storage.objects.delete" };
     try {
-      await context.wire.ask({ method: "DELETE", path: objectPath(context.bucket, key), signal, doing });
+      await context.wire.ask({ method: "DELETE", path: objectPath(context.bucket, key), signal, operation });
     } catch (error) {
       throwIfAborted(signal);
       if (!isAppError(error)) throw error;

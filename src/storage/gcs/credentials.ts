@@ -3,7 +3,7 @@ import { type AuthClient, GoogleAuth } from "google-auth-library";
 import type { Clock } from "../../clock.ts";
 import { orAborted, withDeadline } from "../../concurrency/concurrency.ts";
 import { AppError, isAppError } from "../../errors.ts";
-import type { Doing, HttpAgents } from "../../http/http.ts";
+import type { HttpAgents, Operation } from "../../http/http.ts";
 import { noCredentials, tokenError } from "./errors.ts";
 import { type GcsOptions, isPrivate } from "./options.ts";
 
@@ -48,7 +48,7 @@ export class GcsCredentials {
   }
 
   /** For one request; none where there is nobody to authorize. Throws `unauthorized` where no credentials are found. */
-  async headers(doing: Doing, outer: AbortSignal | undefined): Promise<AuthorizationHeaders> {
+  async headers(operation: Operation, outer: AbortSignal | undefined): Promise<AuthorizationHeaders> {
     if (this.#anonymous) return {};
     using signal = withDeadline(tokenMs, outer, "the request for a token", this.#clock);
     this.#asked ??= this.#ask().finally(() => {
@@ -57,7 +57,7 @@ export class GcsCredentials {
     try {
       return await orAborted(this.#asked, signal);
     } catch (error) {
-      throw tokenError(error, doing, signal);
+      throw tokenError(error, operation, signal);
     }
   }
 
@@ -72,11 +72,11 @@ export class GcsCredentials {
   }
 
   /** The project that a new bucket belongs to. Throws `usage` where none is known. */
-  async project(doing: Doing, outer: AbortSignal | undefined): Promise<string> {
+  async project(operation: Operation, outer: AbortSignal | undefined): Promise<string> {
     if (this.#project !== undefined) return this.#project;
     using signal = withDeadline(tokenMs, outer, "the search for the project", this.#clock);
     const unknown = (cause?: unknown) =>
-      new AppError("usage", `cannot ${doing.what}: its project is not known`, {
+      new AppError("usage", `cannot ${operation.what}: its project is not known`, {
         cause,
         hint: "set GOOGLE_CLOUD_PROJECT to the project that the bucket is to belong to",
       });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { gcsError, gcsRefusal, noCredentials, parseGcsRefusal, tokenError } from "./errors.ts";
+import { gcsError, gcsServiceError, noCredentials, parseGcsError, tokenError } from "./errors.ts";
 
-const doing = { what: "read 'k'", permission: "storage.objects.get" };
+const operation = { what: "read 'k'", permission: "storage.objects.get" };
 
 describe("refusals", () => {
   test.each([
@@ -16,7 +16,7 @@ describe("refusals", () => {
     ["null", { code: "", message: "" }],
     ["", { code: "", message: "" }],
   ])("are read from %s", (body, expected) => {
-    expect(parseGcsRefusal(403, body)).toEqual({ status: 403, ...expected });
+    expect(parseGcsError(403, body)).toEqual({ status: 403, ...expected });
   });
 
   test.each([
@@ -30,11 +30,11 @@ describe("refusals", () => {
     [409, "conflict", "storage", true],
     [504, "", "storage", true],
   ])("%i %s is %s, worth trying again: %s", (status, code, expected, retryable) => {
-    expect(gcsRefusal({ status, code, message: "m" }, doing)).toMatchObject({ code: expected, retryable });
+    expect(gcsServiceError({ status, code, message: "m" }, operation)).toMatchObject({ code: expected, retryable });
   });
 
   test("say what permission is missing, or what keeps an object", () => {
-    const hint = (status: number, code: string) => gcsRefusal({ status, code, message: "" }, doing).hint;
+    const hint = (status: number, code: string) => gcsServiceError({ status, code, message: "" }, operation).hint;
     expect(hint(403, "forbidden")).toContain("storage.objects.get");
     expect(hint(401, "required")).toContain("GOOGLE_APPLICATION_CREDENTIALS");
     expect(hint(403, "retentionPolicyNotMet")).toContain("retention policy");
@@ -51,7 +51,7 @@ describe("failures", () => {
     [withCode("EPROTO"), "protocol", false],
     [new Error("odd"), "storage", false],
   ])("of a connection: %s is %s, worth trying again: %s", (error, code, retryable) => {
-    expect(gcsError(error, doing)).toMatchObject({ code, retryable, cause: error });
+    expect(gcsError(error, operation)).toMatchObject({ code, retryable, cause: error });
   });
 
   test.each([
@@ -61,7 +61,7 @@ describe("failures", () => {
     [withCode("503", { config: {}, status: 503 }), "unreachable", true],
     [withCode("ENOENT"), "unauthorized", false],
   ])("of a token: %s is %s, worth trying again: %s", (error, code, retryable) => {
-    expect(tokenError(error, doing)).toMatchObject({ code, retryable, cause: error });
+    expect(tokenError(error, operation)).toMatchObject({ code, retryable, cause: error });
   });
 
   test("of the search for credentials name the variable", () => {

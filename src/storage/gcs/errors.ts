@@ -1,17 +1,17 @@
 /** Errors of Google Cloud Storage, of its auth library and of the network, as ours. */
 import { AppError, abortError, isAppError } from "../../errors.ts";
 import {
-  type Doing,
   kindOfStatus,
   lowered,
   networkError,
-  type Refusal,
-  type RefusalKind,
-  refused,
+  type Operation,
+  type ServiceError,
+  type ServiceErrorKind,
+  serviceError,
 } from "../../http/http.ts";
 
 /** By reason, where it says more than the status. */
-const kinds: Readonly<Record<string, RefusalKind>> = {
+const kinds: Readonly<Record<string, ServiceErrorKind>> = {
   rateLimitExceeded: "throttled",
   userRateLimitExceeded: "throttled",
   dailyLimitExceeded: "throttled",
@@ -19,20 +19,20 @@ const kinds: Readonly<Record<string, RefusalKind>> = {
   slowDown: "throttled",
   objectUnderActiveHold: "final",
   retentionPolicyNotMet: "final",
-  uploadTooLarge: "cannot",
+  uploadTooLarge: "unsupported",
 };
 
-export function gcsRefusal(refusal: Refusal, doing: Doing): AppError {
-  const known = Object.hasOwn(kinds, refusal.code) ? kinds[refusal.code] : undefined;
-  const kind = known ?? kindOfStatus(refusal.status);
-  return refused(refusal, kind, doing, hintFor(refusal, kind, doing));
+export function gcsServiceError(answer: ServiceError, operation: Operation): AppError {
+  const known = Object.hasOwn(kinds, answer.code) ? kinds[answer.code] : undefined;
+  const kind = known ?? kindOfStatus(answer.status);
+  return serviceError(answer, kind, operation, hintFor(answer, kind, operation));
 }
 
 const credentialsHint =
   "set GOOGLE_APPLICATION_CREDENTIALS to a file of credentials, or give the machine a service account";
 
-function hintFor({ code }: Refusal, kind: RefusalKind, { permission }: Doing): string | undefined {
-  if (kind === "unidentified") return credentialsHint;
+function hintFor({ code }: ServiceError, kind: ServiceErrorKind, { permission }: Operation): string | undefined {
+  if (kind === "unauthenticated") return credentialsHint;
   if (kind === "denied") return `the credentials need ${permission}, which Storage Object User has`;
   return /^(objectUnderActiveHold|retentionPolicyNotMet)$/.test(code)
     ? "a hold or the bucket's retention policy keeps the object: backups here cannot be removed or replaced before"
@@ -45,7 +45,7 @@ function hintFor({ code }: Refusal, kind: RefusalKind, { permission }: Doing): s
  *   JSON interface  {"error": {"code": 403, "message": "…", "errors": [{"reason": "forbidden", …}]}}
  *   XML interface   <Error><Code>AccessDenied</Code><Message>…</Message></Error>
  */
-export function parseGcsRefusal(status: number, body: string): Refusal {
+export function parseGcsError(status: number, body: string): ServiceError {
   const text = (element: string) => new RegExp(`<${element}>([^<]*)</${element}>`).exec(body)?.[1] ?? "";
   const error = fieldsOf(fieldsOf(parsed(body))["error"]);
   const [first] = Array.isArray(error["errors"]) ? error["errors"] : [];
@@ -73,7 +73,7 @@ export function textOf(fields: Readonly<Record<string, unknown>>, name: string):
 }
 
 /** Whatever a call to the store has thrown, as ours. */
-export function gcsError(error: unknown, { what }: Doing, signal?: AbortSignal): AppError {
+export function gcsError(error: unknown, { what }: Operation, signal?: AbortSignal): AppError {
   if (isAppError(error)) return error;
   if (signal?.aborted === true) return abortError(signal);
   const message = `cannot ${what}: ${error instanceof Error ? error.message : String(error)}`;
@@ -89,7 +89,7 @@ export function noCredentials(error: unknown): AppError {
 }
 
 /** Whatever the auth library has thrown when it was to get a token: a failed request, or a file that was not there. */
-export function tokenError(error: unknown, { what }: Doing, signal?: AbortSignal): AppError {
+export function tokenError(error: unknown, { what }: Operation, signal?: AbortSignal): AppError {
   if (isAppError(error)) return error;
   if (signal?.aborted === true) return abortError(signal);
   const isOfRequest = typeof error === "object" && error !== null && "config" in error;

@@ -1,10 +1,10 @@
 import type { Clock } from "../../clock.ts";
 import { throwIfAborted } from "../../errors.ts";
 import {
-  type Doing,
   type HttpAgents,
   type HttpTimeouts,
   makeAgents,
+  type Operation,
   unlessMissing,
   usualTimeouts,
 } from "../../http/http.ts";
@@ -94,17 +94,23 @@ class GcsStorage implements Storage {
 
   async createBucket(options?: CallOptions): Promise<void> {
     const { credentials, place } = this.#means;
-    const doing = { what: `create ${this.description}`, permission: "storage.buckets.create" };
-    const project = await credentials.project(doing, options?.signal);
+    const operation = { what: `create ${this.description}`, permission: "storage.buckets.create" };
+    const project = await credentials.project(operation, options?.signal);
     await createBucket(this.#context, { project, location: place.location }, options);
   }
 
   async stat(key: string, options?: CallOptions): Promise<ObjectInfo | undefined> {
     checkKey(key);
     const { bucket, wire } = this.#context;
-    const doing = this.#doing("look for", key, "storage.objects.get");
+    const operation = this.#operation("look for", key, "storage.objects.get");
     const query = { fields: objectFields };
-    const request = { method: "GET", path: objectPath(bucket, key), query, signal: options?.signal, doing } as const;
+    const request = {
+      method: "GET",
+      path: objectPath(bucket, key),
+      query,
+      signal: options?.signal,
+      operation,
+    } as const;
     const found = await unlessMissing(wire.ask(request));
     return found === undefined ? undefined : { ...infoOf(found), key };
   }
@@ -121,10 +127,10 @@ class GcsStorage implements Storage {
   async get(key: string, options: GetOptions = {}): Promise<ObjectStream> {
     checkKey(key);
     const { bucket, wire } = this.#context;
-    const doing = this.#doing("read", key, "storage.objects.get");
-    const request = { method: "GET", path: plainPath(bucket, key), signal: options.signal, doing } as const;
+    const operation = this.#operation("read", key, "storage.objects.get");
+    const request = { method: "GET", path: plainPath(bucket, key), signal: options.signal, operation } as const;
     return httpGet(options, {
-      what: doing.what,
+      what: operation.what,
       stat: () => this.stat(key, options),
       send: (how) => wire.send({ ...request, ...how }),
       metadataOf,
@@ -134,15 +140,15 @@ class GcsStorage implements Storage {
   async put(key: string, source: RewindableSource, options: PutOptions = {}): Promise<ObjectInfo> {
     checkKey(key);
     throwIfAborted(options.signal);
-    const doing = this.#doing("write", key, "storage.objects.create and storage.objects.delete");
+    const operation = this.#operation("write", key, "storage.objects.create and storage.objects.delete");
     const { chunkBytes, buffers } = this.#means;
-    return upload(this.#context, { key, source, options, doing, chunkBytes, buffers });
+    return upload(this.#context, { key, source, options, operation, chunkBytes, buffers });
   }
 
   async refresh(key: string, options?: CallOptions): Promise<void> {
     checkKey(key);
-    const doing = this.#doing("renew", key, "storage.objects.get, .create and .delete");
-    await renewDate(this.#context, key, doing, options);
+    const operation = this.#operation("renew", key, "storage.objects.get, .create and .delete");
+    await renewDate(this.#context, key, operation, options);
   }
 
   async delete(keys: readonly string[], options?: CallOptions): Promise<DeleteResult> {
@@ -155,7 +161,7 @@ class GcsStorage implements Storage {
     this.#means.agents.close();
   }
 
-  #doing(verb: string, key: string, permission: string): Doing {
+  #operation(verb: string, key: string, permission: string): Operation {
     return { what: `${verb} '${key}' in ${this.description}`, permission };
   }
 }

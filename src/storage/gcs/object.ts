@@ -46,6 +46,6 @@ export function createdWith({ storageClass, tags }: GcsOptions, { metadata, tags
   return {
     contentType: "application/octet-stream",
     ...(Object.keys(beside).length === 0 ? {} : { metadata: beside }),
-    ...(storageClass === undefined ? {} : { storageClass }),
+    storageClass,
   };
 }

@@ -1,6 +1,6 @@
 /** Renewing an object's date: the store rewrites it onto itself, with everything it has beside its bytes. */
 import { AppError } from "../../errors.ts";
-import type { Doing } from "../../http/http.ts";
+import type { Operation } from "../../http/http.ts";
 import type { CallOptions } from "../contract.ts";
 import type { GcsContext } from "./context.ts";
 import { textOf } from "./errors.ts";
@@ -15,11 +15,11 @@ const kept =
 export async function renewDate(
   { bucket, wire }: GcsContext,
   key: string,
-  doing: Doing,
+  operation: Operation,
   { signal }: CallOptions = {},
 ): Promise<void> {
   const path = objectPath(bucket, key);
-  const old = await wire.ask({ method: "GET", path, query: { fields: kept }, signal, doing });
+  const old = await wire.ask({ method: "GET", path, query: { fields: kept }, signal, operation });
   const rewrite = {
     method: "POST",
     path: `${path}/rewriteTo${path.slice("/storage/v1".length)}`,
@@ -28,11 +28,11 @@ export async function renewDate(
   let rewriteToken = "";
   for (;;) {
     const query = { fields: "done,rewriteToken", ...(rewriteToken === "" ? {} : { rewriteToken }) };
-    const answer = await wire.ask({ ...rewrite, query, signal, doing }, slowMs);
+    const answer = await wire.ask({ ...rewrite, query, signal, operation }, slowMs);
     if (answer["done"] === true) return;
     rewriteToken = textOf(answer, "rewriteToken");
     if (rewriteToken === "") {
-      throw new AppError("protocol", `cannot ${doing.what}: the store does not say how the rewrite goes on`);
+      throw new AppError("protocol", `cannot ${operation.what}: the store does not say how the rewrite goes on`);
     }
   }
 }

@@ -7,7 +7,7 @@ import { randomUUID } from "node:crypto";
 import { crc32c } from "@node-rs/crc32";
 import { AppError, isAppError } from "../../errors.ts";
 import type { HttpResponse } from "../../http/http.ts";
-import { type Doing, refusalBehind } from "../../http/http.ts";
+import { type Operation, serviceErrorOf } from "../../http/http.ts";
 import { Attempts, final } from "../../retry/retry.ts";
 import { formatBytes } from "../../units.ts";
 import type { ObjectInfo, PutOptions, RewindableSource } from "../contract.ts";
@@ -25,7 +25,7 @@ export interface GcsPut {
   readonly key: string;
   readonly source: RewindableSource;
   readonly options: PutOptions;
-  readonly doing: Doing;
+  readonly operation: Operation;
   /** What is larger goes in a session. A multiple of 256 KiB, as the protocol has it. */
   readonly chunkBytes: number;
   /** Of that size. */
@@ -53,7 +53,7 @@ export async function upload(context: GcsContext, put: GcsPut): Promise<ObjectIn
 const resultFields = `${objectFields},crc32c,generation`;
 
 /** The request that makes an object, or begins to. */
-function creation({ bucket }: GcsContext, { key, options, doing }: GcsPut, uploadType: "multipart" | "resumable") {
+function creation({ bucket }: GcsContext, { key, options, operation }: GcsPut, uploadType: "multipart" | "resumable") {
   return {
     method: "POST",
     path: `/upload${bucketPath(bucket)}/o`,
@@ -64,7 +64,7 @@ function creation({ bucket }: GcsContext, { key, options, doing }: GcsPut, uploa
       ...(options.ifAbsent === true ? { ifGenerationMatch: "0" } : {}),
     },
     signal: options.signal,
-    doing,
+    operation,
   } as const;
 }
 
@@ -83,7 +83,7 @@ async function uploadWhole(context: GcsContext, put: GcsPut, bytes: Uint8Array):
   const response = await context.wire.send(request).catch((error: unknown) => {
     throw asSpoiled(error);
   });
-  return proved(context, put, await context.wire.fields(response, put.doing), checksum);
+  return proved(context, put, await context.wire.fields(response, put.operation), checksum);
 }
 
 /** What Google says of a checksum that does not match, or of a request that it cannot read; nothing where it is mute. */
@@ -91,8 +91,8 @@ const spoiledReasons = /^(badRequest|invalid|parseError)?$/;
 
 /** Of a request that was sound when it was made, the store refuses bytes that were spoiled on the way. */
 function asSpoiled(error: unknown): unknown {
-  const refusal = isAppError(error) ? refusalBehind(error) : undefined;
-  if (!isAppError(error) || refusal?.status !== 400 || !spoiledReasons.test(refusal.code)) return error;
+  const answer = isAppError(error) ? serviceErrorOf(error) : undefined;
+  if (!isAppError(error) || answer?.status !== 400 || !spoiledReasons.test(answer.code)) return error;
   return new AppError("corrupt", error.message, { retryable: true, cause: error.cause });
 }
 
@@ -107,14 +107,14 @@ function checksumText(checksum: number): string {
  * server does not, the object that it has made is taken away again.
  */
 async function proved(context: GcsContext, put: GcsPut, made: Fields, checksum: string): Promise<ObjectInfo> {
-  const { key, source, doing } = put;
+  const { key, source, operation } = put;
   const info = infoOf(made);
   if (info.sizeBytes === source.sizeBytes && textOf(made, "crc32c") === checksum) return { ...info, key };
   const query = { ifGenerationMatch: textOf(made, "generation") };
   const path = objectPath(context.bucket, key);
   // Also after an abort of the run, and so without its signal.
-  await context.wire.ask({ method: "DELETE", path, query, doing }, takeAwayMs);
-  throw new AppError("corrupt", `cannot ${doing.what}: what the store had got is not what was sent`, {
+  await context.wire.ask({ method: "DELETE", path, query, operation }, takeAwayMs);
+  throw new AppError("corrupt", `cannot ${operation.what}: what the store had got is not what was sent`, {
     retryable: true,
   });
 }
@@ -132,14 +132,14 @@ async function begin(context: GcsContext, put: GcsPut): Promise<Pick<GcsRequest,
   response.discard();
   const { location = "" } = response.headers;
   if (!URL.canParse(location)) {
-    throw new AppError("protocol", `cannot ${put.doing.what}: the store gave the upload no name`);
+    throw new AppError("protocol", `cannot ${put.operation.what}: the store gave the upload no name`);
   }
   const { pathname, searchParams } = new URL(location);
   return { path: pathname, query: Object.fromEntries(searchParams) };
 }
 
-function tries({ clock, random, log, retry }: GcsContext, { doing, options }: GcsPut): Attempts {
-  return new Attempts(doing.what, options.signal, { ...retry, clock, random, log });
+function tries({ clock, random, log, retry }: GcsContext, { operation, options }: GcsPut): Attempts {
+  return new Attempts(operation.what, options.signal, { ...retry, clock, random, log });
 }
 
 /** How far the store has got with a session. */
@@ -177,12 +177,12 @@ class Session {
       const made = await this.#sendChunk(start, bytes);
       if (made !== undefined) return proved(this.#context, this.#put, made, checksumText(this.#checksum));
     }
-    throw new AppError("protocol", `cannot ${this.#put.doing.what}: the store does not finish the upload`);
+    throw new AppError("protocol", `cannot ${this.#put.operation.what}: the store does not finish the upload`);
   }
 
   /** Gives what the store has made where this was the last one. */
   async #sendChunk(start: number, bytes: Uint8Array): Promise<Fields | undefined> {
-    const { source, doing } = this.#put;
+    const { source, operation } = this.#put;
     const end = start + bytes.length;
     const attempts = tries(this.#context, this.#put);
     let next = start;
@@ -204,13 +204,14 @@ class Session {
       }
       if (progress.kind === "finished") return progress.made;
       if (progress.kind === "lost" || progress.nextByte < start || progress.nextByte > end) {
-        throw new AppError("storage", `cannot ${doing.what}: the store has lost what was sent`);
+        throw new AppError("storage", `cannot ${operation.what}: the store has lost what was sent`);
       }
       if (progress.nextByte > next) attempts.reset();
       const gotNowhere = progress.nextByte <= next && !inDoubt;
       next = progress.nextByte;
       inDoubt = false;
-      if (gotNowhere) await again(new AppError("storage", `cannot ${doing.what}: the store does not go on with it`));
+      if (gotNowhere)
+        await again(new AppError("storage", `cannot ${operation.what}: the store does not go on with it`));
     }
     return undefined;
   }
@@ -241,14 +242,14 @@ class Session {
       body,
       accepts: (status) => status === resumeIncomplete || isOver(status) || (status >= 200 && status <= 299),
       signal: this.#put.options.signal,
-      doing: this.#put.doing,
+      operation: this.#put.operation,
     });
   }
 
   async #progress(sent: Promise<HttpResponse>): Promise<Progress> {
     const response = await sent;
     if (response.status !== resumeIncomplete && !isOver(response.status)) {
-      return { kind: "finished", made: await this.#context.wire.fields(response, this.#put.doing) };
+      return { kind: "finished", made: await this.#context.wire.fields(response, this.#put.operation) };
     }
     response.discard();
     if (isOver(response.status)) return { kind: "lost" };

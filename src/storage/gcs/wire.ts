@@ -6,16 +6,16 @@ import type { Clock } from "../../clock.ts";
 import { withDeadline } from "../../concurrency/concurrency.ts";
 import { AppError, isAppError, throwIfAborted } from "../../errors.ts";
 import {
-  type Doing,
   exchange,
   type HttpAgents,
   type HttpRequest,
   type HttpResponse,
   type HttpTimeouts,
-  refusalBehind,
+  type Operation,
+  serviceErrorOf,
 } from "../../http/http.ts";
 import type { AuthorizationHeaders, GcsCredentials } from "./credentials.ts";
-import { fieldsOf, gcsError, gcsRefusal, parseGcsRefusal } from "./errors.ts";
+import { fieldsOf, gcsError, gcsServiceError, parseGcsError } from "./errors.ts";
 
 export interface GcsWireOptions {
   readonly url: URL;
@@ -38,7 +38,7 @@ export interface GcsRequest {
   /** See {@link HttpRequest}. */
   readonly transient?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
-  readonly doing: Doing;
+  readonly operation: Operation;
 }
 
 export type Fields = ReturnType<typeof fieldsOf>;
@@ -60,15 +60,15 @@ export class GcsWire {
   /** Throws what the store refuses, and every failure on the way, as AppErrors. A token that it refuses is got anew. */
   async send(request: GcsRequest): Promise<HttpResponse> {
     const { credentials } = this.#options;
-    const { doing, signal } = request;
+    const { operation, signal } = request;
     throwIfAborted(signal);
-    const authorization = await credentials.headers(doing, signal);
+    const authorization = await credentials.headers(operation, signal);
     try {
       return await this.#sendAs(request, authorization);
     } catch (error) {
-      const status = isAppError(error) ? refusalBehind(error)?.status : undefined;
+      const status = isAppError(error) ? serviceErrorOf(error)?.status : undefined;
       if (status !== 401 || !credentials.renew(authorization)) throw error;
-      return this.#sendAs(request, await credentials.headers(doing, signal));
+      return this.#sendAs(request, await credentials.headers(operation, signal));
     }
   }
 
@@ -76,11 +76,11 @@ export class GcsWire {
   async ask(request: GcsRequest, ms = quickMs): Promise<Fields> {
     throwIfAborted(request.signal);
     const { clock } = this.#options;
-    using signal = withDeadline(ms, request.signal, `the call to ${request.doing.what}`, clock);
-    return this.fields(await this.send({ ...request, signal }), request.doing);
+    using signal = withDeadline(ms, request.signal, `the call to ${request.operation.what}`, clock);
+    return this.fields(await this.send({ ...request, signal }), request.operation);
   }
 
-  async fields({ stream }: HttpResponse, doing: Doing): Promise<Fields> {
+  async fields({ stream }: HttpResponse, operation: Operation): Promise<Fields> {
     const chunks: Uint8Array[] = [];
     for await (const chunk of stream) chunks.push(chunk);
     const text = Buffer.concat(chunks).toString("utf8");
@@ -88,18 +88,18 @@ export class GcsWire {
     try {
       return fieldsOf(JSON.parse(text));
     } catch (cause) {
-      throw new AppError("protocol", `cannot ${doing.what}: the answer is no JSON`, { cause });
+      throw new AppError("protocol", `cannot ${operation.what}: the answer is no JSON`, { cause });
     }
   }
 
   async #sendAs(request: GcsRequest, authorization: AuthorizationHeaders): Promise<HttpResponse> {
     const { url, agents, timeouts } = this.#options;
-    const { method, query = {}, headers, body, accepts, doing, transient, signal } = request;
+    const { method, query = {}, headers, body, accepts, operation, transient, signal } = request;
     const search = new URLSearchParams(query).toString();
     const path = `${url.pathname.replace(/\/$/, "")}${request.path}`;
     const sizeBytes = body?.reduce((sum, { length }) => sum + length, 0) ?? 0;
     const length = method === "POST" || method === "PUT" ? { "content-length": String(sizeBytes) } : {};
-    const failure = (error: unknown) => gcsError(error, doing, signal);
+    const failure = (error: unknown) => gcsError(error, operation, signal);
     try {
       return await exchange(
         {
@@ -112,11 +112,11 @@ export class GcsWire {
           signal,
         },
         {
-          what: doing.what,
+          what: operation.what,
           agents,
           timeouts,
           accepts,
-          refusal: (status, _, text) => gcsRefusal(parseGcsRefusal(status, text), doing),
+          serviceError: (status, _, text) => gcsServiceError(parseGcsError(status, text), operation),
           failure,
         },
       );

@@ -1,7 +1,7 @@
 /** Reading an object over HTTP, in whole or a range of it, as all stores do that speak it. */
 import { AppError } from "../../errors.ts";
 import type { HttpResponse, ResponseHeaders } from "../../http/http.ts";
-import { isBehindEnd } from "../../http/http.ts";
+import { isRangeNotSatisfiable } from "../../http/http.ts";
 import type { GetOptions, ObjectInfo, ObjectStream } from "../contract.ts";
 import { checkRange, rangeHeader } from "../keys.ts";
 import { nothing, objectStream } from "../object-stream.ts";
@@ -39,7 +39,7 @@ export async function httpGet(
     response.discard();
     throw new AppError("protocol", `cannot ${what}: the store does not know ranges`);
   } catch (error) {
-    if (range !== undefined && isBehindEnd(error)) return nothing();
+    if (range !== undefined && isRangeNotSatisfiable(error)) return nothing();
     throw error;
   }
 }

@@ -8,31 +8,31 @@ import {
   ListObjectsV2Command,
   type ListObjectsV2CommandOutput,
 } from "@aws-sdk/client-s3";
-import { refusalError } from "../../aws/aws.ts";
+import { awsServiceError } from "../../aws/aws.ts";
 import { AppError, isAppError, throwIfAborted } from "../../errors.ts";
-import { refusalBehind, unlessMissing } from "../../http/http.ts";
+import { serviceErrorOf, unlessMissing } from "../../http/http.ts";
 import type { CallOptions, DeleteResult, ObjectInfo } from "../contract.ts";
 import { isKey } from "../keys.ts";
 import { ask, type S3Context } from "./context.ts";
 
 export async function bucketExists(context: S3Context, options: CallOptions = {}): Promise<boolean> {
-  const doing = { what: `look for ${context.description}`, permission: "s3:ListBucket" };
+  const operation = { what: `look for ${context.description}`, permission: "s3:ListBucket" };
   const command = new HeadBucketCommand({ Bucket: context.bucket });
-  const asked = ask(context, doing, options, (abortSignal) => context.client.send(command, { abortSignal }));
+  const asked = ask(context, operation, options, (abortSignal) => context.client.send(command, { abortSignal }));
   return (await unlessMissing(asked)) !== undefined;
 }
 
 export async function createBucket(context: S3Context, options: CallOptions = {}): Promise<void> {
-  const doing = { what: `create ${context.description}`, permission: "s3:CreateBucket" };
+  const operation = { what: `create ${context.description}`, permission: "s3:CreateBucket" };
   const constraint = locationConstraint(context);
   const command = new CreateBucketCommand({
     Bucket: context.bucket,
     ...(constraint === undefined ? {} : { CreateBucketConfiguration: { LocationConstraint: constraint } }),
   });
   try {
-    await ask(context, doing, options, (abortSignal) => context.client.send(command, { abortSignal }));
+    await ask(context, operation, options, (abortSignal) => context.client.send(command, { abortSignal }));
   } catch (error) {
-    const code = isAppError(error) ? refusalBehind(error)?.code : undefined;
+    const code = isAppError(error) ? serviceErrorOf(error)?.code : undefined;
     if (code === "BucketAlreadyOwnedByYou") return;
     if (code !== "BucketAlreadyExists") throw error;
     // Some servers say this of our own bucket, too. Another's lets us in or not; either way nothing is left to create.
@@ -84,7 +84,7 @@ async function* pages(
   what: { readonly Prefix: string; readonly Delimiter?: string },
   options: CallOptions,
 ): AsyncGenerator<ListObjectsV2CommandOutput, void> {
-  const doing = { what: `list ${context.description}`, permission: "s3:ListBucket" };
+  const operation = { what: `list ${context.description}`, permission: "s3:ListBucket" };
   let token: string | undefined;
   do {
     // XML cannot carry every character of a key.
@@ -94,11 +94,11 @@ async function* pages(
       ...what,
       ...(token === undefined ? {} : { ContinuationToken: token }),
     });
-    const page = await ask(context, doing, options, (abortSignal) => context.client.send(command, { abortSignal }));
+    const page = await ask(context, operation, options, (abortSignal) => context.client.send(command, { abortSignal }));
     yield page;
     const next = page.IsTruncated === true ? page.NextContinuationToken : undefined;
     if (page.IsTruncated === true && (next === undefined || next === token)) {
-      throw new AppError("protocol", `cannot ${doing.what}: the store does not say how the listing goes on`);
+      throw new AppError("protocol", `cannot ${operation.what}: the store does not say how the listing goes on`);
     }
     token = next;
   } while (token !== undefined);
@@ -129,18 +129,21 @@ async function deleteBatch(
   keys: readonly string[],
   options: CallOptions,
 ): Promise<{ key: string; error: Error }[]> {
-  const doing = { what: `delete from ${context.description}`, permission: "s3:DeleteObject" };
+  const operation = { what: `delete from ${context.description}`, permission: "s3:DeleteObject" };
   const command = new DeleteObjectsCommand({
     Bucket: context.bucket,
     Delete: { Objects: keys.map((key) => ({ Key: key })), Quiet: true },
   });
   if (context.dialect.md5OnDelete) addBodyMd5(command);
-  const asked = ask(context, doing, options, (abortSignal) => context.client.send(command, { abortSignal }));
+  const asked = ask(context, operation, options, (abortSignal) => context.client.send(command, { abortSignal }));
   const { Errors: errors = [] } = (await unlessMissing(asked)) ?? {};
   return errors
     .map(({ Key: key = "", Code: code = "", Message: message = "" }) => {
-      const refusal = { status: 0, code, message };
-      return { key, error: refusalError(refusal, { ...doing, what: `delete '${key}' from ${context.description}` }) };
+      const answer = { status: 0, code, message };
+      return {
+        key,
+        error: awsServiceError(answer, { ...operation, what: `delete '${key}' from ${context.description}` }),
+      };
     })
     .filter(({ error }) => error.code !== "not-found");
 }

@@ -5,7 +5,7 @@ import { esopCredentials, type SigningIdentity, s3Error } from "../../aws/aws.ts
 import type { Clock } from "../../clock.ts";
 import { withDeadline } from "../../concurrency/concurrency.ts";
 import { AppError, throwIfAborted } from "../../errors.ts";
-import { type Doing, type HttpAgents, type HttpTimeouts, makeAgents } from "../../http/http.ts";
+import { type HttpAgents, type HttpTimeouts, makeAgents, type Operation } from "../../http/http.ts";
 import { endpointUrl } from "../remote/store-options.ts";
 import type { S3Dialect, S3Options } from "./options.ts";
 
@@ -112,12 +112,16 @@ export interface CallLimits {
 }
 
 /** One call of the SDK with a deadline; its errors are ours. */
-export async function call<T>(doing: Doing, limits: CallLimits, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function call<T>(
+  operation: Operation,
+  limits: CallLimits,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   throwIfAborted(limits.signal);
-  using signal = withDeadline(limits.ms, limits.signal, `the call to ${doing.what}`, limits.clock);
+  using signal = withDeadline(limits.ms, limits.signal, `the call to ${operation.what}`, limits.clock);
   try {
     return await work(signal);
   } catch (error) {
-    throw s3Error(error, doing, signal);
+    throw s3Error(error, operation, signal);
   }
 }

@@ -1,6 +1,6 @@
 import type { S3Client } from "@aws-sdk/client-s3";
 import type { Clock } from "../../clock.ts";
-import type { Doing } from "../../http/http.ts";
+import type { Operation } from "../../http/http.ts";
 import type { Logger } from "../../log.ts";
 import type { RetryPolicy } from "../../retry/retry.ts";
 import { type CallLimits, call } from "./client.ts";
@@ -32,12 +32,12 @@ export const slowMs = 15 * 60_000;
 /** A call of the SDK, with a deadline. */
 export function ask<T>(
   { clock, wire }: S3Context,
-  doing: Doing,
+  operation: Operation,
   options: { readonly signal?: AbortSignal | undefined; readonly ms?: number },
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const limits: CallLimits = { signal: options.signal, ms: options.ms ?? quickMs, clock };
-  return call(doing, limits, async (abortSignal) => {
+  return call(operation, limits, async (abortSignal) => {
     const result = await work(abortSignal);
     await wire.accepted();
     return result;

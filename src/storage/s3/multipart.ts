@@ -8,7 +8,7 @@ import {
 } from "@aws-sdk/client-s3";
 import { abortable } from "../../concurrency/concurrency.ts";
 import { AppError, isAppError } from "../../errors.ts";
-import type { Doing } from "../../http/http.ts";
+import type { Operation } from "../../http/http.ts";
 import { Attempts, final } from "../../retry/retry.ts";
 import type { ByteRange, PutOptions, RewindableSource } from "../contract.ts";
 import { HeldParts, heldSource } from "../remote/held-parts.ts";
@@ -48,7 +48,7 @@ export interface MultipartPut {
   /** What earlier runs have left; undefined where nobody could go on with what this one leaves. */
   readonly unfinished: UnfinishedUploads | undefined;
   readonly options: PutOptions;
-  readonly doing: Doing;
+  readonly operation: Operation;
 }
 
 /** An upload under way. */
@@ -66,9 +66,9 @@ interface Upload {
  * would fail as well. Holds for each part under way what the wire holds, and a whole part only of sequential sources.
  */
 export async function putInParts(context: S3Context, slots: UploadSlots, put: MultipartPut): Promise<void> {
-  const { doing, options } = put;
+  const { operation, options } = put;
   if (options.ifAbsent === true && !context.dialect.multipartIfAbsent) {
-    throw new AppError("unsupported", `cannot ${doing.what} only if it is absent: it is too large for that`);
+    throw new AppError("unsupported", `cannot ${operation.what} only if it is absent: it is too large for that`);
   }
   const former = await takeUp(context, put);
   if (former !== undefined) {
@@ -81,7 +81,7 @@ export async function putInParts(context: S3Context, slots: UploadSlots, put: Mu
     }
   }
   const nonce = randomUUID();
-  const id = await tried(context, doing, options.signal, () => begin(context, put, nonce));
+  const id = await tried(context, operation, options.signal, () => begin(context, put, nonce));
   await carryOut(context, slots, put, { id, nonce, sent: new Map() });
 }
 
@@ -118,13 +118,13 @@ async function carryOut(context: S3Context, slots: UploadSlots, put: MultipartPu
   }
 }
 
-function tried<T>(context: S3Context, { what }: Doing, signal: AbortSignal | undefined, work: () => Promise<T>) {
+function tried<T>(context: S3Context, { what }: Operation, signal: AbortSignal | undefined, work: () => Promise<T>) {
   const { clock, random, log, retry } = context;
   return new Attempts(what, signal, { ...retry, clock, random, log }).run(work);
 }
 
 async function begin(context: S3Context, put: MultipartPut, nonce: string): Promise<string> {
-  const { key, source, doing, options } = put;
+  const { key, source, operation, options } = put;
   const command = new CreateMultipartUploadCommand({
     Bucket: context.bucket,
     Key: key,
@@ -132,10 +132,10 @@ async function begin(context: S3Context, put: MultipartPut, nonce: string): Prom
     ...(context.dialect.integrity === "crc32-trailer" ? { ChecksumAlgorithm: "CRC32" } : {}),
     ...context.settings.created(source.sizeBytes, options.tags),
   });
-  const { UploadId: id } = await ask(context, doing, options, (abortSignal) =>
+  const { UploadId: id } = await ask(context, operation, options, (abortSignal) =>
     context.client.send(command, { abortSignal }),
   );
-  if (id === undefined) throw new AppError("protocol", `cannot ${doing.what}: the store gave the upload no name`);
+  if (id === undefined) throw new AppError("protocol", `cannot ${operation.what}: the store gave the upload no name`);
   return id;
 }
 
@@ -160,7 +160,7 @@ async function sendParts(
     }
     const part = { uploadId: upload.id, number, sizeBytes, signal };
     const from = cut === undefined ? { source, range } : { source: heldSource(await cut.next(signal)) };
-    parts[index] = await tried(context, put.doing, signal, () => sendPart(context, put, { ...part, ...from }));
+    parts[index] = await tried(context, put.operation, signal, () => sendPart(context, put, { ...part, ...from }));
   };
   try {
     await slots.spread(count, send, options.signal);
@@ -190,15 +190,16 @@ interface Part {
 }
 
 async function sendPart(context: S3Context, put: MultipartPut, part: Part): Promise<CompletedPart> {
-  const { key, doing } = put;
+  const { key, operation } = put;
   const { number, uploadId, signal } = part;
   const payload = await makePayload(part, context.dialect.integrity);
   const query = { partNumber: String(number), uploadId };
   const headers = wireHeaders(context.settings.customerKey);
-  const response = await context.wire.send({ method: "PUT", key, query, headers, payload, signal, doing });
+  const response = await context.wire.send({ method: "PUT", key, query, headers, payload, signal, operation });
   response.discard();
   const { etag, [checksumHeader]: checksum } = response.headers;
-  if (etag === undefined) throw new AppError("protocol", `cannot ${doing.what}: the store gave part ${number} no ETag`);
+  if (etag === undefined)
+    throw new AppError("protocol", `cannot ${operation.what}: the store gave part ${number} no ETag`);
   return { PartNumber: number, ETag: etag, ...(typeof checksum === "string" ? { ChecksumCRC32: checksum } : {}) };
 }
 
@@ -209,9 +210,9 @@ async function complete(
   { id, nonce }: Upload,
   parts: readonly CompletedPart[],
 ): Promise<void> {
-  const { key, doing, options } = put;
+  const { key, operation, options } = put;
   let inDoubt = false;
-  await tried(context, doing, options.signal, async () => {
+  await tried(context, operation, options.signal, async () => {
     const command = new CompleteMultipartUploadCommand({
       Bucket: context.bucket,
       Key: key,
@@ -222,7 +223,7 @@ async function complete(
     });
     try {
       const limits = { signal: options.signal, ms: slowMs };
-      await ask(context, doing, limits, (abortSignal) => context.client.send(command, { abortSignal }));
+      await ask(context, operation, limits, (abortSignal) => context.client.send(command, { abortSignal }));
     } catch (error) {
       const gone = isAppError(error, "not-found") || isAppError(error, "already-exists");
       if (inDoubt && gone && (await cameOf(context, put, nonce, parts))) return;
@@ -235,12 +236,12 @@ async function complete(
 /** Whether the object of the key came of this upload: by our mark, or where another run has set it, by its parts. */
 async function cameOf(
   context: S3Context,
-  { key, doing, options }: MultipartPut,
+  { key, operation, options }: MultipartPut,
   nonce: string | undefined,
   parts: readonly CompletedPart[],
 ): Promise<boolean> {
   const command = new HeadObjectCommand({ Bucket: context.bucket, Key: key, ...context.settings.customerKey });
-  const { Metadata: metadata, ETag: etag } = await ask(context, doing, options, (abortSignal) =>
+  const { Metadata: metadata, ETag: etag } = await ask(context, operation, options, (abortSignal) =>
     context.client.send(command, { abortSignal }),
   );
   return nonce === undefined ? unquoted(etag) === etagOfParts(parts) : metadata?.[nonceName] === nonce;

@@ -40,7 +40,7 @@ export interface S3Dialect {
   /** Deletion of many keys wants the old Content-MD5. */
   readonly md5OnDelete: boolean;
   /** Answers AccessDenied to a put now and then, where a folder's last object has just been deleted. */
-  readonly deniesInPassing: boolean;
+  readonly transientAccessDenied: boolean;
   /** Not to be reached without an endpoint. */
   readonly needsEndpoint: boolean;
 }
@@ -52,7 +52,7 @@ const aws: S3Dialect = {
   putIfAbsent: true,
   multipartIfAbsent: true,
   md5OnDelete: false,
-  deniesInPassing: false,
+  transientAccessDenied: false,
   needsEndpoint: false,
 };
 
@@ -64,14 +64,14 @@ const compatible: S3Dialect = {
   putIfAbsent: false,
   multipartIfAbsent: false,
   md5OnDelete: true,
-  deniesInPassing: false,
+  transientAccessDenied: false,
   needsEndpoint: true,
 };
 
 export const s3Dialects = {
   aws,
   compatible,
-  minio: { ...aws, name: "MinIO", pathStyle: true, deniesInPassing: true, needsEndpoint: true },
+  minio: { ...aws, name: "MinIO", pathStyle: true, transientAccessDenied: true, needsEndpoint: true },
   /** Refuses bodies with a trailer, takes a wrong checksum header, and looks at If-None-Match only in a plain put. */
   ceph: { ...compatible, name: "Ceph", putIfAbsent: true },
   /** Refuses bodies in chunks. */

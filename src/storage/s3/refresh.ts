@@ -12,7 +12,7 @@ import {
   UploadPartCopyCommand,
 } from "@aws-sdk/client-s3";
 import { AppError, isAppError } from "../../errors.ts";
-import { type Doing, encodePath, refusalBehind } from "../../http/http.ts";
+import { encodePath, type Operation, serviceErrorOf } from "../../http/http.ts";
 import type { CallOptions } from "../contract.ts";
 import { wholeSeconds } from "./bucket.ts";
 import { ask, type S3Context, slowMs } from "./context.ts";
@@ -32,7 +32,7 @@ export const copySizes: CopySizes = { maxBytes: 5 * gibibyte, partBytes: gibibyt
 interface Copy {
   readonly key: string;
   readonly old: HeadObjectCommandOutput;
-  readonly doing: Doing;
+  readonly operation: Operation;
   readonly options: CallOptions;
 }
 
@@ -54,10 +54,10 @@ export class Refresher {
    */
   async refresh(key: string, options: CallOptions = {}): Promise<void> {
     const { bucket, client, description, settings } = this.#context;
-    const doing = { what: `renew '${key}' in ${description}`, permission: "s3:GetObject and s3:PutObject" };
+    const operation = { what: `renew '${key}' in ${description}`, permission: "s3:GetObject and s3:PutObject" };
     const head = new HeadObjectCommand({ Bucket: bucket, Key: key, ...settings.customerKey });
-    const old = await ask(this.#context, doing, options, (abortSignal) => client.send(head, { abortSignal }));
-    const copy = { key, old, doing, options };
+    const old = await ask(this.#context, operation, options, (abortSignal) => client.send(head, { abortSignal }));
+    const copy = { key, old, operation, options };
     const sizeBytes = old.ContentLength ?? 0;
     if (sizeBytes <= this.#sizes.maxBytes && this.#copyRenews) {
       if (await this.#copyWhole(copy)) return;
@@ -67,7 +67,7 @@ export class Refresher {
   }
 
   /** A store copies onto itself only what changes, so the metadata is replaced, by itself. Tells whether it helped. */
-  async #copyWhole({ key, old, doing, options }: Copy): Promise<boolean> {
+  async #copyWhole({ key, old, operation, options }: Copy): Promise<boolean> {
     const { bucket, client, settings } = this.#context;
     const command = new CopyObjectCommand({
       Bucket: bucket,
@@ -80,12 +80,12 @@ export class Refresher {
     });
     const limits = { signal: options.signal, ms: slowMs };
     try {
-      const { CopyObjectResult: result } = await ask(this.#context, doing, limits, (abortSignal) =>
+      const { CopyObjectResult: result } = await ask(this.#context, operation, limits, (abortSignal) =>
         client.send(command, { abortSignal }),
       );
       return wholeSeconds(result?.LastModified) > wholeSeconds(old.LastModified);
     } catch (error) {
-      const code = isAppError(error) ? refusalBehind(error)?.code : undefined;
+      const code = isAppError(error) ? serviceErrorOf(error)?.code : undefined;
       if (isAppError(error, "unsupported") || code === "InvalidRequest") return false;
       throw error;
     }
@@ -94,7 +94,7 @@ export class Refresher {
 
 /** Of nothing there are no parts to copy. */
 async function writeEmpty(context: S3Context, copy: Copy): Promise<void> {
-  const { key, old, doing, options } = copy;
+  const { key, old, operation, options } = copy;
   const { bucket, client, settings } = context;
   const target = { Bucket: bucket, Key: key, Body: Buffer.alloc(0) };
   const command = new PutObjectCommand({
@@ -103,7 +103,7 @@ async function writeEmpty(context: S3Context, copy: Copy): Promise<void> {
     ...(await tagsOf(context, copy)),
     ...settings.customerKey,
   });
-  await ask(context, doing, options, (abortSignal) => client.send(command, { abortSignal }));
+  await ask(context, operation, options, (abortSignal) => client.send(command, { abortSignal }));
 }
 
 function sourceOf({ bucket }: S3Context, key: string): string {
@@ -129,12 +129,12 @@ function kept(old: HeadObjectCommandOutput) {
 
 async function copyInParts(context: S3Context, copy: Copy, sizes: CopySizes): Promise<void> {
   const { client, bucket } = context;
-  const { key, old, doing, options } = copy;
+  const { key, old, operation, options } = copy;
   const target = { Bucket: bucket, Key: key };
   const tagging = await tagsOf(context, copy);
   const { customerKey } = context.settings;
   const begin = new CreateMultipartUploadCommand({ ...target, ...kept(old), ...tagging, ...customerKey });
-  const { UploadId: uploadId } = await ask(context, doing, options, (abortSignal) =>
+  const { UploadId: uploadId } = await ask(context, operation, options, (abortSignal) =>
     client.send(begin, { abortSignal }),
   );
   const upload = { ...target, UploadId: uploadId };
@@ -146,18 +146,18 @@ async function copyInParts(context: S3Context, copy: Copy, sizes: CopySizes): Pr
       ...customerKey,
     });
     const limits = { signal: options.signal, ms: slowMs };
-    await ask(context, doing, limits, (abortSignal) => client.send(complete, { abortSignal }));
+    await ask(context, operation, limits, (abortSignal) => client.send(complete, { abortSignal }));
   } catch (error) {
     const abort = new AbortMultipartUploadCommand(upload);
     // The failure of the copy is the one to report; what is left is swept some day.
-    await ask(context, doing, {}, (abortSignal) => client.send(abort, { abortSignal })).catch(() => undefined);
+    await ask(context, operation, {}, (abortSignal) => client.send(abort, { abortSignal })).catch(() => undefined);
     throw error;
   }
 }
 
 async function copyParts(
   context: S3Context,
-  { key, old, doing, options }: Copy,
+  { key, old, operation, options }: Copy,
   { sizes, ...upload }: { Bucket: string; Key: string; UploadId: string | undefined; sizes: CopySizes },
 ): Promise<CompletedPart[]> {
   const sizeBytes = old.ContentLength ?? 0;
@@ -174,21 +174,21 @@ async function copyParts(
       ...context.settings.copySource,
     });
     const limits = { signal: options.signal, ms: slowMs };
-    const { CopyPartResult: result } = await ask(context, doing, limits, (abortSignal) =>
+    const { CopyPartResult: result } = await ask(context, operation, limits, (abortSignal) =>
       context.client.send(command, { abortSignal }),
     );
-    if (result?.ETag === undefined) throw new AppError("protocol", `cannot ${doing.what}: a part has no ETag`);
+    if (result?.ETag === undefined) throw new AppError("protocol", `cannot ${operation.what}: a part has no ETag`);
     parts.push({ PartNumber, ETag: result.ETag });
   }
   return parts;
 }
 
 /** A copy in parts is a new object to the store, which takes no tags over by itself. */
-async function tagsOf(context: S3Context, { key, old, doing, options }: Copy) {
+async function tagsOf(context: S3Context, { key, old, operation, options }: Copy) {
   if ((old.TagCount ?? 0) === 0) return {};
   const { client, bucket } = context;
   const command = new GetObjectTaggingCommand({ Bucket: bucket, Key: key });
-  const { TagSet: tags = [] } = await ask(context, doing, options, (abortSignal) =>
+  const { TagSet: tags = [] } = await ask(context, operation, options, (abortSignal) =>
     client.send(command, { abortSignal }),
   );
   const pairs = tags.map(({ Key: name = "", Value: value = "" }): [string, string] => [name, value]);

@@ -1,7 +1,7 @@
 import { HeadObjectCommand } from "@aws-sdk/client-s3";
 import type { Clock } from "../../clock.ts";
 import { AppError, throwIfAborted } from "../../errors.ts";
-import { type Doing, type HttpTimeouts, unlessMissing, usualTimeouts } from "../../http/http.ts";
+import { type HttpTimeouts, type Operation, unlessMissing, usualTimeouts } from "../../http/http.ts";
 import type { Logger } from "../../log.ts";
 import type { RetryPolicy } from "../../retry/retry.ts";
 import type {
@@ -68,7 +68,7 @@ export async function s3Storage(options: S3StorageOptions): Promise<Storage> {
     throw new AppError("usage", "the key that only we have would go over HTTP", { hint: "reach the store over HTTPS" });
   }
   const { client, region } = connection;
-  const wire = new Wire({ ...connection, clock, timeouts, deniesInPassing: dialect.deniesInPassing });
+  const wire = new Wire({ ...connection, clock, timeouts, transientAccessDenied: dialect.transientAccessDenied });
   const description = `bucket s3://${bucket}`;
   const shared = { bucket, description, dialect, region, client, wire, clock, random, log, retry, settings };
   return new S3Storage(shared, connection, options);
@@ -107,10 +107,10 @@ class S3Storage implements Storage {
   async stat(key: string, options: CallOptions = {}): Promise<ObjectInfo | undefined> {
     checkKey(key);
     const { bucket, client, settings } = this.#context;
-    const doing = this.#doing("look for", key, "s3:GetObject and s3:ListBucket");
+    const operation = this.#operation("look for", key, "s3:GetObject and s3:ListBucket");
     const command = new HeadObjectCommand({ Bucket: bucket, Key: key, ...settings.customerKey });
     const send = (abortSignal: AbortSignal) => client.send(command, { abortSignal });
-    const found = await unlessMissing(ask(this.#context, doing, options, send));
+    const found = await unlessMissing(ask(this.#context, operation, options, send));
     if (found === undefined) return undefined;
     return { key, sizeBytes: found.ContentLength ?? 0, modifiedMs: wholeSeconds(found.LastModified) };
   }
@@ -127,13 +127,13 @@ class S3Storage implements Storage {
   async get(key: string, options: GetOptions = {}): Promise<ObjectStream> {
     checkKey(key);
     const { wire, settings } = this.#context;
-    const doing = this.#doing("read", key, "s3:GetObject");
+    const operation = this.#operation("read", key, "s3:GetObject");
     const customerKey = wireHeaders(settings.customerKey);
     return httpGet(options, {
-      what: doing.what,
+      what: operation.what,
       stat: () => this.stat(key, options),
       send: ({ headers, ...how }) =>
-        wire.send({ method: "GET", key, headers: { ...customerKey, ...headers }, ...how, doing }),
+        wire.send({ method: "GET", key, headers: { ...customerKey, ...headers }, ...how, operation }),
       metadataOf,
     });
   }
@@ -141,24 +141,24 @@ class S3Storage implements Storage {
   async put(key: string, source: RewindableSource, options: PutOptions = {}): Promise<ObjectInfo> {
     checkKey(key);
     throwIfAborted(options.signal);
-    const doing = this.#doing("write", key, "s3:PutObject");
+    const operation = this.#operation("write", key, "s3:PutObject");
     const partBytes = partBytesOf(source, this.#partBytes);
     const modifiedMs = await this.#slots.use(async () => {
-      if (source.sizeBytes <= partBytes) return this.#putWhole(key, source, options, doing);
+      if (source.sizeBytes <= partBytes) return this.#putWhole(key, source, options, operation);
       const unfinished = await this.#unfinishedBelow(key, options.signal);
-      await putInParts(this.#context, this.#slots, { key, source, partBytes, unfinished, options, doing });
+      await putInParts(this.#context, this.#slots, { key, source, partBytes, unfinished, options, operation });
       return this.#context.clock.now();
     });
     return { key, sizeBytes: source.sizeBytes, modifiedMs: wholeSeconds(new Date(modifiedMs)) };
   }
 
   /** Gives the time of the answer, by the server's clock. */
-  async #putWhole(key: string, source: RewindableSource, options: PutOptions, doing: Doing): Promise<number> {
+  async #putWhole(key: string, source: RewindableSource, options: PutOptions, operation: Operation): Promise<number> {
     const { wire, dialect, settings, clock } = this.#context;
     const { sizeBytes } = source;
     const { signal } = options;
     if (options.ifAbsent === true && !dialect.putIfAbsent) {
-      throw new AppError("unsupported", `cannot ${doing.what} only if it is absent: the store may not heed that`);
+      throw new AppError("unsupported", `cannot ${operation.what} only if it is absent: the store may not heed that`);
     }
     const payload = await makePayload({ source, sizeBytes, signal }, dialect.integrity);
     const condition = options.ifAbsent === true ? { "if-none-match": "*" } : {};
@@ -167,7 +167,7 @@ class S3Storage implements Storage {
       ...metadataHeaders(options.metadata),
       ...condition,
     };
-    const response = await wire.send({ method: "PUT", key, headers: asked, payload, signal, doing });
+    const response = await wire.send({ method: "PUT", key, headers: asked, payload, signal, operation });
     response.discard();
     const date = Date.parse(response.headers["date"] ?? "");
     return Number.isNaN(date) ? clock.now() : date;
@@ -198,7 +198,7 @@ class S3Storage implements Storage {
     this.#connection.agents.close();
   }
 
-  #doing(verb: string, key: string, permission: string): Doing {
+  #operation(verb: string, key: string, permission: string): Operation {
     return { what: `${verb} '${key}' in ${this.description}`, permission };
   }
 }

@@ -53,14 +53,16 @@ export async function findUnfinished(
 }
 
 async function* listUploads(context: S3Context, prefix: string, signal: AbortSignal | undefined) {
-  const doing = {
+  const operation = {
     what: `list unfinished uploads in ${context.description}`,
     permission: "s3:ListBucketMultipartUploads",
   };
   let marker: { readonly KeyMarker?: string; readonly UploadIdMarker?: string } = {};
   for (;;) {
     const command = new ListMultipartUploadsCommand({ Bucket: context.bucket, Prefix: prefix, ...marker });
-    const page = await ask(context, doing, { signal }, (abortSignal) => context.client.send(command, { abortSignal }));
+    const page = await ask(context, operation, { signal }, (abortSignal) =>
+      context.client.send(command, { abortSignal }),
+    );
     for (const { Key: key, UploadId: id, Initiated: begun } of page.Uploads ?? []) {
       throwIfAborted(signal);
       if (key === undefined || id === undefined || begun === undefined || !key.startsWith(prefix)) continue;
@@ -80,7 +82,7 @@ export async function listParts(
   uploadId: string,
   signal: AbortSignal | undefined,
 ): Promise<ReadonlyMap<number, SentPart> | undefined> {
-  const doing = { what: `list the parts of '${key}' that were sent`, permission: "s3:ListMultipartUploadParts" };
+  const operation = { what: `list the parts of '${key}' that were sent`, permission: "s3:ListMultipartUploadParts" };
   const parts = new Map<number, SentPart>();
   let marker: string | undefined;
   try {
@@ -90,7 +92,7 @@ export async function listParts(
         ...upload,
         ...(marker === undefined ? {} : { PartNumberMarker: marker }),
       });
-      const page = await ask(context, doing, { signal }, (abortSignal) =>
+      const page = await ask(context, operation, { signal }, (abortSignal) =>
         context.client.send(command, { abortSignal }),
       );
       for (const { PartNumber: number, Size: sizeBytes, ETag: etag, ChecksumCRC32: checksum } of page.Parts ?? []) {
@@ -126,12 +128,12 @@ export async function holdsBytes(part: SentPart, sizeBytes: number, bytes: ByteS
  * that was under way may still arrive: only an answer that there is no such upload is the end of it.
  */
 export async function abandon(context: S3Context, key: string, uploadId: string): Promise<void> {
-  const doing = { what: `throw away the unfinished upload of '${key}'`, permission: "s3:AbortMultipartUpload" };
+  const operation = { what: `throw away the unfinished upload of '${key}'`, permission: "s3:AbortMultipartUpload" };
   const upload = { Bucket: context.bucket, Key: key, UploadId: uploadId };
   for (let round = 1; round <= abandonRounds; round += 1) {
     const command = new AbortMultipartUploadCommand(upload);
     try {
-      await ask(context, doing, { ms: 10_000 }, (abortSignal) => context.client.send(command, { abortSignal }));
+      await ask(context, operation, { ms: 10_000 }, (abortSignal) => context.client.send(command, { abortSignal }));
     } catch (error) {
       if (isAppError(error, "not-found")) return;
       context.log.debug(toAppError(error).message);

@@ -1,10 +1,9 @@
 /** The requests that carry objects, sent without the SDK's pipeline: a signature and a socket, at half the cost. */
 
-import { emptyHash, parseRefusal, refusalError, Signer, type SigningIdentity, s3Error } from "../../aws/aws.ts";
+import { awsServiceError, emptyHash, parseServiceError, Signer, type SigningIdentity, s3Error } from "../../aws/aws.ts";
 import type { Clock } from "../../clock.ts";
 import { AppError, isAppError, throwIfAborted } from "../../errors.ts";
 import {
-  type Doing,
   encodePath,
   exchange,
   type HttpAgents,
@@ -12,7 +11,8 @@ import {
   type HttpResponse,
   type HttpTerms,
   type HttpTimeouts,
-  refusalBehind,
+  type Operation,
+  serviceErrorOf,
   sortedQuery,
 } from "../../http/http.ts";
 import { type Payload, signedChunksHash } from "./payload.ts";
@@ -25,7 +25,7 @@ export interface WireOptions {
   readonly clock: Clock;
   readonly timeouts: HttpTimeouts;
   /** See the dialect. */
-  readonly deniesInPassing: boolean;
+  readonly transientAccessDenied: boolean;
 }
 
 export interface WireRequest {
@@ -38,7 +38,7 @@ export interface WireRequest {
   /** See {@link HttpRequest}. */
   readonly transient?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
-  readonly doing: Doing;
+  readonly operation: Operation;
 }
 
 /** From this size on the server is asked first whether it wants the body, so that a refusal costs none. */
@@ -69,10 +69,10 @@ export class Wire {
         return response;
       } catch (error) {
         if (this.#provenKey !== identity.accessKeyId) throw error;
-        throw reconsidered(error, request, this.#options.deniesInPassing);
+        throw reconsidered(error, request, this.#options.transientAccessDenied);
       }
     } catch (error) {
-      throw s3Error(error, request.doing, request.signal);
+      throw s3Error(error, request.operation, request.signal);
     }
   }
 
@@ -106,32 +106,32 @@ export class Wire {
     };
   }
 
-  #terms({ doing, signal }: WireRequest): HttpTerms {
+  #terms({ operation, signal }: WireRequest): HttpTerms {
     const { agents, timeouts } = this.#options;
     return {
-      what: doing.what,
+      what: operation.what,
       agents,
       timeouts,
-      refusal: (status, { "x-amz-bucket-region": region }, body) =>
-        refusalError(parseRefusal(status, body, typeof region === "string" ? region : undefined), doing),
-      failure: (error) => s3Error(error, doing, signal),
+      serviceError: (status, { "x-amz-bucket-region": region }, body) =>
+        awsServiceError(parseServiceError(status, body, typeof region === "string" ? region : undefined), operation),
+      failure: (error) => s3Error(error, operation, signal),
     };
   }
 }
 
-/** What a refusal means of a key that the store has accepted before. */
-function reconsidered(error: unknown, { payload }: WireRequest, deniesInPassing: boolean): unknown {
-  const refusal = isAppError(error) ? refusalBehind(error) : undefined;
-  if (!isAppError(error) || refusal === undefined || payload === undefined) return error;
+/** Reads a service error anew where the store has accepted a signature of the same key before. */
+function reconsidered(error: unknown, { payload }: WireRequest, transientAccessDenied: boolean): unknown {
+  const answer = isAppError(error) ? serviceErrorOf(error) : undefined;
+  if (!isAppError(error) || answer === undefined || payload === undefined) return error;
   const { message, hint, cause } = error;
-  const { code, status } = refusal;
+  const { code, status } = answer;
   // A server that does not say why has not understood the request, which others like it were.
   if (code === "" && status === 400) return new AppError("storage", message, { cause });
   // Where chunks are signed, a byte that was spoiled shows as a wrong signature.
   if (code === "SignatureDoesNotMatch" && payload.hash === signedChunksHash) {
     return new AppError("corrupt", message, { retryable: true, cause });
   }
-  if (code === "AccessDenied" && deniesInPassing) {
+  if (code === "AccessDenied" && transientAccessDenied) {
     return new AppError(error.code, message, { retryable: true, cause, ...(hint === undefined ? {} : { hint }) });
   }
   return error;

@@ -173,7 +173,7 @@ describe("what trying again means", () => {
         return get(key, options);
       },
     });
-    const read = await collect(await storage.get("k", range === undefined ? {} : { range }));
+    const read = await collect(await storage.get("k", { range }));
     expect(read.equals(bytes.subarray(range?.start, range?.end))).toBe(true);
     expect(asked.map((one) => one?.start ?? 0)).toEqual([start, start + 40_000, start + 110_000]);
     expect(waitsMs).toEqual([200, 200]);

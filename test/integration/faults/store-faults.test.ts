@@ -4,6 +4,7 @@
  *
  *   ESOP_SOAK_ROUNDS=1 ESOP_SOAK_SEED=17 vitest run --project integration test/integration/faults/store-faults
  */
+
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -14,6 +15,7 @@ import { type CassandraNode, useCassandra } from "../../harness/cassandra.ts";
 import type { EsopRun } from "../../harness/esop.ts";
 import { type ObjectStore, startStore } from "../../harness/object-stores.ts";
 import { filesBelow, Operator } from "../../harness/operator.ts";
+import { patient } from "../../harness/patience.ts";
 import { sampleBytes, seededRandom } from "../../harness/sample-bytes.ts";
 import type { SeenRequest } from "../../harness/spoiling-proxy.ts";
 import { type Place, sha256, TroubledStore } from "../../harness/troubled-store.ts";
@@ -26,7 +28,7 @@ const seeds = Array.from({ length: Number(roundsText) }, (_, index) => Number(se
 const protocols = ["s3", "minio", "oracle"] as const;
 /** Rounds are there to be many: the node itself takes only some of the backups back. */
 const importedEvery = 25;
-const minute = 60_000;
+const minute = patient(60_000);
 const mebibyte = 1024 * 1024;
 
 /** What backups of a choice of tables come to when nothing disturbs them. */

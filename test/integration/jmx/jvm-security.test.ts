@@ -8,6 +8,7 @@ import { parseJks } from "../../../src/jmx/tls/jks.ts";
 import { readStore } from "../../../src/jmx/tls/read-store.ts";
 import type { StoreContent } from "../../../src/jmx/tls/store.ts";
 import { compileAgent, freePort, type JmxAgent, jdks, knownJdks, startAgent } from "../../harness/jmx-agent.ts";
+import { patient } from "../../harness/patience.ts";
 import { keyPassword, makeTlsStores, storePassword, type TlsStores } from "../../harness/tls-stores.ts";
 
 const target = "test:type=Target";
@@ -20,7 +21,7 @@ beforeAll(async () => {
   if (jdk === undefined) return;
   ({ classes } = resources.use(await compileAgent()));
   stores = resources.use(await makeTlsStores(jdk, classes));
-}, 60_000);
+}, patient(60_000));
 
 afterAll(() => resources.disposeAsync());
 
@@ -69,7 +70,7 @@ describe.each(knownJdks)("$label, in $home (skipped when it is not there)", (jdk
           "com.sun.management.jmxremote.access.file": file("access"),
         },
       });
-    }, 60_000);
+    }, patient(60_000));
 
     it("lets in who gives the right one", async () => {
       await using connection = await connect(agent.port, { credentials: { username: "admin", password: "right" } });
@@ -133,7 +134,7 @@ describe.each(knownJdks)("$label, in $home (skipped when it is not there)", (jdk
           "com.sun.management.jmxremote.rmi.port": String(await freePort()),
         },
       });
-    }, 60_000);
+    }, patient(60_000));
 
     it.each(["trust.pem", "trust.jks", "trust.p12", "trust-legacy.p12", "server.jks"])(
       "is trusted by %s",
@@ -194,7 +195,7 @@ describe.each(knownJdks)("$label, in $home (skipped when it is not there)", (jdk
           "javax.net.ssl.trustStorePassword": storePassword,
         },
       });
-    }, 60_000);
+    }, patient(60_000));
 
     it.each([
       ["client.p12", { password: storePassword }],

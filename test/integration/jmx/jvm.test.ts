@@ -15,6 +15,7 @@ import {
 } from "../../../src/jmx/jmx.ts";
 import { compileAgent, freePort, type JmxAgent, jdks, knownJdks, startAgent } from "../../harness/jmx-agent.ts";
 import { expectedValues } from "../../harness/jmx-values.ts";
+import { patient } from "../../harness/patience.ts";
 
 const target = "test:type=Target";
 const text = "java.lang.String";
@@ -24,7 +25,7 @@ let classes = "";
 beforeAll(async () => {
   const compiled = resources.use(await compileAgent());
   classes = compiled.classes;
-}, 60_000);
+}, patient(60_000));
 
 afterAll(() => resources.disposeAsync());
 
@@ -55,7 +56,7 @@ describe.each(knownJdks)("$label, in $home (skipped when it is not there)", (jdk
       idlePort = await freePort();
       agent = await start({ jdk, properties: { "test.idle.port": String(idlePort) } });
       connection = await connect(agent.port);
-    }, 60_000);
+    }, patient(60_000));
 
     afterAll(() => connection?.close());
 
@@ -258,7 +259,7 @@ describe.each(knownJdks)("$label, in $home (skipped when it is not there)", (jdk
     it("ends idle logins, which calls do not notice", async () => {
       await using impatient = await connect(idlePort);
       expect(await impatient.getAttribute(target, "Number")).toBe(0);
-      await expect.poll(() => loginsAt(connection), { timeout: 10_000, interval: 100 }).toBe(0);
+      await expect.poll(() => loginsAt(connection), { timeout: patient(10_000), interval: 100 }).toBe(0);
       const count = await impatient.invoke(target, "count", [jmx.long(0n)], ["long"]);
       expect(count).toBe(await connection.getAttribute(target, "Count"));
     });
@@ -268,7 +269,7 @@ describe.each(knownJdks)("$label, in $home (skipped when it is not there)", (jdk
       await using idle = await connect(idlePort);
       expect(await idle.isRegistered(target)).toBe(true);
       expect(await loginsAt(connection)).toBe(2);
-      await expect.poll(() => loginsAt(connection), { timeout: 10_000, interval: 100 }).toBe(1);
+      await expect.poll(() => loginsAt(connection), { timeout: patient(10_000), interval: 100 }).toBe(1);
       expect(await kept.isRegistered(target)).toBe(true);
       expect(await loginsAt(connection)).toBe(1);
     });
@@ -289,23 +290,27 @@ describe.each(knownJdks)("$label, in $home (skipped when it is not there)", (jdk
       const script = `import { connectJmx } from ${JSON.stringify(door)};
         const c = await connectJmx({ target: { host: "127.0.0.1", port: ${agent.port}, name: "jmxrmi" } });
         console.log(await c.getAttribute("${target}", "Number"));`;
-      const child = spawn(process.execPath, ["--input-type=module", "-e", script], { timeout: 20_000 });
+      const child = spawn(process.execPath, ["--input-type=module", "-e", script], { timeout: patient(20_000) });
       const status = await new Promise((resolve) => child.once("close", resolve));
       expect(status).toBe(0);
     });
 
-    it("may restart between calls", async () => {
-      const port = await freePort();
-      const first = await start({ jdk, port });
-      await using restarted = await connect(port);
-      expect(await restarted.getAttribute(target, "Number")).toBe(0);
-      await first.kill();
-      const error = await failure(restarted.getAttribute(target, "Number"));
-      expect(isConnectionRefused(error)).toBe(true);
-      await start({ jdk, port });
-      await restarted.setAttribute(target, "Number", jmx.int(3));
-      expect(await restarted.getAttribute(target, "Number")).toBe(3);
-    }, 30_000);
+    it(
+      "may restart between calls",
+      async () => {
+        const port = await freePort();
+        const first = await start({ jdk, port });
+        await using restarted = await connect(port);
+        expect(await restarted.getAttribute(target, "Number")).toBe(0);
+        await first.kill();
+        const error = await failure(restarted.getAttribute(target, "Number"));
+        expect(isConnectionRefused(error)).toBe(true);
+        await start({ jdk, port });
+        await restarted.setAttribute(target, "Number", jmx.int(3));
+        expect(await restarted.getAttribute(target, "Number")).toBe(3);
+      },
+      patient(30_000),
+    );
   });
 });
 

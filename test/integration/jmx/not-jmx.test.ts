@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { connectJmx } from "../../../src/jmx/connect.ts";
 import { isConnectionRefused, type JmxConnection, type JmxOptions } from "../../../src/jmx/jmx.ts";
 import { freePort } from "../../harness/jmx-agent.ts";
+import { patient } from "../../harness/patience.ts";
 import { listen, portBytes, startRudeServer } from "../../harness/rude-jmx-server.ts";
 
 function connect(port: number, options: Partial<JmxOptions> = {}): Promise<JmxConnection> {
@@ -42,7 +43,9 @@ describe("what is no jmx server", () => {
 
   it("may speak http", async () => {
     await using server = await listen(createHttpServer());
-    await expect(connect(server.port, { connectTimeoutMs: 2_000 })).rejects.toMatchObject({ code: "protocol" });
+    await expect(connect(server.port, { connectTimeoutMs: patient(2_000) })).rejects.toMatchObject({
+      code: "protocol",
+    });
   });
 
   it("may speak tls", async () => {

@@ -10,6 +10,7 @@ import {
   type JmxOptions,
   jmx,
 } from "../../../src/jmx/jmx.ts";
+import { patient } from "../../harness/patience.ts";
 import { listen, type Manners, portBytes, recordedAnswers, startRudeServer } from "../../harness/rude-jmx-server.ts";
 
 const target = "test:type=Target";
@@ -60,7 +61,10 @@ describe("a server that hangs up", () => {
     const wrong: unknown[] = [];
     const worker = async () => {
       for (let cutAfter = cuts.pop(); cutAfter !== undefined; cutAfter = cuts.pop()) {
-        const error = await failureOf({ cutAfter }, { connectTimeoutMs: 5_000, callTimeoutMs: 5_000 });
+        const error = await failureOf(
+          { cutAfter },
+          { connectTimeoutMs: patient(5_000), callTimeoutMs: patient(5_000) },
+        );
         if (!isAppError(error, "unreachable") || isConnectionRefused(error)) wrong.push([cutAfter, error]);
       }
     };

@@ -1,10 +1,13 @@
 /** Tables without data, dropped, made again, spread over directories: files go where the node reads them, or nowhere. */
+
 import { chown, lstat, mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type CassandraNode, useCassandra } from "../../harness/cassandra.ts";
 import { esop } from "../../harness/esop.ts";
 import { createTable, fails, fill, Operator, rowsOf } from "../../harness/operator.ts";
+import { patient } from "../../harness/patience.ts";
+import { requestOf } from "../../harness/request-of.ts";
 import { usual } from "./kinds.ts";
 
 async function prepare() {
@@ -99,8 +102,14 @@ describe("tables that were dropped since the backup", () => {
 
 async function clearDroppedSnapshots({ sandbox }: CassandraNode, keyspace: string, table: string) {
   const { connectNode } = await import("../../../src/cassandra/connect.ts");
-  const settings = { service: `127.0.0.1:${sandbox.jmxPort}`, clientAuth: false };
-  const node = await connectNode(settings, { longCallTimeoutMs: 30_000, signal: AbortSignal.timeout(30_000) });
+  const { jmx } = requestOf("check", {
+    "storage-location": "file:///x",
+    "jmx-service": `127.0.0.1:${sandbox.jmxPort}`,
+  });
+  const node = await connectNode(jmx, {
+    longCallTimeoutMs: patient(30_000),
+    signal: AbortSignal.timeout(patient(30_000)),
+  });
   for (const directory of sandbox.dataDirectories) {
     for (const entry of await readdir(join(directory, keyspace), { recursive: true })) {
       if (entry.startsWith(`${table}-`) && /\/snapshots\/dropped-[^/]+$/.test(entry))

@@ -16,7 +16,7 @@ import {
  * The plaintext of an object that was stored under this data key and object key. Every byte that it gives is proved; that
  * nothing is missing, only its end. Throws `corrupt`. Holds two segments.
  */
-export async function* unsealed(
+export async function* decrypted(
   stored: ByteStream,
   objectKey: string,
   dataKey: DataKey,
@@ -49,12 +49,12 @@ function keyOf(header: Buffer, objectKey: string, dataKey: DataKey): Buffer {
   return objectCipherKey(dataKey, header, objectKey);
 }
 
-function openSegment(sealed: Buffer, nonce: Buffer, key: Buffer, objectKey: string): Buffer {
-  if (sealed.length < tagBytes) throw damaged(objectKey, "it is cut off");
-  const end = sealed.length - tagBytes;
+function openSegment(encrypted: Buffer, nonce: Buffer, key: Buffer, objectKey: string): Buffer {
+  if (encrypted.length < tagBytes) throw damaged(objectKey, "it is cut off");
+  const end = encrypted.length - tagBytes;
   const decipher = createDecipheriv(cipherName, key, nonce, { authTagLength: tagBytes });
-  decipher.setAuthTag(sealed.subarray(end));
-  const plain = decipher.update(sealed.subarray(0, end));
+  decipher.setAuthTag(encrypted.subarray(end));
+  const plain = decipher.update(encrypted.subarray(0, end));
   try {
     decipher.final();
   } catch (error) {

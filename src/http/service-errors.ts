@@ -1,15 +1,15 @@
-/** What servers answer in place of doing what they were asked, as errors of ours. */
+/** The errors that services answer with, as ours. */
 import { AppError, isAppError } from "../errors.ts";
 
-/** What was being done, for messages and hints. */
-export interface Doing {
+/** The operation that was attempted, for messages and hints. */
+export interface Operation {
   /** Continues the sentence "cannot …". */
   readonly what: string;
   /** The permissions it needs: "s3:PutObject", "s3:GetObject and s3:ListBucket". */
   readonly permission: string;
 }
 
-export interface Refusal {
+export interface ServiceError {
   readonly status: number;
   /** "NoSuchKey"; empty where the answer had no body (HEAD). */
   readonly code: string;
@@ -19,42 +19,42 @@ export interface Refusal {
   readonly cause?: unknown;
 }
 
-/** What a refusal comes to. */
-export type RefusalKind =
-  | "absent"
-  | "taken"
+/** The class of a service error; each becomes one error code of ours. */
+export type ServiceErrorKind =
+  | "not-found"
+  | "precondition-failed"
   /** The credentials do not allow this. */
   | "denied"
-  /** It is the credentials themselves that are refused. */
-  | "unidentified"
-  | "elsewhere"
-  | "spoiled"
-  | "passing"
+  /** The service rejects the credentials themselves. */
+  | "unauthenticated"
+  | "wrong-region"
+  | "checksum-mismatch"
+  | "transient"
   | "throttled"
-  | "cannot"
+  | "unsupported"
   | "archived"
   | "final";
 
-/** The cause of errors that a server's answer has become. */
-class RefusalError extends Error {
-  override readonly name = "RefusalError";
-  readonly refusal: Refusal;
+/** Carries the parsed answer as the cause of an AppError. */
+class ServiceErrorCause extends Error {
+  override readonly name = "ServiceErrorCause";
+  readonly answer: ServiceError;
 
-  constructor(refusal: Refusal) {
-    const options = refusal.cause === undefined ? undefined : { cause: refusal.cause };
-    super(`${refusal.status} ${refusal.code}: ${refusal.message}`, options);
-    this.refusal = refusal;
+  constructor(answer: ServiceError) {
+    const options = answer.cause === undefined ? undefined : { cause: answer.cause };
+    super(`${answer.status} ${answer.code}: ${answer.message}`, options);
+    this.answer = answer;
   }
 }
 
-/** What the server answered, where the error comes from an answer. */
-export function refusalBehind({ cause }: AppError): Refusal | undefined {
-  return cause instanceof RefusalError ? cause.refusal : undefined;
+/** The answer behind an error; undefined where no service has answered. */
+export function serviceErrorOf({ cause }: AppError): ServiceError | undefined {
+  return cause instanceof ServiceErrorCause ? cause.answer : undefined;
 }
 
 /** The range that was asked for begins where the object has ended. */
-export function isBehindEnd(error: unknown): boolean {
-  return isAppError(error) && refusalBehind(error)?.status === 416;
+export function isRangeNotSatisfiable(error: unknown): boolean {
+  return isAppError(error) && serviceErrorOf(error)?.status === 416;
 }
 
 /** Absence as a value, where the store refuses for it. */
@@ -67,42 +67,47 @@ export async function unlessMissing<T>(asked: Promise<T>): Promise<T | undefined
   }
 }
 
-/** What a status means where nothing more is known. */
-export function kindOfStatus(status: number): RefusalKind {
-  if (status === 404) return "absent";
-  if (status === 412) return "taken";
-  if (status === 401) return "unidentified";
+/** The kind of an answer of which only the status is known. */
+export function kindOfStatus(status: number): ServiceErrorKind {
+  if (status === 404) return "not-found";
+  if (status === 412) return "precondition-failed";
+  if (status === 401) return "unauthenticated";
   if (status === 403) return "denied";
-  if (status === 301 || status === 307) return "elsewhere";
-  if (status === 405 || status === 501) return "cannot";
+  if (status === 301 || status === 307) return "wrong-region";
+  if (status === 405 || status === 501) return "unsupported";
   if (status === 429 || status === 503) return "throttled";
-  if (status === 408 || status === 409 || status >= 500) return "passing";
+  if (status === 408 || status === 409 || status >= 500) return "transient";
   return "final";
 }
 
-export function refused(refusal: Refusal, kind: RefusalKind, { what, permission }: Doing, hint?: string): AppError {
-  const said = refusal.code === "" ? `status ${refusal.status}` : refusal.code;
-  const detail = refusal.message === "" || refusal.message === refusal.code ? "" : `: ${lowered(refusal.message)}`;
+export function serviceError(
+  answer: ServiceError,
+  kind: ServiceErrorKind,
+  { what, permission }: Operation,
+  hint?: string,
+): AppError {
+  const said = answer.code === "" ? `status ${answer.status}` : answer.code;
+  const detail = answer.message === "" || answer.message === answer.code ? "" : `: ${lowered(answer.message)}`;
   const message = `cannot ${what}: the store answered ${said}${detail}`;
-  const options = { cause: new RefusalError(refusal), ...(hint === undefined ? {} : { hint }) };
+  const options = { cause: new ServiceErrorCause(answer), ...(hint === undefined ? {} : { hint }) };
   switch (kind) {
-    case "absent":
+    case "not-found":
       return new AppError("not-found", message, options);
-    case "taken":
+    case "precondition-failed":
       return new AppError("already-exists", message, options);
     case "denied":
       return new AppError("unauthorized", message, { ...options, permissions: permission.split(" and ") });
-    case "unidentified":
+    case "unauthenticated":
       return new AppError("unauthorized", message, options);
-    case "elsewhere":
+    case "wrong-region":
       return new AppError("usage", message, options);
-    case "spoiled":
+    case "checksum-mismatch":
       return new AppError("corrupt", message, { ...options, retryable: true });
-    case "passing":
+    case "transient":
       return new AppError("storage", message, options);
     case "throttled":
       return new AppError("throttled", message, options);
-    case "cannot":
+    case "unsupported":
       return new AppError("unsupported", message, options);
     case "archived":
     case "final":

@@ -6,7 +6,7 @@ import { sampleKey, sampleManifest, sampleName } from "../../test/harness/sample
 import { quietLog, SampleNode } from "../../test/harness/sample-node.ts";
 import { EarlierBackups } from "../repository/repository.ts";
 import { memoryStorage } from "../storage/testing/testing.ts";
-import { chooseSealing } from "./choose-sealing.ts";
+import { chooseEncryption } from "./choose-encryption.ts";
 
 const { signal } = new AbortController();
 const encrypting = { encrypt: "true", "encryption-passphrase-file": "/not/read/here" };
@@ -23,7 +23,7 @@ function choose(flags: Readonly<Record<string, string>> = {}, exists = true) {
   const keys = openTestKeys({ kind: "passphrase", passphrase: "correct horse battery" });
   const log = { ...quietLog, warn: (text: string) => warnings.push(text) };
   const { repository } = node;
-  return chooseSealing({ request, repository, earlier: new EarlierBackups(repository), exists, keys, log, signal });
+  return chooseEncryption({ request, repository, earlier: new EarlierBackups(repository), exists, keys, log, signal });
 }
 
 async function backUpEncrypted(tag: string, createdMs: number): Promise<string> {
@@ -38,24 +38,24 @@ describe("whether a backup is encrypted", () => {
     expect(await choose()).toBeUndefined();
     await node.backUp("plain", 2000, [1]);
     expect(await choose()).toBeUndefined();
-    expect((await choose(encrypting))?.sealing.mark).toMatch(/^aes/);
+    expect((await choose(encrypting))?.encryptor.keyTag).toMatch(/^aes/);
     expect(warnings).toEqual([]);
   });
 
   it("must be said after one that is, whatever cannot be read came later", async () => {
     await node.backUp("plain", 1000, [1]);
-    const sealed = await backUpEncrypted("sealed", 2000);
+    const encrypted = await backUpEncrypted("encrypted", 2000);
     await node.put(`manifests/${sampleName("torn", 3000).text}.json`, "{");
     await expect(choose()).rejects.toMatchObject({
       code: "usage",
-      message: `the newest backup, ${sealed}, is encrypted, and this one would not be`,
+      message: `the newest backup, ${encrypted}, is encrypted, and this one would not be`,
     });
     expect(await choose({ encrypt: "false" })).toBeUndefined();
     await node.backUp("plain again", 4000, [1]);
     expect(await choose()).toBeUndefined();
   });
 
-  it("must be said after one that Esop for Java has encrypted, under keys without a mark", async () => {
+  it("must be said after one that Esop for Java has encrypted, under keys without a key tag", async () => {
     const name = sampleName("of Esop", 1000);
     const entry = { objectKey: sampleKey(1), type: "FILE", size: 17, hash: null, kmsKeyId: "alias/esop" } as const;
     await node.repository.writeManifest(name, sampleManifest(name, [entry]));
@@ -68,13 +68,13 @@ describe("whether a backup is encrypted", () => {
   });
 
   it("is no question where there is no bucket yet", async () => {
-    await backUpEncrypted("sealed", 2000);
+    await backUpEncrypted("encrypted", 2000);
     expect(await choose({}, false)).toBeUndefined();
   });
 
   it("warns where the data key of the newest backup is gone", async () => {
-    const sealed = await backUpEncrypted("sealed", 2000);
+    const encrypted = await backUpEncrypted("encrypted", 2000);
     expect(await choose(encrypting)).toMatchObject({ isNew: true });
-    expect(warnings).toEqual([expect.stringContaining(sealed)]);
+    expect(warnings).toEqual([expect.stringContaining(encrypted)]);
   });
 });

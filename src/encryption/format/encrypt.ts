@@ -1,13 +1,13 @@
 import { type CipherGCM, createCipheriv } from "node:crypto";
 import type { ByteRange, ReadOptions, RewindableSource } from "../../storage/storage.ts";
-import type { Sealing } from "../../transfer/transfer.ts";
-import { GivenOut, otherSize } from "./changing-file.ts";
+import type { Encryptor } from "../../transfer/transfer.ts";
+import { EmittedPieces, otherSize } from "./changing-file.ts";
 import {
   cipherName,
   type DataKey,
   headerBytes,
+  keyTagOf,
   makeHeader,
-  markOf,
   nonceOf,
   objectCipherKey,
   type RandomBytes,
@@ -19,20 +19,20 @@ import {
 } from "./object-format.ts";
 
 /** Encrypts with the data key, on the way. A transfer under way holds two segments, and 32 KiB for each GiB of the file. */
-export function aesSealing(dataKey: DataKey, random: RandomBytes): Sealing {
+export function aesEncryptor(dataKey: DataKey, random: RandomBytes): Encryptor {
   return {
-    mark: markOf(dataKey.id),
+    keyTag: keyTagOf(dataKey.id),
     storedBytes: storedBytesOf,
-    async seal(plain, objectKey) {
+    async encrypt(plain, objectKey) {
       const header = makeHeader(dataKey.id, random(saltBytes));
-      return { source: new SealedBytes(plain, header, objectCipherKey(dataKey, header, objectKey), objectKey) };
+      return { source: new EncryptedBytes(plain, header, objectCipherKey(dataKey, header, objectKey), objectKey) };
     },
   };
 }
 
 const largestPieceBytes = headerBytes + segmentBytes + tagBytes;
 
-class SealedBytes implements RewindableSource {
+class EncryptedBytes implements RewindableSource {
   readonly sizeBytes: number;
   readonly sequential: boolean;
   readonly #plain: RewindableSource;
@@ -40,7 +40,7 @@ class SealedBytes implements RewindableSource {
   readonly #key: Buffer;
   readonly #objectKey: string;
   readonly #segments: number;
-  readonly #givenOut: GivenOut;
+  readonly #emitted: EmittedPieces;
 
   constructor(plain: RewindableSource, header: Buffer, key: Buffer, objectKey: string) {
     this.sizeBytes = storedBytesOf(plain.sizeBytes);
@@ -50,7 +50,7 @@ class SealedBytes implements RewindableSource {
     this.#key = key;
     this.#objectKey = objectKey;
     this.#segments = segmentCount(plain.sizeBytes);
-    this.#givenOut = new GivenOut(objectKey, this.#segments);
+    this.#emitted = new EmittedPieces(objectKey, this.#segments);
   }
 
   async *open(range?: ByteRange, reading?: ReadOptions): AsyncGenerator<Uint8Array, void> {
@@ -60,7 +60,7 @@ class SealedBytes implements RewindableSource {
     const [first, last] = [segmentAt(start), segmentAt(end - 1)];
     const span = { start: first * segmentBytes, end: Math.min(this.#plain.sizeBytes, (last + 1) * segmentBytes) };
     let position = first === 0 ? 0 : headerBytes + first * (segmentBytes + tagBytes);
-    for await (const piece of this.#sealed(first, last, range === undefined ? undefined : span, reading)) {
+    for await (const piece of this.#encrypted(first, last, range === undefined ? undefined : span, reading)) {
       const [from, to] = [Math.max(0, start - position), Math.min(piece.length, end - position)];
       position += piece.length;
       if (from < to) yield piece.subarray(from, to);
@@ -71,7 +71,7 @@ class SealedBytes implements RewindableSource {
    * The segments `first` to `last`, the first of all behind the header; without a span, the file is read as a whole.
    * All are written into one buffer, where the consumer is done with each before the next.
    */
-  async *#sealed(
+  async *#encrypted(
     first: number,
     last: number,
     span: ByteRange | undefined,
@@ -108,7 +108,7 @@ class SealedBytes implements RewindableSource {
     if (bytes !== wantedBytes) throw otherSize(this.#objectKey);
     cipher.final();
     const tag = cipher.getAuthTag();
-    this.#givenOut.check(index, tag);
+    this.#emitted.check(index, tag);
     tag.copy(out, bodyStart + bytes);
     return out.subarray(0, bodyStart + bytes + tagBytes);
   }

@@ -2,8 +2,8 @@
 import { type CipherGCM, createCipheriv, createHash } from "node:crypto";
 import { AppError } from "../../errors.ts";
 import type { ByteRange, ReadOptions, RewindableSource } from "../../storage/storage.ts";
-import type { Sealing } from "../../transfer/transfer.ts";
-import { GivenOut, otherSize } from "../format/changing-file.ts";
+import type { Encryptor } from "../../transfer/transfer.ts";
+import { EmittedPieces, otherSize } from "../format/changing-file.ts";
 import { cipherName, nonceOf } from "../format/object-format.ts";
 import {
   type ContentCipher,
@@ -16,7 +16,7 @@ import {
 } from "../format/s3-client-format.ts";
 import type { Kms } from "./kms.ts";
 
-export interface KmsSealingOptions {
+export interface KmsEncryptorOptions {
   /** As the operator gives it: id, ARN or alias. It stands in the tag by which Esop for Java finds the key. */
   readonly keyId: string;
   readonly kms: Kms;
@@ -28,18 +28,18 @@ export interface KmsSealingOptions {
 const pieceBytes = 256 * 1024;
 
 /** One call to the KMS for each object. A transfer under way holds a piece, and 32 KiB for each GiB of the file. */
-export function kmsSealing({ keyId, kms, random }: KmsSealingOptions): Sealing {
-  const mark = `kms${createHash("sha256").update(keyId).digest("hex").slice(0, 8)}`;
+export function kmsEncryptor({ keyId, kms, random }: KmsEncryptorOptions): Encryptor {
+  const keyTag = `kms${createHash("sha256").update(keyId).digest("hex").slice(0, 8)}`;
   return {
-    mark,
+    keyTag,
     storedBytes,
-    async seal(plain, objectKey, signal) {
+    async encrypt(plain, objectKey, signal) {
       const sizeBytes = storedBytes(plain.sizeBytes);
       const { dataKey, wrappedKey } = await kms.generateDataKey(keyId, encryptionContext, signal);
       const messageId = random(messageIdBytes);
       const { commitment, ...cipher } = deriveCipher(dataKey, messageId);
       return {
-        source: new SealedBytes(plain, sizeBytes, cipher, objectKey),
+        source: new EncryptedBytes(plain, sizeBytes, cipher, objectKey),
         metadata: writeEnvelope({ wrappedKey, messageId, commitment }),
         tags: { kmsKey: keyId },
       };
@@ -55,20 +55,20 @@ function storedBytes(plainBytes: number): number {
 }
 
 /** Encrypts anew each time it is opened, with the same key and IV. */
-class SealedBytes implements RewindableSource {
+class EncryptedBytes implements RewindableSource {
   readonly sizeBytes: number;
   readonly sequential = true;
   readonly #plain: RewindableSource;
   readonly #cipher: ContentCipher;
   readonly #objectKey: string;
-  readonly #givenOut: GivenOut;
+  readonly #emitted: EmittedPieces;
 
   constructor(plain: RewindableSource, sizeBytes: number, cipher: ContentCipher, objectKey: string) {
     this.sizeBytes = sizeBytes;
     this.#plain = plain;
     this.#cipher = cipher;
     this.#objectKey = objectKey;
-    this.#givenOut = new GivenOut(objectKey, Math.max(1, Math.ceil(plain.sizeBytes / pieceBytes)));
+    this.#emitted = new EmittedPieces(objectKey, Math.max(1, Math.ceil(plain.sizeBytes / pieceBytes)));
   }
 
   /** A file of another length than it had fails before the tag that would make an object of it. */
@@ -102,7 +102,7 @@ class SealedBytes implements RewindableSource {
     const piece = more.length === 0 ? first : Buffer.concat(held);
     const mac = gcmOf(this.#cipher, nonceOf(index, false)).setAAD(piece);
     mac.final();
-    this.#givenOut.check(index, mac.getAuthTag());
+    this.#emitted.check(index, mac.getAuthTag());
     return piece;
   }
 }

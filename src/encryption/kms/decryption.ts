@@ -10,7 +10,7 @@ import type { Kms } from "./kms.ts";
  * them. Throws `corrupt` and `unsupported` where the object is not what is read here, and what the KMS refuses. The
  * object key is for messages.
  */
-export async function unsealKms(
+export async function decryptKms(
   stored: ObjectStream,
   kms: Kms,
   signal?: AbortSignal,

@@ -1,4 +1,4 @@
-import type { BackupSealing, Keys } from "../encryption/encryption.ts";
+import type { BackupEncryptor, Keys } from "../encryption/encryption.ts";
 import { AppError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { type EarlierBackups, type NodeRepository, newestIfEncrypted } from "../repository/repository.ts";
@@ -19,18 +19,18 @@ interface Choice {
  * How this backup is encrypted; undefined where it is not. Nothing leaves in the clear by mistake: where the newest backup
  * is encrypted, a backup must be told in so many words not to be (`usage`).
  */
-export async function chooseSealing(choice: Choice): Promise<BackupSealing | undefined> {
+export async function chooseEncryption(choice: Choice): Promise<BackupEncryptor | undefined> {
   const { request, repository, earlier, exists, keys, log, signal } = choice;
   const newestEncrypted = async () => (exists ? await newestIfEncrypted(earlier, signal) : undefined);
   if (request.encrypt === true || request.kmsKeyId !== undefined) {
-    const sealing = await keys.forBackup(repository.keyPlace, signal);
-    const orphan = sealing.isNew ? await newestEncrypted() : undefined;
+    const encryptor = await keys.forBackup(repository.keyLocation, signal);
+    const orphan = encryptor.isNew ? await newestEncrypted() : undefined;
     if (orphan !== undefined) {
       log.warn(
         `the key of the newest backup, ${orphan.name.text}, is not in the repository any more; beginning a new one`,
       );
     }
-    return sealing;
+    return encryptor;
   }
   const newest = request.encrypt === undefined ? await newestEncrypted() : undefined;
   if (newest === undefined) return undefined;

@@ -9,7 +9,7 @@ import { AppError, fileError, systemErrorCode } from "../errors.ts";
  *
  * Throws `io`, and `busy` with `message` when another process holds the name.
  */
-export async function holdExclusively(name: string, message: string): Promise<AsyncDisposable> {
+export async function acquireLock(name: string, message: string): Promise<AsyncDisposable> {
   if (process.platform !== "linux") return { [Symbol.asyncDispose]: async () => undefined };
   const server = createServer((socket) => socket.destroy());
   await new Promise<void>((resolve, reject) => {

@@ -1,4 +1,6 @@
-/** What all services of AWS have in common: credentials, signing, errors. Knows nothing of stores or keys. */
-export { esopCredentials } from "./credentials.ts";
-export { awsServiceError, parseServiceError, s3Error, sdkServiceError, transportError } from "./errors.ts";
-export { emptyHash, Signer, type SigningIdentity, sha256 } from "./sign.ts";
+/** The parts that all services of AWS share: credentials, region, endpoints, signed requests, errors. */
+export { awsCredentials, type Credentials, esopCredentials } from "./credentials.ts";
+export { type AwsRegion, awsRegion, profileEndpoint, serviceUrl, withoutVariants } from "./endpoint.ts";
+export { awsError, credentialsHint, type ErrorTable, kindOfCode } from "./errors.ts";
+export { emptyHash, type SignChunk, type SigningIdentity, sha256 } from "./sign.ts";
+export { type AwsAnswer, AwsWire, type AwsWireRequest, type SignedBody, textBody } from "./wire.ts";

@@ -1,17 +1,22 @@
 /**
- * Signature version 4, as all S3 servers want it, for the requests that carry objects.
+ * Signature version 4, by AWS's own library. Of chunks, which the library does not know, it signs the text:
  *
- *   string to sign = "AWS4-HMAC-SHA256" \n time \n date/region/s3/aws4_request \n SHA-256 of the canonical request
- *   of a chunk     = "AWS4-HMAC-SHA256-PAYLOAD" \n time \n scope \n former signature \n SHA-256 of "" \n SHA-256 of chunk
+ *   "AWS4-HMAC-SHA256-PAYLOAD" \n time \n date/region/service/aws4_request \n former signature \n SHA-256 of "" \n SHA-256 of chunk
  */
-import { createHmac, createSecretKey, hash, type KeyObject } from "node:crypto";
-import { sortedQuery } from "../http/http.ts";
+import { hash } from "node:crypto";
+import { Sha256 } from "@smithy/core/checksum";
+import { SignatureV4 } from "@smithy/signature-v4";
 
 export interface SigningIdentity {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
   readonly sessionToken?: string | undefined;
+}
+
+export interface SigningScope {
   readonly region: string;
+  /** "s3". */
+  readonly service: string;
 }
 
 export interface SignableRequest {
@@ -27,72 +32,46 @@ export interface SignableRequest {
   readonly timeMs: number;
 }
 
+export type SignChunk = (chunk: Uint8Array) => Promise<string>;
+
 export interface Signed {
   /** The request's own and those that signing adds. */
   readonly headers: Readonly<Record<string, string>>;
   /** Signs the chunks of the body, in order, the empty one at the end included. */
-  readonly signChunk: (chunk: Uint8Array) => string;
+  readonly signChunk: SignChunk;
 }
 
-/** These change on the way, or are no business of the signature. */
-const unsignedHeaders = new Set(["expect", "connection"]);
 export const emptyHash = sha256("");
 
 export function sha256(data: string | Uint8Array): string {
   return hash("sha256", data, "hex");
 }
 
-export class Signer {
-  /** A day's key; making it costs four times what a signature does, and from bytes alone a signature costs ten times more. */
-  #key: { readonly of: string; readonly key: KeyObject } | undefined;
-
-  sign(request: SignableRequest, identity: SigningIdentity): Signed {
-    const time = new Date(request.timeMs).toISOString().replace(/[-:]|\.\d{3}/g, "");
-    const date = time.slice(0, 8);
-    const scope = `${date}/${identity.region}/s3/aws4_request`;
-    const key = this.#keyOf(identity, date);
-    const { sessionToken } = identity;
-    const headers: Record<string, string> = {
-      ...request.headers,
-      "x-amz-content-sha256": request.payloadHash,
-      "x-amz-date": time,
-      ...(sessionToken === undefined ? {} : { "x-amz-security-token": sessionToken }),
-    };
-    const names = Object.keys(headers)
-      .filter((name) => !unsignedHeaders.has(name))
-      .sort();
-    const canonical = [
-      request.method,
-      request.path,
-      sortedQuery(request.query),
-      ...names.map((name) => `${name}:${(headers[name] ?? "").trim().replace(/ +/g, " ")}`),
-      "",
-      names.join(";"),
-      request.payloadHash,
-    ].join("\n");
-    const hmac = (text: string) => createHmac("sha256", key).update(text).digest("hex");
-    let signature = hmac(`AWS4-HMAC-SHA256\n${time}\n${scope}\n${sha256(canonical)}`);
-    const credential = `${identity.accessKeyId}/${scope}`;
-    const authorization = `AWS4-HMAC-SHA256 Credential=${credential}, SignedHeaders=${names.join(";")}, Signature=${signature}`;
-    const signChunk = (chunk: Uint8Array) => {
-      signature = hmac(
-        `AWS4-HMAC-SHA256-PAYLOAD\n${time}\n${scope}\n${signature}\n${emptyHash}\n${chunk.length === 0 ? emptyHash : sha256(chunk)}`,
-      );
-      return signature;
-    };
-    return { headers: { ...headers, authorization }, signChunk };
-  }
-
-  #keyOf({ secretAccessKey, region }: SigningIdentity, date: string): KeyObject {
-    const of = `${date}/${region}/${secretAccessKey}`;
-    if (this.#key?.of === of) return this.#key.key;
-    const steps = [date, region, "s3", "aws4_request"];
-    const bytes = steps.reduce<Buffer>(
-      (key, step) => createHmac("sha256", key).update(step).digest(),
-      Buffer.from(`AWS4${secretAccessKey}`),
-    );
-    const key = createSecretKey(bytes);
-    this.#key = { of, key };
-    return key;
-  }
+export async function signRequest(
+  { method, path, query, headers, payloadHash, timeMs }: SignableRequest,
+  { accessKeyId, secretAccessKey, sessionToken }: SigningIdentity,
+  { region, service }: SigningScope,
+): Promise<Signed> {
+  const token = sessionToken === undefined ? {} : { sessionToken };
+  const credentials = { accessKeyId, secretAccessKey, ...token };
+  // The path is encoded once, as S3 wants it; other services get no other path than "/".
+  const signer = new SignatureV4({ service, region, credentials, sha256: Sha256, uriEscapePath: false });
+  const signingDate = new Date(timeMs);
+  const signed = await signer.sign(
+    {
+      ...{ method, path, query: { ...query }, protocol: "https:", hostname: headers["host"] ?? "" },
+      headers: { ...headers, "x-amz-content-sha256": payloadHash },
+    },
+    { signingDate },
+  );
+  const time = signed.headers["x-amz-date"] ?? "";
+  const scope = `${time.slice(0, 8)}/${region}/${service}/aws4_request`;
+  let signature = /Signature=([0-9a-f]{64})$/.exec(signed.headers["authorization"] ?? "")?.[1] ?? "";
+  const signChunk = async (chunk: Uint8Array) => {
+    const chunkHash = chunk.length === 0 ? emptyHash : sha256(chunk);
+    const text = ["AWS4-HMAC-SHA256-PAYLOAD", time, scope, signature, emptyHash, chunkHash].join("\n");
+    signature = await signer.sign(text, { signingDate });
+    return signature;
+  };
+  return { headers: signed.headers, signChunk };
 }

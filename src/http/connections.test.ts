@@ -189,11 +189,13 @@ describe("the way to a server", () => {
   test("is refused where nobody trusts the certificate, or where the name is another's", async () => {
     await using server = await rawServer(answering(ok), { certificates });
     using stranger = await httpAsker();
-    await expect(stranger.ask(server.url)).rejects.toMatchObject({ code: "UNABLE_TO_VERIFY_LEAF_SIGNATURE" });
+    await expect(stranger.ask(server.url)).rejects.toMatchObject({
+      cause: { code: "UNABLE_TO_VERIFY_LEAF_SIGNATURE" },
+    });
     using client = await trusting();
     using _ = withAddresses([{ address: "127.0.0.1", family: 4 }]);
     const url = new URL(`https://other.example:${server.url.port}`);
-    await expect(client.ask(url)).rejects.toMatchObject({ code: "ERR_TLS_CERT_ALTNAME_INVALID" });
+    await expect(client.ask(url)).rejects.toMatchObject({ cause: { code: "ERR_TLS_CERT_ALTNAME_INVALID" } });
   });
 
   test("leads to IPv6", async () => {
@@ -216,7 +218,7 @@ describe("the way to a server", () => {
     const server = await rawServer(() => undefined);
     await server[Symbol.asyncDispose]();
     using client = await httpAsker();
-    await expect(client.ask(server.url)).rejects.toMatchObject({ code: "ECONNREFUSED" });
+    await expect(client.ask(server.url)).rejects.toMatchObject({ cause: { code: "ECONNREFUSED" } });
   });
 });
 

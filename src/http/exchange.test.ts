@@ -26,6 +26,21 @@ async function someTime(): Promise<void> {
   }
 }
 
+test("a HEAD request's response has no body, whatever its headers say, and the connection is kept", async () => {
+  await using server = await rawServer(async (peer) => {
+    for (const framing of ["content-length: 5", "transfer-encoding: chunked", "x-a: 1"]) {
+      expect(await peer.head()).toMatch(/^HEAD /);
+      peer.write(`HTTP/1.1 ${framing === "x-a: 1" ? "404 Not Found" : "200 OK"}\r\n${framing}\r\n\r\n`);
+    }
+  });
+  using client = await httpAsker();
+  const { headers, stream } = await client.ask(server.url, { method: "HEAD" });
+  expect(headers["content-length"]).toBe("5");
+  expect(await bodyOf({ status: 200, headers, stream, discard: () => undefined })).toHaveLength(0);
+  (await client.ask(server.url, { method: "HEAD" })).discard();
+  await expect(client.ask(server.url, { method: "HEAD" })).rejects.toMatchObject({ code: "storage", message: "404 " });
+});
+
 describe("a body to send", () => {
   test("goes out all the same where the server does not say whether it wants it, and it is asked once only", async () => {
     const asked: (string | undefined)[] = [];

@@ -48,7 +48,7 @@ export interface HttpTerms {
   /** 200 to 299 when left out; any other answer becomes a service error. */
   readonly accepts?: ((status: number) => boolean) | undefined;
   serviceError(status: number, headers: ResponseHeaders, body: string): AppError;
-  /** Whatever breaks the body of an answer, as ours. */
+  /** Converts whatever fails on the way, before the answer as well as within its body. */
   failure(error: unknown): AppError;
 }
 
@@ -67,7 +67,7 @@ const maxErrorBytes = 64 * 1024;
 /** Of an answer that nobody reads: up to here it is less than a new connection costs. */
 const maxDrainedBytes = 64 * 1024;
 
-/** Throws service errors as the terms have them, `timeout`, `protocol`, and the connection's errors as they come. */
+/** Throws what the terms make of service errors and of failures on the way, `timeout` and `protocol`. */
 export function exchange(request: HttpRequest, terms: HttpTerms): Promise<HttpResponse> {
   return new Exchange(request, terms).response();
 }
@@ -114,7 +114,7 @@ class Exchange implements ConnectionUser, ResponseHandler {
       return { status, headers, stream: this.#stream(), discard: () => this.#discard() };
     } catch (error) {
       this.#end(error);
-      throw this.#failure;
+      throw this.#terms.failure(this.#failure);
     }
   }
 

@@ -4,6 +4,7 @@
  */
 
 export { type HttpAgents, makeAgents } from "./agents.ts";
+export { answerWithin, type HttpAnswer, wholeAnswer } from "./answer.ts";
 export {
   exchange,
   type HttpRequest,
@@ -13,11 +14,12 @@ export {
   usualTimeouts,
 } from "./exchange.ts";
 export { type OptionalFields, presentFields } from "./fields.ts";
+export { type HttpBody, heldBody } from "./held-body.ts";
 export { networkError } from "./network-errors.ts";
 export type { HttpProxy } from "./proxy.ts";
 export type { ResponseHeaders } from "./response-parser.ts";
-export { responseText } from "./response-text.ts";
 export {
+  answeredError,
   isRangeNotSatisfiable,
   kindOfStatus,
   lowered,

@@ -1,5 +1,5 @@
 /** The errors that services answer with, as ours. */
-import { AppError, isAppError } from "../errors.ts";
+import { AppError, type AppErrorOptions, type ErrorCode, isAppError } from "../errors.ts";
 
 /** The operation that was attempted, for messages and hints. */
 export interface Operation {
@@ -7,6 +7,8 @@ export interface Operation {
   readonly what: string;
   /** The permissions it needs: "s3:PutObject", "s3:GetObject and s3:ListBucket". */
   readonly permission: string;
+  /** As messages name it; "the store" when left out. */
+  readonly service?: string | undefined;
 }
 
 export interface ServiceError {
@@ -80,38 +82,49 @@ export function kindOfStatus(status: number): ServiceErrorKind {
   return "final";
 }
 
-export function serviceError(
+/** The message names the service, its code and its words. */
+export function answeredError(
   answer: ServiceError,
-  kind: ServiceErrorKind,
-  { what, permission }: Operation,
-  hint?: string,
+  code: ErrorCode,
+  { what, service = "the store" }: Operation,
+  options: Omit<AppErrorOptions, "cause"> = {},
 ): AppError {
   const said = answer.code === "" ? `status ${answer.status}` : answer.code;
   const detail = answer.message === "" || answer.message === answer.code ? "" : `: ${lowered(answer.message)}`;
-  const message = `cannot ${what}: the store answered ${said}${detail}`;
-  const options = { cause: new ServiceErrorCause(answer), ...(hint === undefined ? {} : { hint }) };
+  const cause = new ServiceErrorCause(answer);
+  return new AppError(code, `cannot ${what}: ${service} answered ${said}${detail}`, { ...options, cause });
+}
+
+export function serviceError(
+  answer: ServiceError,
+  kind: ServiceErrorKind,
+  operation: Operation,
+  hint?: string,
+): AppError {
+  const as = (code: ErrorCode, options?: AppErrorOptions) =>
+    answeredError(answer, code, operation, { hint, ...options });
   switch (kind) {
     case "not-found":
-      return new AppError("not-found", message, options);
+      return as("not-found");
     case "precondition-failed":
-      return new AppError("already-exists", message, options);
+      return as("already-exists");
     case "denied":
-      return new AppError("unauthorized", message, { ...options, permissions: permission.split(" and ") });
+      return as("unauthorized", { permissions: operation.permission.split(" and ") });
     case "unauthenticated":
-      return new AppError("unauthorized", message, options);
+      return as("unauthorized");
     case "wrong-region":
-      return new AppError("usage", message, options);
+      return as("usage");
     case "checksum-mismatch":
-      return new AppError("corrupt", message, { ...options, retryable: true });
+      return as("corrupt", { retryable: true });
     case "transient":
-      return new AppError("storage", message, options);
+      return as("storage");
     case "throttled":
-      return new AppError("throttled", message, options);
+      return as("throttled");
     case "unsupported":
-      return new AppError("unsupported", message, options);
+      return as("unsupported");
     case "archived":
     case "final":
-      return new AppError("storage", message, { ...options, retryable: false });
+      return as("storage", { retryable: false });
   }
 }
 

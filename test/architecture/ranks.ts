@@ -26,7 +26,7 @@ export const folders: readonly Folder[] = [
     is: "HTTP/1.1 client: connections, proxies, a bound on every wait, the kinds of service errors",
   },
   { rank: 3, path: "retry/", is: "attempts of a call, and the budget of a run" },
-  { rank: 4, path: "aws/", is: "credentials, signing and errors that S3 and KMS share" },
+  { rank: 4, path: "aws/", is: "AWS for S3 and the KMS: credentials, regions and endpoints, signed requests, errors" },
   {
     rank: 4,
     path: "request/",

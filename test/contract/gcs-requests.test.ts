@@ -62,7 +62,7 @@ casesOn("requests: Google Cloud Storage", await startFakeGcs(), (server) => {
     await gcs.storage.createBucket();
     await gcs.storage.createBucket();
     expect(await gcs.storage.bucketExists()).toBe(true);
-    expect(gcs.proxy.seen.map(({ url }) => url)).toContain("/storage/v1/b?project=p&fields=name");
+    expect(gcs.proxy.seen.map(({ url }) => url)).toContain("/storage/v1/b?fields=name&project=p");
     await using unknown = await openGcs(server, { bucket: "bbb", options: { environment: {} } });
     const hint = expect.stringContaining("GOOGLE_CLOUD_PROJECT");
     await expect(unknown.storage.createBucket()).rejects.toMatchObject({ code: "usage", hint });

@@ -86,7 +86,7 @@ export function proxiedGcs(server: { readonly port: number }): ProxiedStore {
     refusals,
     proofs: ["CRC32C"],
     pieces: { sizeBytes: chunkBytes, endCarriesBytes: true, provedAlone: false, asksAfterFailure: true },
-    idleMs: 500,
+    idleMs: 1000,
     sendsAll: true,
     needsToken: true,
     listing: { objects: 2100, pages: 3, deletions: 2101 },

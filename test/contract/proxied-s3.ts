@@ -93,7 +93,7 @@ export function proxiedS3(server: ObjectStore): ProxiedStore {
     proofs,
     pieces: { sizeBytes: partBytes, endCarriesBytes: false, provedAlone: true, asksAfterFailure: false },
     idleMs: 300,
-    sendsAll: false,
+    sendsAll: true,
     needsToken: false,
     openWithWrongKey: (AWS_SECRET_KEY) => {
       const { AWS_ACCESS_KEY_ID } = server.credentials;

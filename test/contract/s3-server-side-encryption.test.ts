@@ -3,7 +3,6 @@ import { writeFile } from "node:fs/promises";
 import { Agent } from "node:https";
 import { join } from "node:path";
 import { HeadObjectCommand } from "@aws-sdk/client-s3";
-import { NodeHttpHandler } from "@smithy/node-http-handler";
 import { afterAll, expect, test } from "vitest";
 import { s3Dialects } from "../../src/storage/s3/options.ts";
 import type { S3Encryption } from "../../src/storage/storage.ts";
@@ -38,7 +37,7 @@ casesOn("server-side encryption", await startStore("minio", { tls: certificates 
   };
 
   const headOf = async (bucket: string, key: string) => {
-    const requestHandler = new NodeHttpHandler({ httpsAgent: new Agent({ rejectUnauthorized: false }) });
+    const requestHandler = { httpsAgent: new Agent({ rejectUnauthorized: false }) };
     const client = sdkClient(server, { requestHandler });
     const head = await client.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
     client.destroy();

@@ -29,7 +29,7 @@ function like(dialect: S3Dialect, partBytes?: number): Open {
       dialect: { ...dialect, name: "of the test" },
       s3: { endpoint: store.endpoint, environment: esopEnvironment(store), region: "us-east-1", pathStyle: true },
       retry: defaultRetryPolicy,
-      ...(partBytes === undefined ? {} : { partBytes }),
+      partBytes,
     });
     // A server that is asked for many things at once may well answer that it cannot just now.
     return withRetries(storage, { ...shared, ...defaultRetryPolicy, intervalMs: 20 });

@@ -155,7 +155,7 @@ export interface Asked extends Partial<Omit<HttpRequest, "url">> {
 
 export interface HttpAsker extends Disposable {
   readonly agents: HttpAgents;
-  /** Refusals are `storage` with status and text in their message, broken bodies `unreachable`. */
+  /** Refusals are `storage` with status and text in their message, broken connections `unreachable`. */
   ask(url: URL, asked?: Asked): Promise<HttpResponse>;
 }
 

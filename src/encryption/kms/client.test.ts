@@ -13,8 +13,12 @@ interface Asked {
   readonly body: Record<string, unknown>;
 }
 
-/** Status and body of each answer; without a status the connection is cut. The last one is repeated. */
-type Answer = { readonly status?: number; readonly body?: Record<string, unknown> };
+/** Status and body of each answer, JSON or text; without a status the connection is cut. The last one is repeated. */
+type Answer = {
+  readonly status?: number;
+  readonly body?: Record<string, unknown> | string;
+  readonly headers?: Readonly<Record<string, string>>;
+};
 
 /** A server that answers as a KMS with what it is told to answer. */
 async function kmsServer(...answers: readonly Answer[]) {
@@ -23,9 +27,9 @@ async function kmsServer(...answers: readonly Answer[]) {
     let text = "";
     for await (const chunk of request.setEncoding("utf8")) text += chunk;
     asked.push({ target: String(request.headers["x-amz-target"]), body: JSON.parse(text) });
-    const { status, body = {} } = answers[Math.min(asked.length, answers.length) - 1] ?? {};
+    const { status, body = {}, headers } = answers[Math.min(asked.length, answers.length) - 1] ?? {};
     if (status === undefined) request.socket.destroy();
-    else response.writeHead(status, { "content-type": "application/x-amz-json-1.1" }).end(JSON.stringify(body));
+    else response.writeHead(status, headers).end(typeof body === "string" ? body : JSON.stringify(body));
   });
   const { address: endpoint, ...rest } = await listening(server);
   return { endpoint, asked, ...rest };
@@ -81,6 +85,8 @@ describe("a failure that may pass is tried again", () => {
     ["unreachable", refused(500, "KMSInternalException")],
     ["unreachable", refused(500, "DependencyTimeoutException")],
     ["unreachable", {}],
+    ["protocol", { status: 200, body: '{"Plaintext":"AAAA' }],
+    ["protocol", { status: 200, body: "" }],
   ])("%s: %j", async (code, failure) => {
     await using server = await kmsServer(failure, failure, newKey);
     await using kms = client({ AWS_ENDPOINT_URL_KMS: server.endpoint });
@@ -123,6 +129,19 @@ describe("a refusal is told once, with what can be done", () => {
       hint: "the credentials need the permission kms:Decrypt for the key that the object's tag kmsKey names",
     });
   });
+});
+
+test.each([
+  ["in the body, with a namespace", { body: { __type: "com.amazonaws.kms#DisabledException", Message: "Off." } }],
+  [
+    "in a header, with a link",
+    { headers: { "x-amzn-errortype": "DisabledException:http://x/" }, body: { message: "Off." } },
+  ],
+])("the kind of an error may stand %s", async (_, answer) => {
+  await using server = await kmsServer({ status: 400, ...answer });
+  await using kms = client({ AWS_ENDPOINT_URL_KMS: server.endpoint });
+  const message = "cannot get a data key of the KMS key 'k': the KMS answered DisabledException: off";
+  await expect(kms.generateDataKey("k", context)).rejects.toMatchObject({ code: "unauthorized", message });
 });
 
 test("an answer without a key is none", async () => {

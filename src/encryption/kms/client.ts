@@ -2,7 +2,7 @@ import { Attempts, defaultRetryPolicy } from "../../retry/retry.ts";
 import type { Kms, KmsClient, KmsClientOptions } from "./kms.ts";
 
 /**
- * The AWS KMS, or what speaks its protocol. Loads the SDK and looks for credentials with the first call; a call that
+ * The AWS KMS, or what speaks its protocol. Loads the libraries of AWS and looks for credentials with the first call; a call that
  * failed with a retryable error is made again. Throws `unauthorized` where the key or the credentials do not let us,
  * `corrupt` for a wrapped key that is not of this KMS or not of this context, `throttled`, `unreachable`, `timeout`,
  * and `usage` for settings that cannot be right.
@@ -11,7 +11,7 @@ export function kmsClient(options: KmsClientOptions): KmsClient {
   const { clock, random, log, retry = defaultRetryPolicy } = options;
   let opening: Promise<KmsClient> | undefined;
   const open = () => {
-    opening ??= import("./sdk.ts").then(({ openKms }) => openKms(options));
+    opening ??= import("./wire.ts").then(({ openKms }) => openKms(options));
     return opening;
   };
   const tried = <T>(what: string, signal: AbortSignal | undefined, work: (kms: Kms) => Promise<T>) =>
@@ -22,7 +22,7 @@ export function kmsClient(options: KmsClientOptions): KmsClient {
     decrypt: (wrappedKey, context, keyId, signal) =>
       tried("unwrap a data key", signal, (kms) => kms.decrypt(wrappedKey, context, keyId, signal)),
     close: async () => {
-      // What could not be opened has nothing to close, and its callers have been told.
+      // A client that failed to open has nothing to close, and its callers have the error.
       const kms = await opening?.catch(() => undefined);
       await kms?.close();
     },

@@ -67,8 +67,7 @@ async function* opened(stored: ByteStream, cipher: ContentCipher, named: string)
 function explained(error: unknown, named: string): unknown {
   if (!isAppError(error)) return error;
   const { code, message, retryable, hint = hints.get(code) } = error;
-  const options = { cause: error, retryable, ...(hint === undefined ? {} : { hint }) };
-  return new AppError(code, `${named} cannot be read: ${message}`, options);
+  return new AppError(code, `${named} cannot be read: ${message}`, { cause: error, retryable, hint });
 }
 
 const hints: ReadonlyMap<string, string> = new Map([

@@ -1,105 +1,103 @@
-/** Errors of the KMS, of its SDK and of the network, as ours. Decided by codes and statuses, never by their texts. */
+/** Errors of the KMS, as ours. */
+import { credentialsHint, type ErrorTable, kindOfCode } from "../../aws/aws.ts";
+import type { AppError, ErrorCode } from "../../errors.ts";
+import { answeredError, type Operation, type ResponseHeaders, type ServiceError } from "../../http/http.ts";
 
-import { sdkServiceError, transportError } from "../../aws/aws.ts";
-import { AppError, abortError, isAppError } from "../../errors.ts";
-import { lowered, type ServiceError } from "../../http/http.ts";
-
-/** What was being done, for messages and hints. */
-export interface KmsOperation {
-  /** Continues the sentence "cannot …", and names the key where it is known. */
-  readonly what: string;
-  /** "kms:Decrypt". */
-  readonly permission: string;
-  /** The object knows its key, we may not. */
+/** One call, which names the key where it is known: an object knows its key, we may not. */
+export interface KmsOperation extends Operation {
   readonly keyId?: string | undefined;
 }
 
 type Kind =
   | "denied"
-  | "stranger"
-  | "late"
-  | "missing"
-  | "off"
-  | "other-key"
-  | "foreign"
-  | "unfit"
+  | "unauthenticated"
   | "transient"
-  | "throttled";
+  | "throttled"
+  | "no-such-key"
+  | "key-disabled"
+  | "incorrect-key"
+  | "invalid-ciphertext"
+  | "invalid-key";
 
-const kinds: Readonly<Record<string, Kind>> = {
-  AccessDeniedException: "denied",
-  UnrecognizedClientException: "stranger",
-  InvalidClientTokenId: "stranger",
-  InvalidSignatureException: "stranger",
-  IncompleteSignature: "stranger",
-  MissingAuthenticationTokenException: "stranger",
-  ExpiredTokenException: "late",
-  NotFoundException: "missing",
-  DisabledException: "off",
-  KMSInvalidStateException: "off",
-  IncorrectKeyException: "other-key",
-  InvalidCiphertextException: "foreign",
-  InvalidArnException: "unfit",
-  InvalidKeyUsageException: "unfit",
-  UnsupportedOperationException: "unfit",
-  ValidationException: "unfit",
+/** Beside those that all services have: https://docs.aws.amazon.com/kms/latest/APIReference/API_Decrypt.html */
+const kinds: ErrorTable<Kind> = {
+  NotFoundException: "no-such-key",
+  DisabledException: "key-disabled",
+  KMSInvalidStateException: "key-disabled",
+  IncorrectKeyException: "incorrect-key",
+  InvalidCiphertextException: "invalid-ciphertext",
+  InvalidArnException: "invalid-key",
+  InvalidKeyUsageException: "invalid-key",
+  UnsupportedOperationException: "invalid-key",
+  ValidationException: "invalid-key",
   DependencyTimeoutException: "transient",
   KeyUnavailableException: "transient",
   KMSInternalException: "transient",
-  LimitExceededException: "throttled",
-  ThrottlingException: "throttled",
-  TooManyRequestsException: "throttled",
 };
 
 function kindOf({ status, code }: ServiceError): Kind | undefined {
-  const known = Object.hasOwn(kinds, code) ? kinds[code] : undefined;
+  const known = kindOfCode(code, kinds);
   if (known !== undefined) return known;
-  if (status === 401 || status === 403) return "stranger";
+  if (status === 401 || status === 403) return "unauthenticated";
   if (status === 429 || status === 503) return "throttled";
   return status >= 500 ? "transient" : undefined;
 }
 
-/** Whatever a call to the KMS has thrown, as ours. */
-export function kmsError(error: unknown, operation: KmsOperation, signal?: AbortSignal): AppError {
-  if (isAppError(error)) return error;
-  if (signal?.aborted === true) return abortError(signal);
-  const answer = sdkServiceError(error);
-  return answer === undefined ? transportError(error, operation.what) : kmsServiceError(answer, operation, error);
-}
-
-function kmsServiceError(answer: ServiceError, { what, permission, keyId }: KmsOperation, cause: unknown): AppError {
-  const said = answer.code === "" ? `status ${answer.status}` : answer.code;
-  const detail = answer.message === "" || answer.message === answer.code ? "" : `: ${lowered(answer.message)}`;
-  const message = `cannot ${what}: the KMS answered ${said}${detail}`;
+export function kmsServiceError(answer: ServiceError, operation: KmsOperation): AppError {
+  const { permission, keyId } = operation;
   const key = keyId === undefined ? "the key that the object's tag kmsKey names" : `the key '${keyId}'`;
-  const unauthorized = (hint: string) => new AppError("unauthorized", message, { cause, hint });
+  const as = (code: ErrorCode, hint?: string) => answeredError(answer, code, operation, { hint });
   switch (kindOf(answer)) {
     case "denied":
-      return unauthorized(`the credentials need the permission ${permission} for ${key}`);
-    case "stranger":
-      return unauthorized(
-        "check the access key and its secret (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, or the profile)",
-      );
-    case "late":
-      return unauthorized("the session is over: get new temporary credentials");
-    case "missing":
-      return unauthorized(`${key} does not exist in this region and account: see --kms-key-id and --region`);
-    case "off":
-      return unauthorized(`enable ${key} again, or cancel its deletion`);
-    case "other-key":
-      return unauthorized("it was wrapped with another key: name that one");
-    case "foreign":
-      return new AppError("corrupt", message, {
-        cause,
-        hint: "it was changed, or it is of another KMS: see --region and AWS_ENDPOINT_URL_KMS",
-      });
-    case "unfit":
-      return new AppError("usage", message, { cause, hint: `${key} must be a symmetric one for encryption` });
+      return as("unauthorized", `the credentials need the permission ${permission} for ${key}`);
+    case "unauthenticated":
+      return as("unauthorized", credentialsHint(answer));
+    case "no-such-key":
+      return as("unauthorized", `${key} does not exist in this region and account: see --kms-key-id and --region`);
+    case "key-disabled":
+      return as("unauthorized", `enable ${key} again, or cancel its deletion`);
+    case "incorrect-key":
+      return as("unauthorized", "it was wrapped with another key: name that one");
+    case "invalid-ciphertext":
+      return as("corrupt", "it was changed, or it is of another KMS: see --region and AWS_ENDPOINT_URL_KMS");
+    case "invalid-key":
+      return as("usage", `${key} must be a symmetric one for encryption`);
     case "transient":
-      return new AppError("unreachable", message, { cause });
+      return as("unreachable");
     case "throttled":
-      return new AppError("throttled", message, { cause });
+      return as("throttled");
     case undefined:
-      return new AppError("protocol", message, { cause });
+      return as("protocol");
   }
+}
+
+/**
+ *   {"__type": "com.amazonaws.kms#NotFoundException", "message": "…"}
+ *
+ * The type may stand in the header x-amzn-errortype instead, and a link behind a colon.
+ */
+export function parseKmsError(
+  status: number,
+  { "x-amzn-errortype": type }: ResponseHeaders,
+  body: string,
+): ServiceError {
+  const fields = jsonFields(body);
+  const text = (name: string) => (typeof fields[name] === "string" ? fields[name] : "");
+  const told = type ?? (text("__type") === "" ? text("code") : text("__type"));
+  const code = /([^#]*)$/.exec(told.split(/[:,]/, 1).join(""))?.[1] ?? "";
+  return { status, code, message: text("message") === "" ? text("Message") : text("message") };
+}
+
+function jsonFields(body: string): Readonly<Record<string, unknown>> {
+  try {
+    return fieldsOf(JSON.parse(body));
+  } catch {
+    // Proxies on the way answer in their own words, and the status is left.
+    return {};
+  }
+}
+
+/** The fields of a JSON object; none where the value is no object. */
+export function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null ? Object.fromEntries(Object.entries(value)) : {};
 }

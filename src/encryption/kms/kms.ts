@@ -3,7 +3,7 @@ import type { Logger } from "../../log.ts";
 import type { RetryPolicy } from "../../retry/retry.ts";
 import type { StoreOptions } from "../../storage/storage.ts";
 
-/** What is asked of a key management service. Its errors are AppErrors. */
+/** The two calls to a key management service. Its errors are AppErrors. */
 export interface Kms {
   /** A new data key. `context` must be given again to unwrap it. */
   generateDataKey(keyId: string, context: KmsContext, signal?: AbortSignal): Promise<NewDataKey>;

@@ -23,18 +23,21 @@ import type {
   Storage,
 } from "../contract.ts";
 import { checkBucketName, checkFolderPrefix, mayHold } from "../keys.ts";
+import { dateMs } from "../remote/date-ms.ts";
 import { httpGet } from "../remote/http-get.ts";
+import { listFolders, listObjects } from "../remote/listing.ts";
+import { malformedAnswer } from "../remote/malformed-answer.ts";
 import { defaultMaxUploads, type StoreOptions } from "../remote/store-options.ts";
 import { UploadSlots } from "../remote/upload-slots.ts";
 import { blockBytesOf, hashedBody, putInBlocks } from "./blocks.ts";
-import { containerExists, createContainer, listFolders, listObjects } from "./container.ts";
+import { containerExists, createContainer, listerOf } from "./container.ts";
 import type { AzureContext } from "./context.ts";
 import { authorizeBy } from "./credentials.ts";
 import { Deleter } from "./delete.ts";
 import { reading, writing } from "./errors.ts";
-import { blobSettings, dateMs, metadataOf, sameMetadata, settingHeaders } from "./headers.ts";
+import { blobSettings, metadataOf, sameMetadata, settingHeaders } from "./headers.ts";
 import { checkBlobKey, findAccount } from "./options.ts";
-import { AzureWire, malformedAnswer } from "./wire.ts";
+import { AzureWire } from "./wire.ts";
 
 export interface AzureStorageOptions {
   readonly container: string;
@@ -45,9 +48,9 @@ export interface AzureStorageOptions {
   readonly log: Logger;
   /** For the blocks of large objects, which are tried again one by one; all else is left to {@link withRetries}. */
   readonly retry: RetryPolicy;
-  readonly timeouts?: HttpTimeouts;
+  readonly timeouts?: HttpTimeouts | undefined;
   /** Objects above this size are sent in blocks of it, or larger ones. */
-  readonly blockBytes?: number;
+  readonly blockBytes?: number | undefined;
 }
 
 /**
@@ -111,18 +114,18 @@ class AzureStorage implements Storage {
     const operation = this.#operation("look for", key, reading);
     const found = await unlessMissing(wire.ask({ method: "HEAD", key, signal: options.signal, operation }));
     if (found === undefined) return undefined;
-    const { "content-length": length, "last-modified": date } = found.headers;
-    if (length === undefined) throw malformedAnswer(operation, "without a length");
+    const { "content-length": length = "", "last-modified": date } = found.headers;
+    if (!/^\d{1,15}$/.test(length)) throw malformedAnswer(operation, "without a length");
     return { key, sizeBytes: Number(length), modifiedMs: dateMs(date) ?? 0 };
   }
 
   async *list(prefix: string, options?: CallOptions): AsyncGenerator<ObjectInfo, void> {
-    if (await mayHold(this, prefix, options)) yield* listObjects(this.#context, prefix, options);
+    if (await mayHold(this, prefix, options)) yield* listObjects(listerOf(this.#context), prefix, options);
   }
 
   async children(prefix: string, options?: CallOptions): Promise<readonly string[]> {
     checkFolderPrefix(prefix);
-    return listFolders(this.#context, prefix, options);
+    return listFolders(listerOf(this.#context), prefix, options);
   }
 
   async get(key: string, options: GetOptions = {}): Promise<ObjectStream> {

@@ -5,16 +5,17 @@
  */
 import { createHash } from "node:crypto";
 import { isAppError } from "../../errors.ts";
-import { type Operation, unlessMissing } from "../../http/http.ts";
+import { type HttpBody, heldBody, type Operation, unlessMissing } from "../../http/http.ts";
 import { Attempts, final } from "../../retry/retry.ts";
 import type { RewindableSource } from "../contract.ts";
+import { dateMs } from "../remote/date-ms.ts";
 import { HeldParts } from "../remote/held-parts.ts";
 import { partBytesFor } from "../remote/part-size.ts";
 import { exactly, held, type SourcePart } from "../remote/source-part.ts";
 import type { UploadSlots } from "../remote/upload-slots.ts";
 import type { AzureContext } from "./context.ts";
-import { type BlobSettings, dateMs, settingHeaders } from "./headers.ts";
-import { type AzureBody, type AzureRequest, heldBytes } from "./wire.ts";
+import { type BlobSettings, settingHeaders } from "./headers.ts";
+import type { AzureRequest } from "./wire.ts";
 
 const mebibyte = 1024 * 1024;
 /** A block must be hashed before it is sent: up to here it is held in memory meanwhile, and above it is read twice. */
@@ -29,13 +30,13 @@ export function blockBytesOf({ sizeBytes }: RewindableSource, leastBytes = heldB
 }
 
 /** Bytes with the hash that the store compares; can be sent again. */
-export interface HashedBody extends AzureBody {
+export interface HashedBody extends HttpBody {
   readonly md5: Buffer;
 }
 
 export async function hashedBody(part: SourcePart): Promise<HashedBody> {
   const { sizeBytes } = part;
-  if (sizeBytes <= heldBlockBytes) return heldBody(await held(part));
+  if (sizeBytes <= heldBlockBytes) return hashedBytes(await held(part));
   return { sizeBytes, md5: await md5Of(part), frames: { [Symbol.asyncIterator]: () => exactly(part) } };
 }
 
@@ -45,8 +46,8 @@ async function md5Of(part: SourcePart): Promise<Buffer> {
   return hash.digest();
 }
 
-function heldBody(bytes: Uint8Array): HashedBody {
-  return { ...heldBytes(bytes), md5: createHash("md5").update(bytes).digest() };
+function hashedBytes(bytes: Uint8Array): HashedBody {
+  return { ...heldBody(bytes), md5: createHash("md5").update(bytes).digest() };
 }
 
 export interface BlocksPut {
@@ -123,7 +124,7 @@ async function sendBlocks(
         return;
       }
     }
-    const body = cut === undefined ? await hashedBody(part) : heldBody(await cut.next(signal));
+    const body = cut === undefined ? await hashedBody(part) : hashedBytes(await cut.next(signal));
     const id = blockId(index, body.md5);
     if (!isThere(id)) await tried(context, put, signal, () => sendBlock(context, put, { id, body, signal }));
     ids[index] = id;
@@ -179,7 +180,7 @@ async function commit(context: AzureContext, put: BlocksPut, ids: readonly strin
       "content-type": "application/xml; charset=UTF-8",
       "if-none-match": ifAbsent ? "*" : undefined,
     },
-    body: heldBytes(Buffer.from(blockList(ids))),
+    body: heldBody(Buffer.from(blockList(ids))),
     signal,
     operation,
   };

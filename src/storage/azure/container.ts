@@ -1,12 +1,12 @@
 /** Requests about a container as a whole: whether it is there, creating it, and listing it. */
-import { AppError, isAppError, throwIfAborted } from "../../errors.ts";
-import { type OptionalFields, unlessMissing, type XmlElement } from "../../http/http.ts";
+import { isAppError } from "../../errors.ts";
+import { type Operation, type OptionalFields, unlessMissing, type XmlElement } from "../../http/http.ts";
 import type { CallOptions, ObjectInfo } from "../contract.ts";
-import { isKey } from "../keys.ts";
+import { dateMs } from "../remote/date-ms.ts";
+import type { Lister } from "../remote/listing.ts";
+import { malformedAnswer } from "../remote/malformed-answer.ts";
 import type { AzureContext } from "./context.ts";
 import { reading, writing } from "./errors.ts";
-import { dateMs } from "./headers.ts";
-import { malformedAnswer } from "./wire.ts";
 
 /** Asks for what every backup needs, so that a signature for the container alone will do. */
 export async function containerExists(context: AzureContext, { signal }: CallOptions = {}): Promise<boolean> {
@@ -24,41 +24,11 @@ export async function createContainer(context: AzureContext, { signal }: CallOpt
   }
 }
 
-/** One request for each five thousand objects. Names that no key of ours can have are passed over. */
-export async function* listObjects(
-  context: AzureContext,
-  prefix: string,
-  options: CallOptions = {},
-): AsyncGenerator<ObjectInfo, void> {
-  for await (const entries of pages(context, { prefix }, options)) {
-    for (const blob of entries.all("Blob")) {
-      const key = nameOf(blob);
-      if (key === undefined) throw malformedAnswer(listing(context), "a listing of blobs without names");
-      if (!isKey(key) || !key.startsWith(prefix)) continue;
-      throwIfAborted(options.signal);
-      const properties = blob.first("Properties");
-      const sizeBytes = Number(properties?.textOf("Content-Length") ?? 0);
-      yield { key, sizeBytes, modifiedMs: dateMs(properties?.textOf("Last-Modified")) ?? 0 };
-    }
-  }
-}
-
-export async function listFolders(context: AzureContext, prefix: string, options: CallOptions = {}): Promise<string[]> {
-  const names = new Set<string>();
-  for await (const entries of pages(context, { prefix, delimiter: "/" }, options)) {
-    for (const folder of entries.all("BlobPrefix")) {
-      const name = nameOf(folder)?.slice(prefix.length, -1) ?? "";
-      if (isKey(name)) names.add(name);
-    }
-  }
-  return [...names];
-}
-
 const listingRoot = "EnumerationResults";
 const pageSize = "5000";
 
 /**
- * The entries of a listing, page after page:
+ * One request for each five thousand objects:
  *
  *   <EnumerationResults>
  *     <Blobs>
@@ -71,44 +41,46 @@ const pageSize = "5000";
  *     <NextMarker>…</NextMarker>
  *   </EnumerationResults>
  */
-async function* pages(
-  context: AzureContext,
-  { prefix, delimiter }: { readonly prefix: string; readonly delimiter?: string },
-  { signal }: CallOptions,
-): AsyncGenerator<XmlElement, void> {
-  const operation = listing(context);
-  let marker: string | undefined;
-  do {
-    const query: OptionalFields = {
-      comp: "list",
-      prefix: prefix === "" ? undefined : prefix,
-      delimiter,
-      marker,
-      maxresults: pageSize,
-    };
-    const page = await context.wire.askXml({ method: "GET", query, signal, operation }, listingRoot);
-    const entries = page.first("Blobs");
-    if (entries === undefined) throw malformedAnswer(operation, "no listing of blobs");
-    yield entries;
-    const next = page.textOf("NextMarker") ?? "";
-    if (next !== "" && next === marker) {
-      throw new AppError("protocol", `cannot ${operation.what}: the store does not say how the listing goes on`);
-    }
-    marker = next;
-  } while (marker !== "");
+export function listerOf({ wire, description }: AzureContext): Lister {
+  return {
+    operation: { what: `list ${description}`, permission: reading },
+    page: async ({ prefix, delimiter, marker, signal }, operation) => {
+      const query: OptionalFields = {
+        comp: "list",
+        prefix: prefix === "" ? undefined : prefix,
+        delimiter,
+        marker,
+        maxresults: pageSize,
+      };
+      const page = await wire.askXml({ method: "GET", query, signal, operation }, listingRoot);
+      const entries = page.first("Blobs");
+      if (entries === undefined) throw malformedAnswer(operation, "no listing of blobs");
+      return {
+        objects: entries.all("Blob").map((blob) => infoOf(blob, operation)),
+        folders: entries.all("BlobPrefix").map((folder) => nameOf(folder, operation)),
+        next: page.textOf("NextMarker"),
+      };
+    },
+  };
 }
 
-function listing({ description }: AzureContext) {
-  return { what: `list ${description}`, permission: reading };
+function infoOf(blob: XmlElement, operation: Operation): ObjectInfo {
+  const properties = blob.first("Properties");
+  return {
+    key: nameOf(blob, operation),
+    sizeBytes: Number(properties?.textOf("Content-Length") ?? 0),
+    modifiedMs: dateMs(properties?.textOf("Last-Modified")) ?? 0,
+  };
 }
 
-/** Names with characters that XML cannot have come percent-encoded. Undefined where there is no name. */
-function nameOf(entry: XmlElement): string | undefined {
+/** Names with characters that XML cannot have come percent-encoded. */
+function nameOf(entry: XmlElement, operation: Operation): string {
   const name = entry.first("Name");
-  if (name?.attributes["Encoded"] !== "true") return name?.text;
+  if (name === undefined) throw malformedAnswer(operation, "a listing of blobs without names");
+  if (name.attributes["Encoded"] !== "true") return name.text;
   try {
     return decodeURIComponent(name.text);
-  } catch {
-    return undefined;
+  } catch (cause) {
+    throw malformedAnswer(operation, "a listing of names that cannot be decoded", cause);
   }
 }

@@ -1,19 +1,18 @@
 import { randomUUID } from "node:crypto";
-import { forEachConcurrently } from "../../concurrency/concurrency.ts";
-import { isAppError, throwIfAborted, toAppError } from "../../errors.ts";
-import { type Operation, unlessMissing } from "../../http/http.ts";
+import { isAppError } from "../../errors.ts";
+import { heldBody, type Operation, unlessMissing } from "../../http/http.ts";
 import type { CallOptions, DeleteResult } from "../contract.ts";
+import { type DeleteFailure, deleteEach } from "../remote/delete-each.ts";
+import { malformedAnswer } from "../remote/malformed-answer.ts";
 import { type BatchedResponse, batchBody, parseBatch } from "./batch.ts";
 import type { AzureContext } from "./context.ts";
 import { azureServiceError, writing } from "./errors.ts";
-import { type AzureRequest, heldBytes, malformedAnswer } from "./wire.ts";
+import type { AzureRequest } from "./wire.ts";
 
 /** The most that the store takes in one batch. */
 const maxDeletedAtOnce = 256;
 /** Where it does not take batches. */
 const deletesAtOnce = 16;
-
-type Failure = DeleteResult["failed"][number];
 
 /** Deletes many blobs with one request, and remembers where the server does not know how. */
 export class Deleter {
@@ -25,7 +24,7 @@ export class Deleter {
   }
 
   async delete(keys: readonly string[], options: CallOptions = {}): Promise<DeleteResult> {
-    const failed: Failure[] = [];
+    const failed: DeleteFailure[] = [];
     const distinct = [...new Set(keys)];
     for (let at = 0; at < distinct.length; at += maxDeletedAtOnce) {
       failed.push(...(await this.#deleteSome(distinct.slice(at, at + maxDeletedAtOnce), options)));
@@ -33,7 +32,7 @@ export class Deleter {
     return { failed };
   }
 
-  async #deleteSome(keys: readonly string[], options: CallOptions): Promise<readonly Failure[]> {
+  async #deleteSome(keys: readonly string[], options: CallOptions): Promise<readonly DeleteFailure[]> {
     if (keys.length > 1 && this.#knowsBatches) {
       try {
         return await this.#deleteBatch(keys, options);
@@ -42,20 +41,11 @@ export class Deleter {
         this.#knowsBatches = false;
       }
     }
-    const failed: Failure[] = [];
-    const work = async (key: string, signal: AbortSignal) => {
-      try {
-        await this.#context.wire.ask(this.#deletion(key, signal));
-      } catch (error) {
-        throwIfAborted(signal);
-        if (!isAppError(error, "not-found")) failed.push({ key, error: toAppError(error) });
-      }
-    };
-    await forEachConcurrently(keys, deletesAtOnce, work, options);
-    return failed;
+    const remove = (key: string, signal: AbortSignal) => this.#context.wire.ask(this.#deletion(key, signal));
+    return deleteEach(keys, deletesAtOnce, remove, options);
   }
 
-  async #deleteBatch(keys: readonly string[], { signal }: CallOptions): Promise<readonly Failure[]> {
+  async #deleteBatch(keys: readonly string[], { signal }: CallOptions): Promise<readonly DeleteFailure[]> {
     // Where the container is missing, so is every blob.
     const responses = await unlessMissing(this.#askBatch(keys, signal));
     return (responses ?? [])
@@ -76,7 +66,7 @@ export class Deleter {
       method: "POST",
       query: { comp: "batch" },
       headers: { "content-type": `multipart/mixed; boundary=${boundary}` },
-      body: heldBytes(Buffer.from(batchBody(boundary, "DELETE", deletions))),
+      body: heldBody(Buffer.from(batchBody(boundary, "DELETE", deletions))),
       signal,
       operation,
     });

@@ -46,12 +46,6 @@ export function sameMetadata(headers: ResponseHeaders): Record<string, string> {
   return metadataHeaders(prefixedHeaders(headers, metadataPrefix));
 }
 
-/** The date in a header or in a listing; undefined where there is none that can be read. */
-export function dateMs(text: string | undefined): number | undefined {
-  const ms = Date.parse(text ?? "");
-  return Number.isNaN(ms) ? undefined : ms;
-}
-
 /** As it was given to the put. */
 export function metadataOf(headers: ResponseHeaders): Record<string, string> {
   const stored = Object.entries(prefixedHeaders(headers, metadataPrefix));

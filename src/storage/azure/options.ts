@@ -78,9 +78,9 @@ function ofConnectionString(text: string, options: StoreOptions): AzureAccount {
 
 interface Place {
   readonly account: string;
-  readonly blobEndpoint?: string;
-  readonly http?: boolean;
-  readonly suffix?: string;
+  readonly blobEndpoint?: string | undefined;
+  readonly http?: boolean | undefined;
+  readonly suffix?: string | undefined;
 }
 
 function serviceUrl(options: StoreOptions, { account, blobEndpoint = "", http = false, suffix = "" }: Place): URL {

@@ -1,11 +1,13 @@
 /** Requests to Azure's Blob Storage: about a container, or about a blob in it. */
 import type { Clock } from "../../clock.ts";
-import { withDeadline } from "../../concurrency/concurrency.ts";
-import { AppError, throwIfAborted } from "../../errors.ts";
+import { throwIfAborted } from "../../errors.ts";
 import {
+  answerWithin,
   encodePath,
   exchange,
   type HttpAgents,
+  type HttpAnswer,
+  type HttpBody,
   type HttpRequest,
   type HttpResponse,
   type HttpTimeouts,
@@ -13,11 +15,10 @@ import {
   type OptionalFields,
   parseXml,
   presentFields,
-  type ResponseHeaders,
-  responseText,
   sortedQuery,
   type XmlElement,
 } from "../../http/http.ts";
+import { malformedAnswer } from "../remote/malformed-answer.ts";
 import type { Authorize } from "./credentials.ts";
 import { azureError, azureServiceError, parseAzureError } from "./errors.ts";
 
@@ -30,12 +31,6 @@ export interface AzureWireOptions {
   readonly clock: Clock;
 }
 
-export interface AzureBody {
-  readonly sizeBytes: number;
-  /** Piece after piece; a piece is left alone once it has been yielded. */
-  readonly frames: AsyncIterable<Uint8Array>;
-}
-
 export interface AzureRequest {
   readonly method: HttpRequest["method"];
   /** The request is about the container where there is none. */
@@ -43,17 +38,11 @@ export interface AzureRequest {
   readonly query?: OptionalFields | undefined;
   /** Names in lower case. */
   readonly headers?: OptionalFields | undefined;
-  readonly body?: AzureBody | undefined;
+  readonly body?: HttpBody | undefined;
   /** See {@link HttpRequest}. */
   readonly transient?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly operation: Operation;
-}
-
-/** A response that has come whole. */
-export interface AzureAnswer {
-  readonly headers: ResponseHeaders;
-  readonly text: string;
 }
 
 /** A request within the body of another, with all that it needs to be sent. */
@@ -83,15 +72,14 @@ export class AzureWire {
   }
 
   /** A call whose response is read whole, within a deadline. */
-  async ask(request: AzureRequest, ms = quickMs): Promise<AzureAnswer> {
-    const { operation } = request;
-    throwIfAborted(request.signal);
+  ask(request: AzureRequest, ms = quickMs): Promise<HttpAnswer> {
+    const { signal, operation } = request;
     const { clock, timeouts } = this.#options;
-    using signal = withDeadline(ms, request.signal, `the call to ${operation.what}`, clock);
     // A server that may work for longer may also be silent for longer.
     const idleMs = timeouts.idleMs * Math.max(1, ms / quickMs);
-    const response = await this.#send({ ...request, signal }, { ...timeouts, idleMs });
-    return { headers: response.headers, text: await responseText(response) };
+    return answerWithin({ ms, signal, what: operation.what, clock }, (bounded) =>
+      this.#send({ ...request, signal: bounded }, { ...timeouts, idleMs }),
+    );
   }
 
   /** A call that can be repeated and whose response is XML with this root. Anything else is `protocol`, and retryable. */
@@ -116,7 +104,6 @@ export class AzureWire {
     const { method, body, transient, signal, operation } = request;
     throwIfAborted(signal);
     const { url, agents } = this.#options;
-    const failure = (error: unknown) => azureError(error, operation, signal);
     const hasLength = body !== undefined || method === "PUT" || method === "POST";
     const { target, headers } = await this.#prepare(request, {
       "content-length": hasLength ? String(body?.sizeBytes ?? 0) : undefined,
@@ -124,20 +111,16 @@ export class AzureWire {
       "x-ms-version": version,
     });
     const asksFirst = body !== undefined && body.sizeBytes >= askFirstBytes;
-    try {
-      return await exchange(
-        { method, url, path: target, headers, frames: body?.frames, asksFirst, transient, signal },
-        {
-          what: operation.what,
-          agents,
-          timeouts,
-          serviceError: (status, told, text) => azureServiceError(parseAzureError(status, told, text), operation),
-          failure,
-        },
-      );
-    } catch (error) {
-      throw failure(error);
-    }
+    return exchange(
+      { method, url, path: target, headers, frames: body?.frames, asksFirst, transient, signal },
+      {
+        what: operation.what,
+        agents,
+        timeouts,
+        serviceError: (status, told, text) => azureServiceError(parseAzureError(status, told, text), operation),
+        failure: (error) => azureError(error, operation, signal),
+      },
+    );
   }
 
   #date(): string {
@@ -157,19 +140,4 @@ export class AzureWire {
       headers: { ...headers, ...authorization.headers },
     };
   }
-}
-
-/** For answers to calls that can be repeated. */
-export function malformedAnswer({ what }: Operation, how: string, cause?: unknown): AppError {
-  return new AppError("protocol", `cannot ${what}: the answer is ${how}`, { cause, retryable: true });
-}
-
-/** Bytes that are held, as a body. */
-export function heldBytes(bytes: Uint8Array): AzureBody {
-  const frames = {
-    async *[Symbol.asyncIterator]() {
-      if (bytes.length > 0) yield bytes;
-    },
-  };
-  return { sizeBytes: bytes.length, frames };
 }

@@ -1,13 +1,13 @@
-/** What concerns a bucket as a whole: whether it is there, what it holds, and deleting from it. */
-import { forEachConcurrently } from "../../concurrency/concurrency.ts";
-import { AppError, isAppError, throwIfAborted } from "../../errors.ts";
+/** Requests about a bucket as a whole: whether it is there, creating it, listing it, and deleting from it. */
+import { isAppError } from "../../errors.ts";
 import { serviceErrorOf, unlessMissing } from "../../http/http.ts";
-import type { CallOptions, DeleteResult, ObjectInfo } from "../contract.ts";
-import { isKey } from "../keys.ts";
+import type { CallOptions, DeleteResult } from "../contract.ts";
+import { deleteEach } from "../remote/delete-each.ts";
+import type { Lister } from "../remote/listing.ts";
 import type { GcsContext } from "./context.ts";
 import { fieldsOf, textOf } from "./errors.ts";
 import { bucketPath, infoOf, objectFields, objectPath } from "./object.ts";
-import { type Fields, jsonBody } from "./wire.ts";
+import { jsonBody } from "./wire.ts";
 
 const deletedAtOnce = 10;
 
@@ -20,7 +20,7 @@ export async function bucketExists(context: GcsContext, options: CallOptions = {
   return (await unlessMissing(asked)) !== undefined;
 }
 
-/** `where`: undefined for Google's default, which is many regions of the US. */
+/** Without a location it is in Google's default, which is many regions of the US. */
 export async function createBucket(
   context: GcsContext,
   { project, location }: { readonly project: string; readonly location: string | undefined },
@@ -39,79 +39,36 @@ export async function createBucket(
   }
 }
 
-/** One request for each thousand objects. Names that no key of ours can have are passed over. */
-export async function* listObjects(
-  context: GcsContext,
-  prefix: string,
-  options: CallOptions = {},
-): AsyncGenerator<ObjectInfo, void> {
-  for await (const page of pages(context, { prefix, fields: `items(${objectFields})` }, options)) {
-    for (const item of arrayOf(page["items"])) {
-      const info = infoOf(fieldsOf(item));
-      if (!isKey(info.key) || !info.key.startsWith(prefix)) continue;
-      throwIfAborted(options.signal);
-      yield info;
-    }
-  }
-}
-
-export async function listFolders(context: GcsContext, prefix: string, options: CallOptions = {}): Promise<string[]> {
-  const names = new Set<string>();
-  for await (const page of pages(context, { prefix, delimiter: "/", fields: "prefixes" }, options)) {
-    for (const folder of arrayOf(page["prefixes"])) {
-      const name = String(folder).slice(prefix.length, -1);
-      if (isKey(name)) names.add(name);
-    }
-  }
-  return [...names];
+/** One request for each thousand objects. */
+export function listerOf({ bucket, wire, description }: GcsContext): Lister {
+  const path = `${bucketPath(bucket)}/o`;
+  return {
+    operation: { what: `list ${description}`, permission: "storage.objects.list" },
+    page: async ({ prefix, delimiter, marker, signal }, operation) => {
+      const fields = delimiter === undefined ? `items(${objectFields})` : "prefixes";
+      const query = { prefix, delimiter, pageToken: marker, maxResults: "1000", fields: `${fields},nextPageToken` };
+      const page = await wire.ask({ method: "GET", path, query, signal, operation });
+      return {
+        objects: arrayOf(page["items"]).map((item) => infoOf(fieldsOf(item))),
+        folders: arrayOf(page["prefixes"]).map(String),
+        next: textOf(page, "nextPageToken"),
+      };
+    },
+  };
 }
 
 function arrayOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-async function* pages(
-  context: GcsContext,
-  { fields, ...what }: { readonly prefix: string; readonly delimiter?: string; readonly fields: string },
-  options: CallOptions,
-): AsyncGenerator<Fields, void> {
-  const operation = { what: `list ${context.description}`, permission: "storage.objects.list" };
-  const path = `${bucketPath(context.bucket)}/o`;
-  let pageToken = "";
-  do {
-    const query = {
-      ...what,
-      maxResults: "1000",
-      fields: `${fields},nextPageToken`,
-      ...(pageToken === "" ? {} : { pageToken }),
-    };
-    const page = await context.wire.ask({ method: "GET", path, query, signal: options.signal, operation });
-    yield page;
-    const next = textOf(page, "nextPageToken");
-    if (next !== "" && next === pageToken) {
-      throw new AppError("protocol", `cannot ${operation.what}: the store does not say how the listing goes on`);
-    }
-    pageToken = next;
-  } while (pageToken !== "");
-}
-
-/** One request for each. */
 export async function deleteObjects(
-  context: GcsContext,
+  { bucket, wire, description }: GcsContext,
   keys: readonly string[],
-  options: CallOptions = {},
+  options?: CallOptions,
 ): Promise<DeleteResult> {
-  const failed: { key: string; error: Error }[] = [];
-  const remove = async (key: string, signal: AbortSignal) => {
-    const operation = { what: `delete '${key}' from ${context.description}`, permission: "storage.objects.delete" };
-    try {
-      await context.wire.ask({ method: "DELETE", path: objectPath(context.bucket, key), signal, operation });
-    } catch (error) {
-      throwIfAborted(signal);
-      if (!isAppError(error)) throw error;
-      if (error.code !== "not-found") failed.push({ key, error });
-    }
+  const remove = (key: string, signal: AbortSignal) => {
+    const operation = { what: `delete '${key}' from ${description}`, permission: "storage.objects.delete" };
+    return wire.ask({ method: "DELETE", path: objectPath(bucket, key), signal, operation });
   };
-  await forEachConcurrently(new Set(keys), deletedAtOnce, remove, options);
-  return { failed };
+  return { failed: await deleteEach(keys, deletedAtOnce, remove, options) };
 }

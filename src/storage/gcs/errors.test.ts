@@ -10,7 +10,10 @@ describe("refusals", () => {
       { code: "forbidden", message: "No access." },
     ],
     ['{"error":{"code":412,"message":"conditionNotMet"}}', { code: "", message: "conditionNotMet" }],
-    ["<?xml?><Error><Code>NoSuchKey</Code><Message>Gone.</Message></Error>", { code: "NoSuchKey", message: "Gone." }],
+    [
+      "<?xml version='1.0' encoding='UTF-8'?><Error><Code>NoSuchKey</Code><Message>Gone.</Message></Error>",
+      { code: "NoSuchKey", message: "Gone." },
+    ],
     ["<html>bad gateway</html>", { code: "", message: "" }],
     ["[1]", { code: "", message: "" }],
     ["null", { code: "", message: "" }],

@@ -8,6 +8,7 @@ import {
   type ServiceError,
   type ServiceErrorKind,
   serviceError,
+  tryParseXml,
 } from "../../http/http.ts";
 
 /** By reason, where it says more than the status. */
@@ -46,11 +47,15 @@ function hintFor({ code }: ServiceError, kind: ServiceErrorKind, { permission }:
  *   XML interface   <Error><Code>AccessDenied</Code><Message>…</Message></Error>
  */
 export function parseGcsError(status: number, body: string): ServiceError {
-  const text = (element: string) => new RegExp(`<${element}>([^<]*)</${element}>`).exec(body)?.[1] ?? "";
+  const xml = tryParseXml(body);
   const error = fieldsOf(fieldsOf(parsed(body))["error"]);
   const [first] = Array.isArray(error["errors"]) ? error["errors"] : [];
   const [code, message] = [textOf(fieldsOf(first), "reason"), textOf(error, "message")];
-  return { status, code: code === "" ? text("Code") : code, message: message === "" ? text("Message") : message };
+  return {
+    status,
+    code: code === "" ? (xml?.textOf("Code") ?? "") : code,
+    message: message === "" ? (xml?.textOf("Message") ?? "") : message,
+  };
 }
 
 function parsed(body: string): unknown {

@@ -24,7 +24,8 @@ import type {
 import { checkBucketName, checkFolderPrefix, checkKey, mayHold } from "../keys.ts";
 import { ChunkBuffers } from "../remote/chunk-buffers.ts";
 import { httpGet } from "../remote/http-get.ts";
-import { bucketExists, createBucket, deleteObjects, listFolders, listObjects } from "./bucket.ts";
+import { listFolders, listObjects } from "../remote/listing.ts";
+import { bucketExists, createBucket, deleteObjects, listerOf } from "./bucket.ts";
 import type { GcsContext } from "./context.ts";
 import { GcsCredentials } from "./credentials.ts";
 import { infoOf, metadataOf, objectFields, objectPath, plainPath } from "./object.ts";
@@ -42,9 +43,9 @@ export interface GcsStorageOptions {
   readonly log: Logger;
   /** For the chunks of large objects, which are tried again one by one; all else is left to {@link withRetries}. */
   readonly retry: RetryPolicy;
-  readonly timeouts?: HttpTimeouts;
+  readonly timeouts?: HttpTimeouts | undefined;
   /** Objects above this size are sent in chunks of it: a multiple of 256 KiB. */
-  readonly chunkBytes?: number;
+  readonly chunkBytes?: number | undefined;
 }
 
 /**
@@ -116,12 +117,12 @@ class GcsStorage implements Storage {
   }
 
   async *list(prefix: string, options?: CallOptions): AsyncGenerator<ObjectInfo, void> {
-    if (await mayHold(this, prefix, options)) yield* listObjects(this.#context, prefix, options);
+    if (await mayHold(this, prefix, options)) yield* listObjects(listerOf(this.#context), prefix, options);
   }
 
   async children(prefix: string, options?: CallOptions): Promise<readonly string[]> {
     checkFolderPrefix(prefix);
-    return listFolders(this.#context, prefix, options);
+    return listFolders(listerOf(this.#context), prefix, options);
   }
 
   async get(key: string, options: GetOptions = {}): Promise<ObjectStream> {

@@ -1,7 +1,8 @@
-import type { ResponseHeaders } from "../../http/http.ts";
-import type { ObjectInfo, PutOptions } from "../contract.ts";
-import { prefixedHeaders } from "../remote/metadata-headers.ts";
 /** One object, as the JSON interface shows it and as it is asked for. */
+import { encodePath, type ResponseHeaders } from "../../http/http.ts";
+import type { ObjectInfo, PutOptions } from "../contract.ts";
+import { dateMs } from "../remote/date-ms.ts";
+import { prefixedHeaders } from "../remote/metadata-headers.ts";
 import { textOf } from "./errors.ts";
 import type { GcsOptions } from "./options.ts";
 import type { Fields } from "./wire.ts";
@@ -14,11 +15,10 @@ export const objectFields = "name,size,timeCreated";
  * while `updated` moves with every change of what is beside the bytes.
  */
 export function infoOf(fields: Fields): ObjectInfo {
-  const createdMs = Date.parse(textOf(fields, "timeCreated"));
   return {
     key: textOf(fields, "name"),
     sizeBytes: Number(textOf(fields, "size")),
-    modifiedMs: Number.isNaN(createdMs) ? 0 : createdMs,
+    modifiedMs: dateMs(textOf(fields, "timeCreated")) ?? 0,
   };
 }
 
@@ -37,7 +37,7 @@ export function metadataOf(headers: ResponseHeaders): Record<string, string> {
 
 /** In the XML interface. */
 export function plainPath(bucket: string, key: string): string {
-  return `/${encodeURIComponent(bucket)}/${key.split("/").map(encodeURIComponent).join("/")}`;
+  return `/${encodeURIComponent(bucket)}/${encodePath(key)}`;
 }
 
 /** What a new object is created with. Google has no tags of objects: they become metadata, like what is put beside it. */
@@ -45,7 +45,7 @@ export function createdWith({ storageClass, tags }: GcsOptions, { metadata, tags
   const beside = { ...tags, ...own, ...metadata };
   return {
     contentType: "application/octet-stream",
-    ...(Object.keys(beside).length === 0 ? {} : { metadata: beside }),
+    metadata: Object.keys(beside).length === 0 ? undefined : beside,
     storageClass,
   };
 }

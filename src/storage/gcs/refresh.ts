@@ -25,9 +25,9 @@ export async function renewDate(
     path: `${path}/rewriteTo${path.slice("/storage/v1".length)}`,
     ...jsonBody(old),
   } as const;
-  let rewriteToken = "";
+  let rewriteToken: string | undefined;
   for (;;) {
-    const query = { fields: "done,rewriteToken", ...(rewriteToken === "" ? {} : { rewriteToken }) };
+    const query = { fields: "done,rewriteToken", rewriteToken };
     const answer = await wire.ask({ ...rewrite, query, signal, operation }, slowMs);
     if (answer["done"] === true) return;
     rewriteToken = textOf(answer, "rewriteToken");

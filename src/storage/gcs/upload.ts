@@ -6,8 +6,14 @@
 import { randomUUID } from "node:crypto";
 import { crc32c } from "@node-rs/crc32";
 import { AppError, isAppError } from "../../errors.ts";
-import type { HttpResponse } from "../../http/http.ts";
-import { type Operation, serviceErrorOf } from "../../http/http.ts";
+import {
+  type HttpBody,
+  type HttpResponse,
+  heldBody,
+  type Operation,
+  type OptionalFields,
+  serviceErrorOf,
+} from "../../http/http.ts";
 import { Attempts, final } from "../../retry/retry.ts";
 import { formatBytes } from "../../units.ts";
 import type { ObjectInfo, PutOptions, RewindableSource } from "../contract.ts";
@@ -61,7 +67,7 @@ function creation({ bucket }: GcsContext, { key, options, operation }: GcsPut, u
       uploadType,
       name: key,
       fields: resultFields,
-      ...(options.ifAbsent === true ? { ifGenerationMatch: "0" } : {}),
+      ifGenerationMatch: options.ifAbsent === true ? "0" : undefined,
     },
     signal: options.signal,
     operation,
@@ -78,7 +84,7 @@ async function uploadWhole(context: GcsContext, put: GcsPut, bytes: Uint8Array):
   const request: GcsRequest = {
     ...creation(context, put, "multipart"),
     headers: { "content-type": `multipart/related; boundary=${boundary}` },
-    body: [Buffer.from(head), bytes, Buffer.from(`\r\n--${boundary}--\r\n`)],
+    body: heldBody(Buffer.from(head), bytes, Buffer.from(`\r\n--${boundary}--\r\n`)),
   };
   const response = await context.wire.send(request).catch((error: unknown) => {
     throw asSpoiled(error);
@@ -221,9 +227,9 @@ class Session {
     const isLast = end === sizeBytes;
     const headers = {
       "content-range": `bytes ${next}-${end - 1}/${sizeBytes}`,
-      ...(isLast ? { "x-goog-hash": `crc32c=${checksumText(this.#checksum)}` } : {}),
+      "x-goog-hash": isLast ? `crc32c=${checksumText(this.#checksum)}` : undefined,
     };
-    const body = [bytes.subarray(bytes.length - (end - next))];
+    const body = heldBody(bytes.subarray(bytes.length - (end - next)));
     return this.#progress(this.#request(headers, body)).catch((error: unknown) => {
       throw isLast ? asSpoiled(error) : error;
     });
@@ -231,10 +237,10 @@ class Session {
 
   /** What the store has; where it has all, it finishes or has finished. */
   #ask(): Promise<Progress> {
-    return this.#progress(this.#request({ "content-range": `bytes */${this.#put.source.sizeBytes}` }, []));
+    return this.#progress(this.#request({ "content-range": `bytes */${this.#put.source.sizeBytes}` }, heldBody()));
   }
 
-  #request(headers: Readonly<Record<string, string>>, body: readonly Uint8Array[]): Promise<HttpResponse> {
+  #request(headers: OptionalFields, body: HttpBody): Promise<HttpResponse> {
     return this.#context.wire.send({
       method: "PUT",
       ...this.#place,

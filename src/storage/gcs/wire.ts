@@ -3,17 +3,25 @@
  * gives the metadata with the bytes.
  */
 import type { Clock } from "../../clock.ts";
-import { withDeadline } from "../../concurrency/concurrency.ts";
-import { AppError, isAppError, throwIfAborted } from "../../errors.ts";
+import { isAppError, throwIfAborted } from "../../errors.ts";
 import {
+  answerWithin,
   exchange,
   type HttpAgents,
+  type HttpAnswer,
+  type HttpBody,
   type HttpRequest,
   type HttpResponse,
   type HttpTimeouts,
+  heldBody,
   type Operation,
+  type OptionalFields,
+  presentFields,
   serviceErrorOf,
+  sortedQuery,
+  wholeAnswer,
 } from "../../http/http.ts";
+import { malformedAnswer } from "../remote/malformed-answer.ts";
 import type { AuthorizationHeaders, GcsCredentials } from "./credentials.ts";
 import { fieldsOf, gcsError, gcsServiceError, parseGcsError } from "./errors.ts";
 
@@ -29,12 +37,12 @@ export interface GcsRequest {
   readonly method: HttpRequest["method"];
   /** Encoded. */
   readonly path: string;
-  readonly query?: Readonly<Record<string, string>>;
+  readonly query?: OptionalFields | undefined;
   /** In lower case. */
-  readonly headers?: Readonly<Record<string, string>>;
-  /** Held, so that it can be sent again. */
-  readonly body?: readonly Uint8Array[];
-  readonly accepts?: (status: number) => boolean;
+  readonly headers?: OptionalFields | undefined;
+  /** Can be sent again. */
+  readonly body?: HttpBody | undefined;
+  readonly accepts?: ((status: number) => boolean) | undefined;
   /** See {@link HttpRequest}. */
   readonly transient?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -47,8 +55,6 @@ export type Fields = ReturnType<typeof fieldsOf>;
 const quickMs = 60_000;
 /** For calls that make the store move bytes. */
 export const slowMs = 15 * 60_000;
-/** What goes over at a time: progress shows between two of them. */
-const frameBytes = 256 * 1024;
 
 export class GcsWire {
   readonly #options: GcsWireOptions;
@@ -74,68 +80,59 @@ export class GcsWire {
 
   /** A call whose answer is JSON, within a deadline. */
   async ask(request: GcsRequest, ms = quickMs): Promise<Fields> {
-    throwIfAborted(request.signal);
+    const { signal, operation } = request;
     const { clock } = this.#options;
-    using signal = withDeadline(ms, request.signal, `the call to ${request.operation.what}`, clock);
-    return this.fields(await this.send({ ...request, signal }), request.operation);
+    const send = (bounded: AbortSignal) => this.send({ ...request, signal: bounded });
+    return fieldsIn(await answerWithin({ ms, signal, what: operation.what, clock }, send), operation);
   }
 
-  async fields({ stream }: HttpResponse, operation: Operation): Promise<Fields> {
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of stream) chunks.push(chunk);
-    const text = Buffer.concat(chunks).toString("utf8");
-    if (text === "") return {};
-    try {
-      return fieldsOf(JSON.parse(text));
-    } catch (cause) {
-      throw new AppError("protocol", `cannot ${operation.what}: the answer is no JSON`, { cause });
-    }
+  /** The JSON of a response; no fields where it has no body. */
+  async fields(response: HttpResponse, operation: Operation): Promise<Fields> {
+    return fieldsIn(await wholeAnswer(response, operation.what), operation);
   }
 
   async #sendAs(request: GcsRequest, authorization: AuthorizationHeaders): Promise<HttpResponse> {
     const { url, agents, timeouts } = this.#options;
     const { method, query = {}, headers, body, accepts, operation, transient, signal } = request;
-    const search = new URLSearchParams(query).toString();
+    const search = sortedQuery(presentFields(query));
     const path = `${url.pathname.replace(/\/$/, "")}${request.path}`;
-    const sizeBytes = body?.reduce((sum, { length }) => sum + length, 0) ?? 0;
-    const length = method === "POST" || method === "PUT" ? { "content-length": String(sizeBytes) } : {};
-    const failure = (error: unknown) => gcsError(error, operation, signal);
-    try {
-      return await exchange(
-        {
-          method,
-          url,
-          path: search === "" ? path : `${path}?${search}`,
-          headers: { ...authorization, ...headers, ...length },
-          frames: body === undefined ? undefined : framesOf(body),
-          transient,
-          signal,
-        },
-        {
-          what: operation.what,
-          agents,
-          timeouts,
-          accepts,
-          serviceError: (status, _, text) => gcsServiceError(parseGcsError(status, text), operation),
-          failure,
-        },
-      );
-    } catch (error) {
-      throw failure(error);
-    }
+    const hasLength = method === "POST" || method === "PUT";
+    const length = { "content-length": hasLength ? String(body?.sizeBytes ?? 0) : undefined };
+    return exchange(
+      {
+        method,
+        url,
+        path: search === "" ? path : `${path}?${search}`,
+        headers: presentFields({ ...authorization, ...headers, ...length }),
+        frames: body?.frames,
+        transient,
+        signal,
+      },
+      {
+        what: operation.what,
+        agents,
+        timeouts,
+        accepts,
+        serviceError: (status, _, text) => gcsServiceError(parseGcsError(status, text), operation),
+        failure: (error) => gcsError(error, operation, signal),
+      },
+    );
   }
 }
 
-async function* framesOf(body: readonly Uint8Array[]): AsyncGenerator<Uint8Array, void> {
-  for (const bytes of body) {
-    for (let at = 0; at < bytes.length; at += frameBytes) yield bytes.subarray(at, at + frameBytes);
+function fieldsIn({ text }: HttpAnswer, operation: Operation): Fields {
+  if (text === "") return {};
+  try {
+    return fieldsOf(JSON.parse(text));
+  } catch (cause) {
+    throw malformedAnswer(operation, "no JSON", cause);
   }
 }
 
 /** A body of JSON, with the header that says so. */
-export function jsonBody(value: unknown): Required<Pick<GcsRequest, "body" | "headers">> {
+export function jsonBody(value: unknown) {
   return {
-    body: [Buffer.from(JSON.stringify(value))],
+    body: heldBody(Buffer.from(JSON.stringify(value))),
     headers: { "content-type": "application/json; charset=UTF-8" },
   };
 }

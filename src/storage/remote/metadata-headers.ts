@@ -4,7 +4,7 @@ import type { ResponseHeaders } from "../../http/http.ts";
 export function prefixedHeaders(headers: ResponseHeaders, prefix: string): Record<string, string> {
   const found: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers)) {
-    if (name.startsWith(prefix) && typeof value === "string") found[name.slice(prefix.length)] = value;
+    if (name.startsWith(prefix)) found[name.slice(prefix.length)] = value;
   }
   return found;
 }

@@ -16,7 +16,7 @@ export interface StoreOptions {
   readonly tags?: Readonly<Record<string, string>>;
   /** Bodies sent at once, parts of large objects included; 10 when left out. */
   readonly maxUploads?: number;
-  /** Variables of the process, for what the provider's SDK does not look at by itself. */
+  /** Variables of the process, for those that the provider's libraries do not look at by themselves. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 

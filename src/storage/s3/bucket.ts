@@ -1,36 +1,36 @@
-/** What concerns a bucket as a whole: whether it is there, what it holds, and deleting from it. */
+/** Requests about a bucket as a whole: whether it is there, its objects, and deleting from it. */
 import { createHash } from "node:crypto";
-import {
-  type BucketLocationConstraint,
-  CreateBucketCommand,
-  DeleteObjectsCommand,
-  HeadBucketCommand,
-  ListObjectsV2Command,
-  type ListObjectsV2CommandOutput,
-} from "@aws-sdk/client-s3";
-import { awsServiceError } from "../../aws/aws.ts";
+import { crc32 } from "node:zlib";
+import { type SignedBody, textBody } from "../../aws/aws.ts";
 import { AppError, isAppError, throwIfAborted } from "../../errors.ts";
-import { serviceErrorOf, unlessMissing } from "../../http/http.ts";
+import { escapeXml, type Operation, serviceErrorOf, unlessMissing, type XmlElement } from "../../http/http.ts";
 import type { CallOptions, DeleteResult, ObjectInfo } from "../contract.ts";
 import { isKey } from "../keys.ts";
-import { ask, type S3Context } from "./context.ts";
+import type { S3Context } from "./context.ts";
+import { s3ErrorIn, s3ServiceError } from "./errors.ts";
+import { checksumHeader, checksumText } from "./payload.ts";
 
-export async function bucketExists(context: S3Context, options: CallOptions = {}): Promise<boolean> {
-  const operation = { what: `look for ${context.description}`, permission: "s3:ListBucket" };
-  const command = new HeadBucketCommand({ Bucket: context.bucket });
-  const asked = ask(context, operation, options, (abortSignal) => context.client.send(command, { abortSignal }));
-  return (await unlessMissing(asked)) !== undefined;
+const xmlType = "application/xml";
+
+/** A body of XML; `content` is XML already. */
+export function xmlBody(root: string, content: string): SignedBody {
+  return textBody(xmlText(root, content), xmlType);
+}
+
+function xmlText(root: string, content: string): string {
+  return `<${root} xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${content}</${root}>`;
+}
+
+export async function bucketExists({ wire, description }: S3Context, { signal }: CallOptions = {}): Promise<boolean> {
+  const operation = { what: `look for ${description}`, permission: "s3:ListBucket" };
+  return (await unlessMissing(wire.headers({ method: "HEAD", signal, operation }))) !== undefined;
 }
 
 export async function createBucket(context: S3Context, options: CallOptions = {}): Promise<void> {
   const operation = { what: `create ${context.description}`, permission: "s3:CreateBucket" };
-  const constraint = locationConstraint(context);
-  const command = new CreateBucketCommand({
-    Bucket: context.bucket,
-    ...(constraint === undefined ? {} : { CreateBucketConfiguration: { LocationConstraint: constraint } }),
-  });
+  const { signal } = options;
   try {
-    await ask(context, operation, options, (abortSignal) => context.client.send(command, { abortSignal }));
+    await context.wire.headers({ method: "PUT", body: locationBody(context), signal, operation });
   } catch (error) {
     const code = isAppError(error) ? serviceErrorOf(error)?.code : undefined;
     if (code === "BucketAlreadyOwnedByYou") return;
@@ -40,11 +40,11 @@ export async function createBucket(context: S3Context, options: CallOptions = {}
   }
 }
 
-/** Only AWS has regions to choose from; the oldest one must not be named. */
-function locationConstraint({ dialect, region }: S3Context): BucketLocationConstraint | undefined {
-  if (dialect.name !== "AWS" || region === "us-east-1") return undefined;
-  // The SDK lists the regions that it knew when it was built; a newer one is as good.
-  return region as BucketLocationConstraint;
+/** The oldest region must not be named. */
+function locationBody({ region }: S3Context): SignedBody | undefined {
+  if (region === "us-east-1") return undefined;
+  const constraint = `<LocationConstraint>${escapeXml(region)}</LocationConstraint>`;
+  return xmlBody("CreateBucketConfiguration", constraint);
 }
 
 /** One request for each thousand objects. Names that no key of ours can have are passed over. */
@@ -53,62 +53,68 @@ export async function* listObjects(
   prefix: string,
   options: CallOptions = {},
 ): AsyncGenerator<ObjectInfo, void> {
-  for await (const page of pages(context, { Prefix: prefix }, options)) {
-    for (const { Key: encoded = "", Size: sizeBytes = 0, LastModified: modified } of page.Contents ?? []) {
-      const key = decoded(page, encoded);
+  for await (const page of pages(context, { prefix }, options)) {
+    for (const object of page.all("Contents")) {
+      const key = decoded(page, object.textOf("Key"));
       if (!isKey(key) || !key.startsWith(prefix)) continue;
       throwIfAborted(options.signal);
-      yield { key, sizeBytes, modifiedMs: wholeSeconds(modified) };
+      yield {
+        key,
+        sizeBytes: Number(object.textOf("Size") ?? 0),
+        modifiedMs: wholeSeconds(object.textOf("LastModified")),
+      };
     }
   }
 }
 
 export async function listFolders(context: S3Context, prefix: string, options: CallOptions = {}): Promise<string[]> {
   const names = new Set<string>();
-  for await (const page of pages(context, { Prefix: prefix, Delimiter: "/" }, options)) {
-    for (const { Prefix: encoded = "" } of page.CommonPrefixes ?? []) {
-      const name = decoded(page, encoded).slice(prefix.length, -1);
+  for await (const page of pages(context, { prefix, delimiter: "/" }, options)) {
+    for (const folder of page.all("CommonPrefixes")) {
+      const name = decoded(page, folder.textOf("Prefix")).slice(prefix.length, -1);
       if (isKey(name)) names.add(name);
     }
   }
   return [...names];
 }
 
-/** Stat shows a date in whole seconds, and the listing must show the same. */
-export function wholeSeconds(date: Date | undefined): number {
-  return Math.floor((date?.getTime() ?? 0) / 1000) * 1000;
+/** A date of a header or of XML in milliseconds: stat shows it in whole seconds, and the listing must show the same. */
+export function wholeSeconds(date: string | undefined): number {
+  const ms = Date.parse(date ?? "");
+  return Number.isNaN(ms) ? 0 : Math.floor(ms / 1000) * 1000;
 }
 
 async function* pages(
-  context: S3Context,
-  what: { readonly Prefix: string; readonly Delimiter?: string },
-  options: CallOptions,
-): AsyncGenerator<ListObjectsV2CommandOutput, void> {
-  const operation = { what: `list ${context.description}`, permission: "s3:ListBucket" };
+  { wire, description }: S3Context,
+  selection: { readonly prefix: string; readonly delimiter?: string },
+  { signal }: CallOptions,
+): AsyncGenerator<XmlElement, void> {
+  const operation = { what: `list ${description}`, permission: "s3:ListBucket" };
+  // XML cannot carry every character of a key.
+  const first = { "list-type": "2", "encoding-type": "url", ...selection };
   let token: string | undefined;
   do {
-    // XML cannot carry every character of a key.
-    const command = new ListObjectsV2Command({
-      Bucket: context.bucket,
-      EncodingType: "url",
-      ...what,
-      ...(token === undefined ? {} : { ContinuationToken: token }),
-    });
-    const page = await ask(context, operation, options, (abortSignal) => context.client.send(command, { abortSignal }));
+    const query = token === undefined ? first : { ...first, "continuation-token": token };
+    const page = await wire.xml({ method: "GET", query, signal, operation });
     yield page;
-    const next = page.IsTruncated === true ? page.NextContinuationToken : undefined;
-    if (page.IsTruncated === true && (next === undefined || next === token)) {
+    const next = isTruncated(page) ? page.textOf("NextContinuationToken") : undefined;
+    if (isTruncated(page) && (next === undefined || next === token)) {
       throw new AppError("protocol", `cannot ${operation.what}: the store does not say how the listing goes on`);
     }
     token = next;
   } while (token !== undefined);
 }
 
-function decoded({ EncodingType: encoding }: ListObjectsV2CommandOutput, text: string): string {
-  return encoding === "url" ? decodeURIComponent(text.replaceAll("+", " ")) : text;
+/** There is more than this page. */
+export function isTruncated(page: XmlElement): boolean {
+  return page.textOf("IsTruncated")?.trim().toLowerCase() === "true";
 }
 
-/** What a store takes at most in one call. */
+function decoded(page: XmlElement, text = ""): string {
+  return page.textOf("EncodingType") === "url" ? decodeURIComponent(text.replaceAll("+", " ")) : text;
+}
+
+/** The most keys that a store takes in one call. */
 const maxDeletedAtOnce = 1000;
 
 export async function deleteObjects(
@@ -125,42 +131,33 @@ export async function deleteObjects(
 }
 
 async function deleteBatch(
-  context: S3Context,
+  { wire, description, dialect }: S3Context,
   keys: readonly string[],
-  options: CallOptions,
+  { signal }: CallOptions,
 ): Promise<{ key: string; error: Error }[]> {
-  const operation = { what: `delete from ${context.description}`, permission: "s3:DeleteObject" };
-  const command = new DeleteObjectsCommand({
-    Bucket: context.bucket,
-    Delete: { Objects: keys.map((key) => ({ Key: key })), Quiet: true },
-  });
-  if (context.dialect.md5OnDelete) addBodyMd5(command);
-  const asked = ask(context, operation, options, (abortSignal) => context.client.send(command, { abortSignal }));
-  const { Errors: errors = [] } = (await unlessMissing(asked)) ?? {};
-  return errors
-    .map(({ Key: key = "", Code: code = "", Message: message = "" }) => {
-      const answer = { status: 0, code, message };
-      return {
-        key,
-        error: awsServiceError(answer, { ...operation, what: `delete '${key}' from ${context.description}` }),
-      };
-    })
+  const operation = { what: `delete from ${description}`, permission: "s3:DeleteObject" };
+  const rows = keys.map((key) => `<Object><Key>${escapeXml(key)}</Key></Object>`);
+  const text = xmlText("Delete", `${rows.join("")}<Quiet>true</Quiet>`);
+  const body = textBody(text, xmlType);
+  const headers = dialect.md5OnDelete ? md5Headers(text) : checksumHeaders(text);
+  const asked = wire.xml({ method: "POST", query: { delete: "" }, headers, body, signal, operation });
+  const answer = await unlessMissing(asked);
+  return (answer?.all("Error") ?? [])
+    .map((row) => failureOf(row, operation, description))
     .filter(({ error }) => error.code !== "not-found");
 }
 
-/** In place of the checksum that the SDK has put there. */
-function addBodyMd5(command: DeleteObjectsCommand): void {
-  command.middlewareStack.add(
-    (next) => (args) => {
-      const { request } = args;
-      if (typeof request === "object" && request !== null && "headers" in request && "body" in request) {
-        const headers = new Map(Object.entries(request.headers ?? {}));
-        for (const name of headers.keys()) if (/^x-amz-(checksum-|sdk-checksum)/i.test(name)) headers.delete(name);
-        headers.set("content-md5", createHash("md5").update(String(request.body)).digest("base64"));
-        request.headers = Object.fromEntries(headers);
-      }
-      return next(args);
-    },
-    { step: "build", priority: "low" },
-  );
+function failureOf(row: XmlElement, operation: Operation, description: string) {
+  const key = row.textOf("Key") ?? "";
+  const what = `delete '${key}' from ${description}`;
+  return { key, error: s3ServiceError(s3ErrorIn(row, 0), { ...operation, what }) };
+}
+
+/** Deletion of many keys wants one of these. */
+function md5Headers(text: string): Record<string, string> {
+  return { "content-md5": createHash("md5").update(text).digest("base64") };
+}
+
+function checksumHeaders(text: string): Record<string, string> {
+  return { "x-amz-sdk-checksum-algorithm": "CRC32", [checksumHeader]: checksumText(crc32(text)) };
 }

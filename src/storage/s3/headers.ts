@@ -1,106 +1,90 @@
-/** What the operator's settings add to requests, in the SDK's words and on the wire. */
+/** Headers for the operator's settings, and for what is put beside an object. */
 import { createHash } from "node:crypto";
-import type { ServerSideEncryption, StorageClass } from "@aws-sdk/client-s3";
 import type { ResponseHeaders } from "../../http/http.ts";
 import type { PutOptions } from "../contract.ts";
 import { prefixedHeaders } from "../remote/metadata-headers.ts";
 import { minClassBytes } from "../remote/store-options.ts";
 import { readCustomerKey, type S3Options } from "./options.ts";
 
-/** The key that a server needs for every request about the bytes of an object, and forgets. */
-export interface CustomerKeyInput {
-  readonly SSECustomerAlgorithm?: string;
-  readonly SSECustomerKey?: string;
-  readonly SSECustomerKeyMD5?: string;
-}
-
-export interface CopySourceInput {
-  readonly CopySourceSSECustomerAlgorithm?: string;
-  readonly CopySourceSSECustomerKey?: string;
-  readonly CopySourceSSECustomerKeyMD5?: string;
-}
-
-export interface CreatedInput extends CustomerKeyInput {
-  readonly ServerSideEncryption?: ServerSideEncryption;
-  readonly SSEKMSKeyId?: string;
-  readonly StorageClass?: StorageClass;
-  readonly Tagging?: string;
-}
+export type Headers = Readonly<Record<string, string>>;
 
 export interface ObjectSettings {
   /** For new objects of this size, with further tags of their own. */
-  created(sizeBytes: number, tags?: Readonly<Record<string, string>>): CreatedInput;
-  /** For requests about objects that are there, and for parts of uploads. */
-  readonly customerKey: CustomerKeyInput;
-  readonly copySource: CopySourceInput;
+  created(sizeBytes: number, tags?: Readonly<Record<string, string>>): Headers;
+  /** For requests about objects that are there, and for parts of uploads: servers forget the key. */
+  readonly customerKey: Headers;
+  /** The same for the source of a copy. */
+  readonly copySource: Headers;
 }
+
+const encryption = "x-amz-server-side-encryption";
+const kmsKey = `${encryption}-aws-kms-key-id`;
+const storageClassHeader = "x-amz-storage-class";
 
 /** Reads the customer's key, if there is one. Throws `usage`, `io`, `not-found`. */
 export async function objectSettings(options: S3Options): Promise<ObjectSettings> {
-  const { encryption, storageClass, tags = {} } = options;
-  const key = encryption?.kind === "customer" ? await readCustomerKey(encryption.keyFile) : undefined;
-  const text = key?.toString("base64") ?? "";
-  const md5 = key === undefined ? "" : createHash("md5").update(key).digest("base64");
-  const customerKey =
-    key === undefined ? {} : { SSECustomerAlgorithm: "AES256", SSECustomerKey: text, SSECustomerKeyMD5: md5 };
-  const copySource = {
-    CopySourceSSECustomerAlgorithm: "AES256",
-    CopySourceSSECustomerKey: text,
-    CopySourceSSECustomerKeyMD5: md5,
-  };
-  const always: CreatedInput = {
-    ...serverSide(options),
-    ...customerKey,
-  };
-  // The SDK lists the classes that it knew when it was built; a store may have others.
-  const withClass = storageClass === undefined ? always : { ...always, StorageClass: storageClass as StorageClass };
+  const { storageClass, tags = {} } = options;
+  const key = options.encryption?.kind === "customer" ? await readCustomerKey(options.encryption.keyFile) : undefined;
+  const customerKey = customerKeyHeaders(encryption, key);
+  const always = { ...serverSide(options), ...customerKey };
+  const withClass = storageClass === undefined ? always : { ...always, [storageClassHeader]: storageClass };
   return {
     created: (sizeBytes, own) => ({
       ...(sizeBytes < minClassBytes ? always : withClass),
-      ...tagging({ ...tags, ...own }),
+      ...tagHeaders({ ...tags, ...own }),
     }),
     customerKey,
-    copySource: key === undefined ? {} : copySource,
+    copySource: customerKeyHeaders("x-amz-copy-source-server-side-encryption", key),
   };
 }
 
-function tagging(tags: Readonly<Record<string, string>>): CreatedInput {
-  return Object.keys(tags).length === 0 ? {} : { Tagging: new URLSearchParams(tags).toString() };
+function customerKeyHeaders(prefix: string, key: Buffer | undefined): Headers {
+  if (key === undefined) return {};
+  return {
+    [`${prefix}-customer-algorithm`]: "AES256",
+    [`${prefix}-customer-key`]: key.toString("base64"),
+    [`${prefix}-customer-key-md5`]: createHash("md5").update(key).digest("base64"),
+  };
 }
 
-function serverSide({ encryption }: S3Options): CreatedInput {
-  if (encryption?.kind === "s3") return { ServerSideEncryption: "AES256" };
-  if (encryption?.kind !== "kms") return {};
-  const { keyId } = encryption;
-  return { ServerSideEncryption: "aws:kms", ...(keyId === undefined ? {} : { SSEKMSKeyId: keyId }) };
+/** The tags of a new object; nothing where it has none. */
+export function tagHeaders(tags: Readonly<Record<string, string>>): Headers {
+  return Object.keys(tags).length === 0 ? {} : { "x-amz-tagging": new URLSearchParams(tags).toString() };
 }
 
-const wireNames: Readonly<Record<keyof CreatedInput, string>> = {
-  ServerSideEncryption: "x-amz-server-side-encryption",
-  SSEKMSKeyId: "x-amz-server-side-encryption-aws-kms-key-id",
-  SSECustomerAlgorithm: "x-amz-server-side-encryption-customer-algorithm",
-  SSECustomerKey: "x-amz-server-side-encryption-customer-key",
-  SSECustomerKeyMD5: "x-amz-server-side-encryption-customer-key-md5",
-  StorageClass: "x-amz-storage-class",
-  Tagging: "x-amz-tagging",
-};
-
-/** The same as headers. */
-export function wireHeaders(input: CreatedInput): Record<string, string> {
-  const headers: Record<string, string> = {};
-  for (const [name, header] of Object.entries(wireNames)) {
-    const value = new Map<string, string>(Object.entries(input)).get(name);
-    if (value !== undefined) headers[header] = value;
-  }
-  return headers;
+function serverSide({ encryption: how }: S3Options): Headers {
+  if (how?.kind === "s3") return { [encryption]: "AES256" };
+  if (how?.kind !== "kms") return {};
+  return { [encryption]: "aws:kms", ...(how.keyId === undefined ? {} : { [kmsKey]: how.keyId }) };
 }
 
 const metadataPrefix = "x-amz-meta-";
 
-export function metadataHeaders(metadata: PutOptions["metadata"] = {}): Record<string, string> {
+export function metadataHeaders(metadata: PutOptions["metadata"] = {}): Headers {
   return Object.fromEntries(Object.entries(metadata).map(([name, value]) => [`${metadataPrefix}${name}`, value]));
 }
 
 export function metadataOf(headers: ResponseHeaders): Record<string, string> {
   return prefixedHeaders(headers, metadataPrefix);
+}
+
+const keptNames = [
+  "cache-control",
+  "content-disposition",
+  "content-encoding",
+  "content-language",
+  "content-type",
+  storageClassHeader,
+  kmsKey,
+];
+
+/** The headers with which a copy keeps what it would lose or change, from an answer about the original. */
+export function keptHeaders(original: ResponseHeaders): Headers {
+  const isCustomers = original[`${encryption}-customer-algorithm`] !== undefined;
+  const names = isCustomers ? keptNames : [...keptNames, encryption];
+  const kept = names.flatMap((name) => {
+    const value = original[name];
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  return { ...Object.fromEntries(kept), ...metadataHeaders(metadataOf(original)) };
 }

@@ -1,27 +1,23 @@
 /** Objects above the size of one part: sent part after part, and in parallel where the run has connections to spare. */
 import { createHash, randomUUID } from "node:crypto";
-import {
-  type CompletedPart,
-  CompleteMultipartUploadCommand,
-  CreateMultipartUploadCommand,
-  HeadObjectCommand,
-} from "@aws-sdk/client-s3";
 import { abortable } from "../../concurrency/concurrency.ts";
 import { AppError, isAppError } from "../../errors.ts";
-import type { Operation } from "../../http/http.ts";
+import { escapeXml, type Operation } from "../../http/http.ts";
 import { Attempts, final } from "../../retry/retry.ts";
 import type { ByteRange, PutOptions, RewindableSource } from "../contract.ts";
 import { HeldParts, heldSource } from "../remote/held-parts.ts";
 import { partBytesFor } from "../remote/part-size.ts";
 import type { SourcePart } from "../remote/source-part.ts";
 import type { UploadSlots } from "../remote/upload-slots.ts";
-import { ask, type S3Context, slowMs } from "./context.ts";
-import { wireHeaders } from "./headers.ts";
+import { xmlBody } from "./bucket.ts";
+import type { S3Context } from "./context.ts";
+import { metadataHeaders, metadataOf } from "./headers.ts";
 import { checksumHeader, makePayload } from "./payload.ts";
 import { abandon, holdsBytes, listParts, type SentPart, type UnfinishedUploads } from "./unfinished.ts";
+import { type S3Request, type S3Wire, slowMs } from "./wire.ts";
 
 const mebibyte = 1024 * 1024;
-/** What a store takes at most: with parts of 5 GiB, objects of 48.8 TiB. */
+/** The most that a store takes: with parts of 5 GiB, objects of 48.8 TiB. */
 export const maxParts = 10_000;
 /** A part that fails is sent again as a whole; more parts cost requests. */
 const minPartBytes = 32 * mebibyte;
@@ -45,7 +41,7 @@ export interface MultipartPut {
   readonly key: string;
   readonly source: RewindableSource;
   readonly partBytes: number;
-  /** What earlier runs have left; undefined where nobody could go on with what this one leaves. */
+  /** Uploads that earlier runs have left; undefined where no later run could resume the one that this run leaves. */
   readonly unfinished: UnfinishedUploads | undefined;
   readonly options: PutOptions;
   readonly operation: Operation;
@@ -56,7 +52,7 @@ interface Upload {
   readonly id: string;
   /** Undefined for one that an earlier run began. */
   readonly nonce: string | undefined;
-  /** What earlier runs have sent, by number. */
+  /** Parts that earlier runs have sent, by number. */
   readonly sent: ReadonlyMap<number, SentPart>;
 }
 
@@ -112,8 +108,8 @@ async function carryOut(context: S3Context, slots: UploadSlots, put: MultipartPu
     const parts = await sendParts(context, slots, put, upload);
     await complete(context, put, upload, parts);
   } catch (error) {
-    const passing = isAppError(error) && (error.retryable || error.code === "cancelled");
-    if (!passing || !canResume(put)) await abandon(context, put.key, upload.id);
+    const mayPass = isAppError(error) && (error.retryable || error.code === "cancelled");
+    if (!mayPass || !canResume(put)) await abandon(context, put.key, upload.id);
     throw final(error);
   }
 }
@@ -123,20 +119,25 @@ function tried<T>(context: S3Context, { what }: Operation, signal: AbortSignal |
   return new Attempts(what, signal, { ...retry, clock, random, log }).run(work);
 }
 
-async function begin(context: S3Context, put: MultipartPut, nonce: string): Promise<string> {
+async function begin({ wire, dialect, settings }: S3Context, put: MultipartPut, nonce: string): Promise<string> {
   const { key, source, operation, options } = put;
-  const command = new CreateMultipartUploadCommand({
-    Bucket: context.bucket,
-    Key: key,
-    Metadata: { ...options.metadata, [nonceName]: nonce },
-    ...(context.dialect.integrity === "crc32-trailer" ? { ChecksumAlgorithm: "CRC32" } : {}),
-    ...context.settings.created(source.sizeBytes, options.tags),
-  });
-  const { UploadId: id } = await ask(context, operation, options, (abortSignal) =>
-    context.client.send(command, { abortSignal }),
-  );
-  if (id === undefined) throw new AppError("protocol", `cannot ${operation.what}: the store gave the upload no name`);
-  return id;
+  const headers = {
+    ...settings.created(source.sizeBytes, options.tags),
+    ...metadataHeaders({ ...options.metadata, [nonceName]: nonce }),
+    ...(dialect.integrity === "crc32-trailer" ? { "x-amz-checksum-algorithm": "CRC32" } : {}),
+  };
+  return beginUpload(wire, { key, headers, operation, signal: options.signal });
+}
+
+/** Gives the name of a new upload. */
+export async function beginUpload(
+  wire: S3Wire,
+  request: Pick<S3Request, "key" | "headers" | "operation" | "signal">,
+): Promise<string> {
+  const answer = await wire.xml({ ...request, method: "POST", query: { uploads: "" } });
+  const id = answer.textOf("UploadId") ?? "";
+  if (id !== "") return id;
+  throw new AppError("protocol", `cannot ${request.operation.what}: the store gave the upload no name`);
 }
 
 async function sendParts(
@@ -155,7 +156,7 @@ async function sendParts(
     const sizeBytes = range.end - range.start;
     const there = await partThere(upload.sent.get(number), { source, range, sizeBytes, signal });
     if (there !== undefined) {
-      parts[index] = { PartNumber: number, ...there };
+      parts[index] = { number, ...there };
       return;
     }
     const part = { uploadId: upload.id, number, sizeBytes, signal };
@@ -170,12 +171,20 @@ async function sendParts(
   return parts;
 }
 
-/** What the completion has to say of the part, if the store has it and it holds these bytes. */
+/** The part for the completion, if the store has it and it holds these bytes. */
 async function partThere(sent: SentPart | undefined, { source, range, sizeBytes, signal }: SourcePart) {
   if (sent === undefined) return undefined;
   const bytes = abortable(source.open(range, { transient: true, onlyLooking: true }), signal);
   if (!(await holdsBytes(sent, sizeBytes, bytes))) return undefined;
-  return { ETag: sent.etag, ...(sent.crc32 === undefined ? {} : { ChecksumCRC32: sent.crc32 }) };
+  return { etag: sent.etag, crc32: sent.crc32 };
+}
+
+/** A part as the completion names it. */
+export interface CompletedPart {
+  /** From 1. */
+  readonly number: number;
+  readonly etag: string;
+  readonly crc32: string | undefined;
 }
 
 interface Part {
@@ -192,15 +201,15 @@ interface Part {
 async function sendPart(context: S3Context, put: MultipartPut, part: Part): Promise<CompletedPart> {
   const { key, operation } = put;
   const { number, uploadId, signal } = part;
-  const payload = await makePayload(part, context.dialect.integrity);
+  const body = await makePayload(part, context.dialect.integrity);
   const query = { partNumber: String(number), uploadId };
-  const headers = wireHeaders(context.settings.customerKey);
-  const response = await context.wire.send({ method: "PUT", key, query, headers, payload, signal, operation });
+  const headers = context.settings.customerKey;
+  const response = await context.wire.send({ method: "PUT", key, query, headers, body, signal, operation });
   response.discard();
   const { etag, [checksumHeader]: checksum } = response.headers;
   if (etag === undefined)
     throw new AppError("protocol", `cannot ${operation.what}: the store gave part ${number} no ETag`);
-  return { PartNumber: number, ETag: etag, ...(typeof checksum === "string" ? { ChecksumCRC32: checksum } : {}) };
+  return { number, etag, crc32: checksum };
 }
 
 /** Where an answer is lost, the object itself tells whether the upload was completed. */
@@ -213,17 +222,8 @@ async function complete(
   const { key, operation, options } = put;
   let inDoubt = false;
   await tried(context, operation, options.signal, async () => {
-    const command = new CompleteMultipartUploadCommand({
-      Bucket: context.bucket,
-      Key: key,
-      UploadId: id,
-      MultipartUpload: { Parts: [...parts] },
-      ...(options.ifAbsent === true ? { IfNoneMatch: "*" } : {}),
-      ...context.settings.customerKey,
-    });
     try {
-      const limits = { signal: options.signal, ms: slowMs };
-      await ask(context, operation, limits, (abortSignal) => context.client.send(command, { abortSignal }));
+      await completeUpload(context, { key, id, parts, ifAbsent: options.ifAbsent, operation, signal: options.signal });
     } catch (error) {
       const gone = isAppError(error, "not-found") || isAppError(error, "already-exists");
       if (inDoubt && gone && (await cameOf(context, put, nonce, parts))) return;
@@ -233,6 +233,26 @@ async function complete(
   });
 }
 
+export interface Completion extends Pick<S3Request, "operation" | "signal"> {
+  readonly key: string;
+  readonly id: string;
+  readonly parts: readonly CompletedPart[];
+  readonly ifAbsent?: boolean | undefined;
+}
+
+export async function completeUpload(
+  { wire, settings }: S3Context,
+  { key, id, parts, ifAbsent, operation, signal }: Completion,
+): Promise<void> {
+  const rows = parts.map(({ number, etag, crc32 }) => {
+    const checksum = crc32 === undefined ? "" : `<ChecksumCRC32>${escapeXml(crc32)}</ChecksumCRC32>`;
+    return `<Part><ETag>${escapeXml(etag)}</ETag>${checksum}<PartNumber>${number}</PartNumber></Part>`;
+  });
+  const headers = { ...settings.customerKey, ...(ifAbsent === true ? { "if-none-match": "*" } : {}) };
+  const body = xmlBody("CompleteMultipartUpload", rows.join(""));
+  await wire.xml({ method: "POST", key, query: { uploadId: id }, headers, body, operation, signal }, slowMs);
+}
+
 /** Whether the object of the key came of this upload: by our mark, or where another run has set it, by its parts. */
 async function cameOf(
   context: S3Context,
@@ -240,17 +260,18 @@ async function cameOf(
   nonce: string | undefined,
   parts: readonly CompletedPart[],
 ): Promise<boolean> {
-  const command = new HeadObjectCommand({ Bucket: context.bucket, Key: key, ...context.settings.customerKey });
-  const { Metadata: metadata, ETag: etag } = await ask(context, operation, options, (abortSignal) =>
-    context.client.send(command, { abortSignal }),
-  );
-  return nonce === undefined ? unquoted(etag) === etagOfParts(parts) : metadata?.[nonceName] === nonce;
+  const { wire, settings } = context;
+  const request = { method: "HEAD", key, headers: settings.customerKey, signal: options.signal, operation } as const;
+  const headers = await wire.headers(request);
+  return nonce === undefined
+    ? unquoted(headers["etag"]) === etagOfParts(parts)
+    : metadataOf(headers)[nonceName] === nonce;
 }
 
 /** As stores make the ETag of an object in parts, where those of the parts are MD5s. */
 function etagOfParts(parts: readonly CompletedPart[]): string {
   const hash = createHash("md5");
-  for (const { ETag: etag } of parts) hash.update(Buffer.from(unquoted(etag), "hex"));
+  for (const { etag } of parts) hash.update(Buffer.from(unquoted(etag), "hex"));
   return `${hash.digest("hex")}-${parts.length}`;
 }
 

@@ -1,4 +1,4 @@
-/** What the S3 driver may be told, and what it knows of the dialects that servers speak. */
+/** Settings of the S3 driver, and the dialects that servers speak. */
 import { readFile } from "node:fs/promises";
 import { AppError, fileError } from "../../errors.ts";
 import { endpointUrl, type StoreOptions } from "../remote/store-options.ts";
@@ -27,7 +27,7 @@ export type S3Encryption =
  */
 export type S3Integrity = "crc32-trailer" | "signed-chunks" | "hash-first";
 
-/** What is known of a kind of server, from its documentation and from tests on real ones. */
+/** The properties of a kind of server, from its documentation and from tests on real ones. */
 export interface S3Dialect {
   readonly name: string;
   readonly integrity: S3Integrity;
@@ -81,8 +81,8 @@ export const s3Dialects = {
 const awsHost = /(^|\.)amazonaws\.com(\.cn)?$/;
 
 /**
- * What the options leave open, as variables of AWS and of Esop say it. They are of no other store, which might else send
- * what lets us in to a server of S3.
+ * Variables of AWS and of Esop fill in the options that are left out. They are of no other store, which might else send
+ * its credentials to a server of S3.
  */
 export function withAwsVariables(options: S3Options): S3Options {
   const { environment = {} } = options;
@@ -102,7 +102,7 @@ export function dialectOf(protocol: "s3" | "minio" | "ceph" | "oracle", options:
   return endpoint === undefined ? s3Dialects.aws : dialectAt(endpoint, s3Dialects.aws);
 }
 
-/** A profile may name an endpoint, too, which shows only when the SDK has read it. */
+/** A profile may name an endpoint, too, which shows only when it has been read. */
 export function dialectAt(url: URL, dialect: S3Dialect): S3Dialect {
   return dialect.name === s3Dialects.aws.name && !awsHost.test(url.hostname) ? s3Dialects.compatible : dialect;
 }

@@ -4,21 +4,10 @@
  */
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
-import { sha256 } from "../../aws/aws.ts";
+import { type SignedBody, sha256 } from "../../aws/aws.ts";
 import type { ByteStream } from "../contract.ts";
 import { exactly, held, type SourcePart } from "../remote/source-part.ts";
 import type { S3Integrity } from "./options.ts";
-
-/** A body and what its request has to say of it. */
-export interface Payload {
-  readonly headers: Readonly<Record<string, string>>;
-  /** For the signature: the body's SHA-256, or the name of what stands for it. */
-  readonly hash: string;
-  /** Bytes that go over the wire, framing included. */
-  readonly wireBytes: number;
-  /** The body, piece after piece; a piece is left alone once it has been yielded. */
-  frames(signChunk: (chunk: Uint8Array) => string): AsyncIterable<Uint8Array>;
-}
 
 /** Up to here a body is held in memory, proved before it is sent, and sent in one piece. */
 const maxHeldBytes = 256 * 1024;
@@ -26,7 +15,7 @@ const maxHeldBytes = 256 * 1024;
 const trailerFrameBytes = 1024 * 1024;
 const signedFrameBytes = 128 * 1024;
 
-export async function makePayload(from: SourcePart, integrity: S3Integrity): Promise<Payload> {
+export async function makePayload(from: SourcePart, integrity: S3Integrity): Promise<SignedBody> {
   if (from.sizeBytes <= maxHeldBytes) return heldPayload(from, integrity);
   switch (integrity) {
     case "crc32-trailer":
@@ -38,7 +27,7 @@ export async function makePayload(from: SourcePart, integrity: S3Integrity): Pro
   }
 }
 
-async function heldPayload(from: SourcePart, integrity: S3Integrity): Promise<Payload> {
+async function heldPayload(from: SourcePart, integrity: S3Integrity): Promise<SignedBody> {
   const bytes = await held(from);
   const checksum = integrity === "crc32-trailer" ? { [checksumHeader]: checksumText(crc32(bytes)) } : {};
   return {
@@ -58,7 +47,7 @@ const lineBreak = Buffer.from("\r\n");
  *   body    = *(hex-length CRLF bytes CRLF) "0" CRLF trailer CRLF
  *   trailer = "x-amz-checksum-crc32:" base64 CRLF
  */
-function trailerPayload(from: SourcePart): Payload {
+function trailerPayload(from: SourcePart): SignedBody {
   const trailer = (checksum: number) => `0\r\n${checksumHeader}:${checksumText(checksum)}\r\n\r\n`;
   const lengths = frameLengths(from.sizeBytes, trailerFrameBytes);
   const wireBytes =
@@ -117,7 +106,7 @@ export function checksumText(checksum: number): string {
 export const signedChunksHash = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD";
 
 /** body = *(hex-length ";chunk-signature=" signature CRLF bytes CRLF), the last one of no bytes */
-function signedPayload(from: SourcePart): Payload {
+function signedPayload(from: SourcePart): SignedBody {
   const header = (length: number, signature: string) => `${length.toString(16)};chunk-signature=${signature}\r\n`;
   const blank = "0".repeat(64);
   const lengths = [...frameLengths(from.sizeBytes, signedFrameBytes), 0];
@@ -132,17 +121,17 @@ function signedPayload(from: SourcePart): Payload {
     wireBytes,
     frames: async function* (signChunk) {
       for await (const chunk of regrouped(exactly(from), signedFrameBytes)) {
-        yield Buffer.from(header(chunk.length, signChunk(chunk)));
+        yield Buffer.from(header(chunk.length, await signChunk(chunk)));
         yield chunk;
         yield lineBreak;
       }
-      yield Buffer.from(header(0, signChunk(Buffer.alloc(0))));
+      yield Buffer.from(header(0, await signChunk(Buffer.alloc(0))));
       yield lineBreak;
     },
   };
 }
 
-async function hashedPayload(from: SourcePart): Promise<Payload> {
+async function hashedPayload(from: SourcePart): Promise<SignedBody> {
   const hash = createHash("sha256");
   for await (const chunk of exactly(from, { transient: true, onlyLooking: true })) hash.update(chunk);
   return {

@@ -1,26 +1,19 @@
-/** Renewing an object's date: a copy of it onto itself, made by the store, with everything it has beside its bytes. */
-import {
-  AbortMultipartUploadCommand,
-  type CompletedPart,
-  CompleteMultipartUploadCommand,
-  CopyObjectCommand,
-  CreateMultipartUploadCommand,
-  GetObjectTaggingCommand,
-  HeadObjectCommand,
-  type HeadObjectCommandOutput,
-  PutObjectCommand,
-  UploadPartCopyCommand,
-} from "@aws-sdk/client-s3";
+/** Renewing an object's date: the store copies it onto itself, with everything it has beside its bytes. */
 import { AppError, isAppError } from "../../errors.ts";
-import { encodePath, type Operation, serviceErrorOf } from "../../http/http.ts";
+import { encodePath, type Operation, type ResponseHeaders, serviceErrorOf, type XmlElement } from "../../http/http.ts";
 import type { CallOptions } from "../contract.ts";
+import { heldSource } from "../remote/held-parts.ts";
 import { wholeSeconds } from "./bucket.ts";
-import { ask, type S3Context, slowMs } from "./context.ts";
-import { partSizeOf } from "./multipart.ts";
+import type { S3Context } from "./context.ts";
+import { type Headers, keptHeaders, tagHeaders } from "./headers.ts";
+import { beginUpload, type CompletedPart, completeUpload, partSizeOf } from "./multipart.ts";
+import { makePayload } from "./payload.ts";
+import { abortUpload } from "./unfinished.ts";
+import { slowMs } from "./wire.ts";
 
 const gibibyte = 1024 ** 3;
 
-/** What the tests of large copies make smaller. */
+/** Sizes that the tests of large copies make smaller. */
 export interface CopySizes {
   /** The largest object that a store copies in one call. */
   readonly maxBytes: number;
@@ -31,9 +24,11 @@ export const copySizes: CopySizes = { maxBytes: 5 * gibibyte, partBytes: gibibyt
 
 interface Copy {
   readonly key: string;
-  readonly old: HeadObjectCommandOutput;
+  readonly sizeBytes: number;
+  /** Of the object as it is. */
+  readonly old: ResponseHeaders;
   readonly operation: Operation;
-  readonly options: CallOptions;
+  readonly signal: AbortSignal | undefined;
 }
 
 /** Finds out what the server can do, and remembers it. */
@@ -52,13 +47,12 @@ export class Refresher {
    * Two requests, and three more for each object that is too large to be copied at once, or where the server has no
    * other way. Throws `not-found`, and `unsupported` where the store does not copy an object onto itself at all.
    */
-  async refresh(key: string, options: CallOptions = {}): Promise<void> {
-    const { bucket, client, description, settings } = this.#context;
+  async refresh(key: string, { signal }: CallOptions = {}): Promise<void> {
+    const { wire, description, settings } = this.#context;
     const operation = { what: `renew '${key}' in ${description}`, permission: "s3:GetObject and s3:PutObject" };
-    const head = new HeadObjectCommand({ Bucket: bucket, Key: key, ...settings.customerKey });
-    const old = await ask(this.#context, operation, options, (abortSignal) => client.send(head, { abortSignal }));
-    const copy = { key, old, operation, options };
-    const sizeBytes = old.ContentLength ?? 0;
+    const old = await wire.headers({ method: "HEAD", key, headers: settings.customerKey, signal, operation });
+    const sizeBytes = Number(old["content-length"] ?? 0);
+    const copy = { key, sizeBytes, old, operation, signal };
     if (sizeBytes <= this.#sizes.maxBytes && this.#copyRenews) {
       if (await this.#copyWhole(copy)) return;
       this.#copyRenews = false;
@@ -67,23 +61,11 @@ export class Refresher {
   }
 
   /** A store copies onto itself only what changes, so the metadata is replaced, by itself. Tells whether it helped. */
-  async #copyWhole({ key, old, operation, options }: Copy): Promise<boolean> {
-    const { bucket, client, settings } = this.#context;
-    const command = new CopyObjectCommand({
-      Bucket: bucket,
-      Key: key,
-      CopySource: sourceOf(this.#context, key),
-      MetadataDirective: "REPLACE",
-      ...kept(old),
-      ...settings.customerKey,
-      ...settings.copySource,
-    });
-    const limits = { signal: options.signal, ms: slowMs };
+  async #copyWhole({ key, old, operation, signal }: Copy): Promise<boolean> {
+    const headers = { ...keptHeaders(old), "x-amz-metadata-directive": "REPLACE", ...copyHeaders(this.#context, key) };
     try {
-      const { CopyObjectResult: result } = await ask(this.#context, operation, limits, (abortSignal) =>
-        client.send(command, { abortSignal }),
-      );
-      return wholeSeconds(result?.LastModified) > wholeSeconds(old.LastModified);
+      const result = await this.#context.wire.xml({ method: "PUT", key, headers, operation, signal }, slowMs);
+      return wholeSeconds(result.textOf("LastModified")) > wholeSeconds(old["last-modified"]);
     } catch (error) {
       const code = isAppError(error) ? serviceErrorOf(error)?.code : undefined;
       if (isAppError(error, "unsupported") || code === "InvalidRequest") return false;
@@ -92,105 +74,62 @@ export class Refresher {
   }
 }
 
-/** Of nothing there are no parts to copy. */
+/** Names the source, and the keys to read it and to write it anew. */
+function copyHeaders({ bucket, settings }: S3Context, key: string): Headers {
+  const source = { "x-amz-copy-source": `${bucket}/${encodePath(key)}` };
+  return { ...source, ...settings.customerKey, ...settings.copySource };
+}
+
+/** An empty object has no parts to copy. */
 async function writeEmpty(context: S3Context, copy: Copy): Promise<void> {
-  const { key, old, operation, options } = copy;
-  const { bucket, client, settings } = context;
-  const target = { Bucket: bucket, Key: key, Body: Buffer.alloc(0) };
-  const command = new PutObjectCommand({
-    ...target,
-    ...kept(old),
-    ...(await tagsOf(context, copy)),
-    ...settings.customerKey,
-  });
-  await ask(context, operation, options, (abortSignal) => client.send(command, { abortSignal }));
-}
-
-function sourceOf({ bucket }: S3Context, key: string): string {
-  return `${bucket}/${encodePath(key)}`;
-}
-
-/** What a copy would lose or change. */
-function kept(old: HeadObjectCommandOutput) {
-  return {
-    ...(old.Metadata === undefined ? {} : { Metadata: old.Metadata }),
-    ...(old.ContentType === undefined ? {} : { ContentType: old.ContentType }),
-    ...(old.ContentEncoding === undefined ? {} : { ContentEncoding: old.ContentEncoding }),
-    ...(old.CacheControl === undefined ? {} : { CacheControl: old.CacheControl }),
-    ...(old.ContentDisposition === undefined ? {} : { ContentDisposition: old.ContentDisposition }),
-    ...(old.ContentLanguage === undefined ? {} : { ContentLanguage: old.ContentLanguage }),
-    ...(old.StorageClass === undefined ? {} : { StorageClass: old.StorageClass }),
-    ...(old.SSECustomerAlgorithm !== undefined || old.ServerSideEncryption === undefined
-      ? {}
-      : { ServerSideEncryption: old.ServerSideEncryption }),
-    ...(old.SSEKMSKeyId === undefined ? {} : { SSEKMSKeyId: old.SSEKMSKeyId }),
-  };
+  const { key, operation, signal } = copy;
+  const headers = await recreatedHeaders(context, copy);
+  const body = await makePayload({ source: heldSource(Buffer.alloc(0)), sizeBytes: 0 }, context.dialect.integrity);
+  await context.wire.headers({ method: "PUT", key, headers, body, operation, signal });
 }
 
 async function copyInParts(context: S3Context, copy: Copy, sizes: CopySizes): Promise<void> {
-  const { client, bucket } = context;
-  const { key, old, operation, options } = copy;
-  const target = { Bucket: bucket, Key: key };
-  const tagging = await tagsOf(context, copy);
-  const { customerKey } = context.settings;
-  const begin = new CreateMultipartUploadCommand({ ...target, ...kept(old), ...tagging, ...customerKey });
-  const { UploadId: uploadId } = await ask(context, operation, options, (abortSignal) =>
-    client.send(begin, { abortSignal }),
-  );
-  const upload = { ...target, UploadId: uploadId };
+  const { key, operation, signal } = copy;
+  const headers = await recreatedHeaders(context, copy);
+  const id = await beginUpload(context.wire, { key, headers, operation, signal });
   try {
-    const parts = await copyParts(context, copy, { ...upload, sizes });
-    const complete = new CompleteMultipartUploadCommand({
-      ...upload,
-      MultipartUpload: { Parts: parts },
-      ...customerKey,
-    });
-    const limits = { signal: options.signal, ms: slowMs };
-    await ask(context, operation, limits, (abortSignal) => client.send(complete, { abortSignal }));
+    const parts = await copyParts(context, copy, { id, sizes });
+    await completeUpload(context, { key, id, parts, operation, signal });
   } catch (error) {
-    const abort = new AbortMultipartUploadCommand(upload);
-    // The failure of the copy is the one to report; what is left is swept some day.
-    await ask(context, operation, {}, (abortSignal) => client.send(abort, { abortSignal })).catch(() => undefined);
+    // The failure of the copy is the one to report; a later run sweeps what is left.
+    await abortUpload(context, key, id, operation).catch(() => undefined);
     throw error;
   }
 }
 
 async function copyParts(
   context: S3Context,
-  { key, old, operation, options }: Copy,
-  { sizes, ...upload }: { Bucket: string; Key: string; UploadId: string | undefined; sizes: CopySizes },
+  { key, sizeBytes, operation, signal }: Copy,
+  { id, sizes }: { readonly id: string; readonly sizes: CopySizes },
 ): Promise<CompletedPart[]> {
-  const sizeBytes = old.ContentLength ?? 0;
   const partBytes = partSizeOf(sizeBytes, sizes.partBytes);
   const parts: CompletedPart[] = [];
   for (let start = 0; start < sizeBytes; start += partBytes) {
-    const PartNumber = parts.length + 1;
-    const command = new UploadPartCopyCommand({
-      ...upload,
-      PartNumber,
-      CopySource: sourceOf(context, key),
-      CopySourceRange: `bytes=${start}-${Math.min(sizeBytes, start + partBytes) - 1}`,
-      ...context.settings.customerKey,
-      ...context.settings.copySource,
-    });
-    const limits = { signal: options.signal, ms: slowMs };
-    const { CopyPartResult: result } = await ask(context, operation, limits, (abortSignal) =>
-      context.client.send(command, { abortSignal }),
-    );
-    if (result?.ETag === undefined) throw new AppError("protocol", `cannot ${operation.what}: a part has no ETag`);
-    parts.push({ PartNumber, ETag: result.ETag });
+    const number = parts.length + 1;
+    const range = `bytes=${start}-${Math.min(sizeBytes, start + partBytes) - 1}`;
+    const headers = { ...copyHeaders(context, key), "x-amz-copy-source-range": range };
+    const query = { partNumber: String(number), uploadId: id };
+    const result = await context.wire.xml({ method: "PUT", key, query, headers, operation, signal }, slowMs);
+    const etag = result.textOf("ETag");
+    if (etag === undefined) throw new AppError("protocol", `cannot ${operation.what}: a part has no ETag`);
+    parts.push({ number, etag, crc32: undefined });
   }
   return parts;
 }
 
-/** A copy in parts is a new object to the store, which takes no tags over by itself. */
-async function tagsOf(context: S3Context, { key, old, operation, options }: Copy) {
-  if ((old.TagCount ?? 0) === 0) return {};
-  const { client, bucket } = context;
-  const command = new GetObjectTaggingCommand({ Bucket: bucket, Key: key });
-  const { TagSet: tags = [] } = await ask(context, operation, options, (abortSignal) =>
-    client.send(command, { abortSignal }),
-  );
-  const pairs = tags.map(({ Key: name = "", Value: value = "" }): [string, string] => [name, value]);
-  return { Tagging: new URLSearchParams(pairs).toString() };
+/** For an object that is made anew, which takes no tags over by itself. */
+async function recreatedHeaders(context: S3Context, { key, old, operation, signal }: Copy): Promise<Headers> {
+  const own = { ...keptHeaders(old), ...context.settings.customerKey };
+  if (Number(old["x-amz-tagging-count"] ?? 0) === 0) return own;
+  const answer = await context.wire.xml({ method: "GET", key, query: { tagging: "" }, operation, signal });
+  return { ...own, ...tagHeaders(Object.fromEntries((answer.first("TagSet")?.all("Tag") ?? []).map(pairOf))) };
+}
+
+function pairOf(tag: XmlElement): [string, string] {
+  return [tag.textOf("Key") ?? "", tag.textOf("Value") ?? ""];
 }

@@ -1,7 +1,6 @@
-import { HeadObjectCommand } from "@aws-sdk/client-s3";
 import type { Clock } from "../../clock.ts";
 import { AppError, throwIfAborted } from "../../errors.ts";
-import { type HttpTimeouts, type Operation, unlessMissing, usualTimeouts } from "../../http/http.ts";
+import { type HttpAgents, type HttpTimeouts, type Operation, unlessMissing, usualTimeouts } from "../../http/http.ts";
 import type { Logger } from "../../log.ts";
 import type { RetryPolicy } from "../../retry/retry.ts";
 import type {
@@ -20,15 +19,15 @@ import { httpGet } from "../remote/http-get.ts";
 import { defaultMaxUploads } from "../remote/store-options.ts";
 import { UploadSlots } from "../remote/upload-slots.ts";
 import { bucketExists, createBucket, deleteObjects, listFolders, listObjects, wholeSeconds } from "./bucket.ts";
-import { connectS3, type S3Connection } from "./client.ts";
-import { ask, type S3Context } from "./context.ts";
-import { metadataHeaders, metadataOf, objectSettings, wireHeaders } from "./headers.ts";
+import { connectS3 } from "./connect.ts";
+import type { S3Context } from "./context.ts";
+import { metadataHeaders, metadataOf, objectSettings } from "./headers.ts";
 import { partBytesOf, putInParts } from "./multipart.ts";
 import { dialectAt, type S3Dialect, type S3Options } from "./options.ts";
 import { makePayload } from "./payload.ts";
 import { type CopySizes, Refresher } from "./refresh.ts";
 import { findUnfinished, type UnfinishedUploads } from "./unfinished.ts";
-import { Wire } from "./wire.ts";
+import { S3Wire } from "./wire.ts";
 
 export interface S3StorageOptions {
   readonly bucket: string;
@@ -45,10 +44,10 @@ export interface S3StorageOptions {
    * finished are gone on with, or thrown away after a day. All are left alone when left out.
    */
   readonly ownDepth?: number | undefined;
-  readonly timeouts?: HttpTimeouts;
+  readonly timeouts?: HttpTimeouts | undefined;
   /** Objects above this size are sent in parts of it, or larger ones. */
-  readonly partBytes?: number;
-  readonly copySizes?: CopySizes;
+  readonly partBytes?: number | undefined;
+  readonly copySizes?: CopySizes | undefined;
 }
 
 /**
@@ -62,34 +61,35 @@ export async function s3Storage(options: S3StorageOptions): Promise<Storage> {
   checkBucketName(options.bucket);
   const { bucket, s3, clock, random, log, retry, timeouts = usualTimeouts } = options;
   const settings = await objectSettings(s3);
-  const connection = await connectS3({ bucket, dialect: options.dialect, options: s3, timeouts });
-  const dialect = dialectAt(connection.url, options.dialect);
-  if (s3.encryption?.kind === "customer" && connection.url.protocol !== "https:") {
+  const connection = await connectS3({ bucket, dialect: options.dialect, options: s3, clock });
+  const { agents, region, url } = connection;
+  const dialect = dialectAt(url, options.dialect);
+  if (s3.encryption?.kind === "customer" && url.protocol !== "https:") {
+    agents.close();
     throw new AppError("usage", "the key that only we have would go over HTTP", { hint: "reach the store over HTTPS" });
   }
-  const { client, region } = connection;
-  const wire = new Wire({ ...connection, clock, timeouts, transientAccessDenied: dialect.transientAccessDenied });
+  const wire = new S3Wire({ ...connection, clock, timeouts, transientAccessDenied: dialect.transientAccessDenied });
   const description = `bucket s3://${bucket}`;
-  const shared = { bucket, description, dialect, region, client, wire, clock, random, log, retry, settings };
-  return new S3Storage(shared, connection, options);
+  const shared = { bucket, description, dialect, region, wire, clock, random, log, retry, settings };
+  return new S3Storage(shared, agents, options);
 }
 
 class S3Storage implements Storage {
   readonly description: string;
   readonly capabilities: Capabilities;
   readonly #context: S3Context;
-  readonly #connection: S3Connection;
+  readonly #agents: HttpAgents;
   readonly #slots: UploadSlots;
   readonly #refresher: Refresher;
   readonly #partBytes: number | undefined;
   readonly #ownDepth: number | undefined;
   #unfinished: Promise<UnfinishedUploads> | undefined;
 
-  constructor(context: S3Context, connection: S3Connection, options: S3StorageOptions) {
+  constructor(context: S3Context, agents: HttpAgents, options: S3StorageOptions) {
     this.description = context.description;
     this.capabilities = { putIfAbsent: context.dialect.putIfAbsent, metadata: true, parallelRanges: true };
     this.#context = context;
-    this.#connection = connection;
+    this.#agents = agents;
     this.#slots = new UploadSlots(options.s3.maxUploads ?? defaultMaxUploads, options.retry.limit);
     this.#refresher = new Refresher(context, options.copySizes);
     this.#partBytes = options.partBytes;
@@ -106,13 +106,13 @@ class S3Storage implements Storage {
 
   async stat(key: string, options: CallOptions = {}): Promise<ObjectInfo | undefined> {
     checkKey(key);
-    const { bucket, client, settings } = this.#context;
+    const { wire, settings } = this.#context;
     const operation = this.#operation("look for", key, "s3:GetObject and s3:ListBucket");
-    const command = new HeadObjectCommand({ Bucket: bucket, Key: key, ...settings.customerKey });
-    const send = (abortSignal: AbortSignal) => client.send(command, { abortSignal });
-    const found = await unlessMissing(ask(this.#context, operation, options, send));
+    const request = { method: "HEAD", key, headers: settings.customerKey, signal: options.signal, operation } as const;
+    const found = await unlessMissing(wire.headers(request));
     if (found === undefined) return undefined;
-    return { key, sizeBytes: found.ContentLength ?? 0, modifiedMs: wholeSeconds(found.LastModified) };
+    const sizeBytes = Number(found["content-length"] ?? 0);
+    return { key, sizeBytes, modifiedMs: wholeSeconds(found["last-modified"]) };
   }
 
   async *list(prefix: string, options?: CallOptions): AsyncGenerator<ObjectInfo, void> {
@@ -128,12 +128,11 @@ class S3Storage implements Storage {
     checkKey(key);
     const { wire, settings } = this.#context;
     const operation = this.#operation("read", key, "s3:GetObject");
-    const customerKey = wireHeaders(settings.customerKey);
     return httpGet(options, {
       what: operation.what,
       stat: () => this.stat(key, options),
       send: ({ headers, ...how }) =>
-        wire.send({ method: "GET", key, headers: { ...customerKey, ...headers }, ...how, operation }),
+        wire.send({ method: "GET", key, headers: { ...settings.customerKey, ...headers }, ...how, operation }),
       metadataOf,
     });
   }
@@ -149,7 +148,7 @@ class S3Storage implements Storage {
       await putInParts(this.#context, this.#slots, { key, source, partBytes, unfinished, options, operation });
       return this.#context.clock.now();
     });
-    return { key, sizeBytes: source.sizeBytes, modifiedMs: wholeSeconds(new Date(modifiedMs)) };
+    return { key, sizeBytes: source.sizeBytes, modifiedMs: Math.floor(modifiedMs / 1000) * 1000 };
   }
 
   /** Gives the time of the answer, by the server's clock. */
@@ -160,14 +159,14 @@ class S3Storage implements Storage {
     if (options.ifAbsent === true && !dialect.putIfAbsent) {
       throw new AppError("unsupported", `cannot ${operation.what} only if it is absent: the store may not heed that`);
     }
-    const payload = await makePayload({ source, sizeBytes, signal }, dialect.integrity);
+    const body = await makePayload({ source, sizeBytes, signal }, dialect.integrity);
     const condition = options.ifAbsent === true ? { "if-none-match": "*" } : {};
     const asked = {
-      ...wireHeaders(settings.created(sizeBytes, options.tags)),
+      ...settings.created(sizeBytes, options.tags),
       ...metadataHeaders(options.metadata),
       ...condition,
     };
-    const response = await wire.send({ method: "PUT", key, headers: asked, payload, signal, operation });
+    const response = await wire.send({ method: "PUT", key, headers: asked, body, signal, operation });
     response.discard();
     const date = Date.parse(response.headers["date"] ?? "");
     return Number.isNaN(date) ? clock.now() : date;
@@ -194,8 +193,7 @@ class S3Storage implements Storage {
   }
 
   async close(): Promise<void> {
-    this.#connection.client.destroy();
-    this.#connection.agents.close();
+    this.#agents.close();
   }
 
   #operation(verb: string, key: string, permission: string): Operation {

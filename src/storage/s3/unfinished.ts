@@ -1,10 +1,11 @@
-/** Uploads in parts that were begun and never finished: what earlier runs have left, to go on with or to throw away. */
+/** Uploads in parts that earlier runs have begun and never finished, to go on with or to throw away. */
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
-import { AbortMultipartUploadCommand, ListMultipartUploadsCommand, ListPartsCommand } from "@aws-sdk/client-s3";
 import { isAppError, throwIfAborted, toAppError } from "../../errors.ts";
+import type { Operation } from "../../http/http.ts";
 import type { ByteStream } from "../contract.ts";
-import { ask, type S3Context } from "./context.ts";
+import { isTruncated } from "./bucket.ts";
+import type { S3Context } from "./context.ts";
 import { checksumText } from "./payload.ts";
 
 const abandonRounds = 3;
@@ -41,7 +42,7 @@ export async function findUnfinished(
     }
   } catch (error) {
     throwIfAborted(signal);
-    // What cannot be tidied up, or gone on with, is no reason not to back up.
+    // A backup does not fail because an old upload can be neither removed nor resumed.
     context.log.debug(`unfinished uploads are left alone: ${toAppError(error).message}`);
   }
   if (swept > 0) context.log.info(`threw away ${swept} uploads that were begun and never finished below ${prefix}`);
@@ -52,26 +53,31 @@ export async function findUnfinished(
   return byKey;
 }
 
-async function* listUploads(context: S3Context, prefix: string, signal: AbortSignal | undefined) {
+async function* listUploads({ wire, description }: S3Context, prefix: string, signal: AbortSignal | undefined) {
   const operation = {
-    what: `list unfinished uploads in ${context.description}`,
+    what: `list unfinished uploads in ${description}`,
     permission: "s3:ListBucketMultipartUploads",
   };
-  let marker: { readonly KeyMarker?: string; readonly UploadIdMarker?: string } = {};
+  let marker: { readonly key?: string | undefined; readonly id?: string | undefined } = {};
   for (;;) {
-    const command = new ListMultipartUploadsCommand({ Bucket: context.bucket, Prefix: prefix, ...marker });
-    const page = await ask(context, operation, { signal }, (abortSignal) =>
-      context.client.send(command, { abortSignal }),
-    );
-    for (const { Key: key, UploadId: id, Initiated: begun } of page.Uploads ?? []) {
+    const query = {
+      uploads: "",
+      prefix,
+      ...(marker.key === undefined ? {} : { "key-marker": marker.key }),
+      ...(marker.id === undefined ? {} : { "upload-id-marker": marker.id }),
+    };
+    const page = await wire.xml({ method: "GET", query, signal, operation });
+    for (const upload of page.all("Upload")) {
       throwIfAborted(signal);
-      if (key === undefined || id === undefined || begun === undefined || !key.startsWith(prefix)) continue;
-      yield { key, id, begunMs: begun.getTime() };
+      const [key, id] = [upload.textOf("Key"), upload.textOf("UploadId")];
+      const begunMs = Date.parse(upload.textOf("Initiated") ?? "");
+      if (key === undefined || id === undefined || Number.isNaN(begunMs) || !key.startsWith(prefix)) continue;
+      yield { key, id, begunMs };
     }
-    const { NextKeyMarker: nextKey, NextUploadIdMarker: nextId } = page;
-    const same = nextKey === marker.KeyMarker && nextId === marker.UploadIdMarker;
-    if (page.IsTruncated !== true || nextKey === undefined || same) return;
-    marker = { KeyMarker: nextKey, ...(nextId === undefined ? {} : { UploadIdMarker: nextId }) };
+    const next = { key: page.textOf("NextKeyMarker"), id: page.textOf("NextUploadIdMarker") };
+    const isSame = next.key === marker.key && next.id === marker.id;
+    if (!isTruncated(page) || next.key === undefined || isSame) return;
+    marker = next;
   }
 }
 
@@ -87,19 +93,14 @@ export async function listParts(
   let marker: string | undefined;
   try {
     do {
-      const upload = { Bucket: context.bucket, Key: key, UploadId: uploadId };
-      const command = new ListPartsCommand({
-        ...upload,
-        ...(marker === undefined ? {} : { PartNumberMarker: marker }),
-      });
-      const page = await ask(context, operation, { signal }, (abortSignal) =>
-        context.client.send(command, { abortSignal }),
-      );
-      for (const { PartNumber: number, Size: sizeBytes, ETag: etag, ChecksumCRC32: checksum } of page.Parts ?? []) {
-        if (number === undefined || sizeBytes === undefined || etag === undefined) continue;
-        parts.set(number, { sizeBytes, etag, crc32: checksum });
+      const query = { uploadId, ...(marker === undefined ? {} : { "part-number-marker": marker }) };
+      const page = await context.wire.xml({ method: "GET", key, query, signal, operation });
+      for (const part of page.all("Part")) {
+        const [number, size, etag] = [part.textOf("PartNumber"), part.textOf("Size"), part.textOf("ETag")];
+        if (number === undefined || size === undefined || etag === undefined) continue;
+        parts.set(Number(number), { sizeBytes: Number(size), etag, crc32: part.textOf("ChecksumCRC32") });
       }
-      const next = page.IsTruncated === true ? page.NextPartNumberMarker : undefined;
+      const next = isTruncated(page) ? page.textOf("NextPartNumberMarker") : undefined;
       marker = next === marker ? undefined : next;
     } while (marker !== undefined);
     return parts;
@@ -129,11 +130,9 @@ export async function holdsBytes(part: SentPart, sizeBytes: number, bytes: ByteS
  */
 export async function abandon(context: S3Context, key: string, uploadId: string): Promise<void> {
   const operation = { what: `throw away the unfinished upload of '${key}'`, permission: "s3:AbortMultipartUpload" };
-  const upload = { Bucket: context.bucket, Key: key, UploadId: uploadId };
   for (let round = 1; round <= abandonRounds; round += 1) {
-    const command = new AbortMultipartUploadCommand(upload);
     try {
-      await ask(context, operation, { ms: 10_000 }, (abortSignal) => context.client.send(command, { abortSignal }));
+      await abortUpload(context, key, uploadId, operation);
     } catch (error) {
       if (isAppError(error, "not-found")) return;
       context.log.debug(toAppError(error).message);
@@ -141,4 +140,16 @@ export async function abandon(context: S3Context, key: string, uploadId: string)
       if (!isAppError(error, "storage") || !error.retryable) return;
     }
   }
+}
+
+const abortMs = 10_000;
+
+/** One try, without the run's signal. */
+export async function abortUpload(
+  { wire }: S3Context,
+  key: string,
+  uploadId: string,
+  operation: Operation,
+): Promise<void> {
+  await wire.headers({ method: "DELETE", key, query: { uploadId }, operation }, abortMs);
 }

@@ -1,26 +1,27 @@
-/** The requests that carry objects, sent without the SDK's pipeline: a signature and a socket, at half the cost. */
-
-import { awsServiceError, emptyHash, parseServiceError, Signer, type SigningIdentity, s3Error } from "../../aws/aws.ts";
+/** Requests about one bucket, its answers as XML, and the errors of S3. */
+import { type AwsAnswer, AwsWire, type Credentials, type SignedBody } from "../../aws/aws.ts";
 import type { Clock } from "../../clock.ts";
-import { AppError, isAppError, throwIfAborted } from "../../errors.ts";
+import { AppError } from "../../errors.ts";
 import {
   encodePath,
-  exchange,
   type HttpAgents,
   type HttpRequest,
   type HttpResponse,
-  type HttpTerms,
   type HttpTimeouts,
   type Operation,
+  parseXml,
+  type ResponseHeaders,
   serviceErrorOf,
-  sortedQuery,
+  type XmlElement,
 } from "../../http/http.ts";
-import { type Payload, signedChunksHash } from "./payload.ts";
+import { parseS3Error, s3ErrorIn, s3ServiceError } from "./errors.ts";
+import { signedChunksHash } from "./payload.ts";
 
-export interface WireOptions {
-  /** The bucket's own, where keys are appended to the path. */
+export interface S3WireOptions {
+  /** The bucket's own; a key is appended to its path. */
   readonly url: URL;
-  readonly identity: () => Promise<SigningIdentity>;
+  readonly region: string;
+  readonly credentials: Credentials;
   readonly agents: HttpAgents;
   readonly clock: Clock;
   readonly timeouts: HttpTimeouts;
@@ -28,111 +29,98 @@ export interface WireOptions {
   readonly transientAccessDenied: boolean;
 }
 
-export interface WireRequest {
-  readonly method: "GET" | "PUT";
-  readonly key: string;
-  readonly query?: Readonly<Record<string, string>>;
+export interface S3Request {
+  readonly method: HttpRequest["method"];
+  /** The bucket itself when left out. */
+  readonly key?: string | undefined;
+  readonly query?: Readonly<Record<string, string>> | undefined;
   /** In lower case. */
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly payload?: Payload;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly body?: SignedBody | undefined;
   /** See {@link HttpRequest}. */
   readonly transient?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly operation: Operation;
 }
 
-/** From this size on the server is asked first whether it wants the body, so that a refusal costs none. */
-const askFirstBytes = 1024 * 1024;
-export class Wire {
-  readonly #options: WireOptions;
-  readonly #signer = new Signer();
-  /** The key that the store has accepted a signature of. */
-  #provenKey: string | undefined;
+/** For calls that are answered at once. */
+const quickMs = 60_000;
+/** For calls that make the server move bytes. */
+export const slowMs = 15 * 60_000;
 
-  constructor(options: WireOptions) {
-    this.#options = options;
+export class S3Wire {
+  readonly #wire: AwsWire;
+  readonly #basePath: string;
+
+  constructor({ transientAccessDenied, ...options }: S3WireOptions) {
+    this.#basePath = options.url.pathname.replace(/\/$/, "");
+    this.#wire = new AwsWire({
+      ...options,
+      service: "s3",
+      serviceError: (status, { "x-amz-bucket-region": region }, body, operation) =>
+        s3ServiceError(parseS3Error(status, body, region), operation),
+      reconsider: (error, { method, body }) =>
+        body === undefined ? error : reconsidered(error, method === "PUT" && transientAccessDenied, body),
+    });
   }
 
-  /** The store has accepted a signature that the SDK made, with the same key. */
-  async accepted(): Promise<void> {
-    this.#provenKey = (await this.#options.identity()).accessKeyId;
+  /** An answer that carries an object, or the answer to a request that does. Throws AppErrors. */
+  send({ key, ...request }: S3Request): Promise<HttpResponse> {
+    return this.#wire.send({ ...request, path: this.#pathOf(key) });
   }
 
-  /** Throws what the server refuses, and every failure on the way, as AppErrors. */
-  async send(request: WireRequest): Promise<HttpResponse> {
-    throwIfAborted(request.signal);
-    try {
-      const identity = await this.#options.identity();
-      try {
-        const response = await exchange(this.#signed(request, identity), this.#terms(request));
-        this.#provenKey = identity.accessKeyId;
-        return response;
-      } catch (error) {
-        if (this.#provenKey !== identity.accessKeyId) throw error;
-        throw reconsidered(error, request, this.#options.transientAccessDenied);
-      }
-    } catch (error) {
-      throw s3Error(error, request.operation, request.signal);
-    }
+  /** A call of whose answer only the headers matter. */
+  async headers(request: S3Request, ms = quickMs): Promise<ResponseHeaders> {
+    return (await this.#call(request, ms)).headers;
   }
 
-  #signed(
-    { method, key, query = {}, headers = {}, payload, transient, signal }: WireRequest,
-    identity: SigningIdentity,
-  ): HttpRequest {
-    const { url, clock } = this.#options;
-    const path = `${url.pathname.replace(/\/$/, "")}/${encodePath(key)}`;
-    const signed = this.#signer.sign(
-      {
-        method,
-        path,
-        query,
-        headers: { host: url.host, ...headers, ...payload?.headers },
-        payloadHash: payload?.hash ?? emptyHash,
-        timeMs: clock.now(),
-      },
-      identity,
-    );
-    const text = sortedQuery(query);
-    return {
-      method,
-      url,
-      path: text === "" ? path : `${path}?${text}`,
-      headers: signed.headers,
-      frames: payload?.frames(signed.signChunk),
-      asksFirst: payload !== undefined && payload.wireBytes >= askFirstBytes,
-      transient,
-      signal,
-    };
+  /**
+   * A call whose answer is XML. Servers that have begun with 200 may still answer with an error. Throws `protocol`,
+   * which may be tried again, for an answer that is cut short or not XML: every call of ours can be repeated.
+   */
+  async xml(request: S3Request, ms = quickMs): Promise<XmlElement> {
+    const { operation } = request;
+    const root = parsed((await this.#call(request, ms)).text, operation);
+    if (root.name === "Error") throw s3ServiceError(s3ErrorIn(root, 500), operation);
+    return root;
   }
 
-  #terms({ operation, signal }: WireRequest): HttpTerms {
-    const { agents, timeouts } = this.#options;
-    return {
-      what: operation.what,
-      agents,
-      timeouts,
-      serviceError: (status, { "x-amz-bucket-region": region }, body) =>
-        awsServiceError(parseServiceError(status, body, typeof region === "string" ? region : undefined), operation),
-      failure: (error) => s3Error(error, operation, signal),
-    };
+  #call({ key, ...request }: S3Request, ms: number): Promise<AwsAnswer> {
+    return this.#wire.call({ ...request, path: this.#pathOf(key) }, ms);
+  }
+
+  #pathOf(key = ""): string {
+    return `${this.#basePath}/${encodePath(key)}`;
   }
 }
 
-/** Reads a service error anew where the store has accepted a signature of the same key before. */
-function reconsidered(error: unknown, { payload }: WireRequest, transientAccessDenied: boolean): unknown {
-  const answer = isAppError(error) ? serviceErrorOf(error) : undefined;
-  if (!isAppError(error) || answer === undefined || payload === undefined) return error;
-  const { message, hint, cause } = error;
+function parsed(text: string, { what }: Operation): XmlElement {
+  const noXml = (cause?: unknown) =>
+    new AppError("protocol", `cannot ${what}: the answer is not the XML of S3`, { cause, retryable: true });
+  try {
+    const root = parseXml(text);
+    // A page of whoever stands in between may be well-formed, too.
+    if (root.name.toLowerCase() !== "html") return root;
+  } catch (cause) {
+    throw noXml(cause);
+  }
+  throw noXml();
+}
+
+/** Reads an error of a request with a body anew: the store has accepted a signature of the same key before. */
+function reconsidered(error: AppError, mayBeTransient: boolean, body: SignedBody): AppError {
+  const answer = serviceErrorOf(error);
+  if (answer === undefined) return error;
+  const { message, hint, cause, permissions } = error;
   const { code, status } = answer;
-  // A server that does not say why has not understood the request, which others like it were.
+  // A server that does not say why has not understood the request, as it did others of this kind.
   if (code === "" && status === 400) return new AppError("storage", message, { cause });
-  // Where chunks are signed, a byte that was spoiled shows as a wrong signature.
-  if (code === "SignatureDoesNotMatch" && payload.hash === signedChunksHash) {
+  // A byte of a signed chunk that is another on arrival shows as a wrong signature.
+  if (code === "SignatureDoesNotMatch" && body.hash === signedChunksHash) {
     return new AppError("corrupt", message, { retryable: true, cause });
   }
-  if (code === "AccessDenied" && transientAccessDenied) {
-    return new AppError(error.code, message, { retryable: true, cause, ...(hint === undefined ? {} : { hint }) });
+  if (code === "AccessDenied" && mayBeTransient) {
+    return new AppError(error.code, message, { hint, retryable: true, cause, permissions });
   }
   return error;
 }

@@ -68,7 +68,7 @@ describe("the process", () => {
     try {
       const told = once(child.stderr, "data");
       child.kill("SIGTERM");
-      expect(String(await told)).toBe("\nesop: SIGTERM: stopping in good order, once more stops at once\n");
+      expect(String(await told)).toBe("\nesop: SIGTERM: shutting down; press Ctrl-C again to force quit\n");
       child.kill("SIGTERM");
       expect(await once(child, "exit")).toEqual([null, "SIGTERM"]);
     } finally {

@@ -60,7 +60,7 @@ function stopListening(): void {
   for (const name of endingSignals) process.removeAllListeners(name);
 }
 
-const resumeHint = "run the same command again to go on: nothing that was complete is done twice";
+const resumeHint = "run the same command again to resume; completed files are not transferred again";
 
 /** The first signal cancels, so that the command can clean up behind itself; the second ends the process. */
 function cancelOnSignals(): { readonly signal: AbortSignal; readonly status: () => number | undefined } {
@@ -74,7 +74,7 @@ function cancelOnSignals(): { readonly signal: AbortSignal; readonly status: () 
         return;
       }
       status = 128 + constants.signals[name];
-      process.stderr.write(`\nesop: ${name}: stopping in good order, once more stops at once\n`);
+      process.stderr.write(`\nesop: ${name}: shutting down; press Ctrl-C again to force quit\n`);
       abort.abort(new AppError("cancelled", `cancelled by ${name}`, { hint: resumeHint }));
     });
   }
@@ -127,7 +127,7 @@ async function runProgram(loadCommands: LoadCommands): Promise<void> {
   process.on("exit", (status) => {
     if (ended || status !== 0) return;
     // Nothing is left that could ever go on, and yet the command has not ended.
-    fail(new AppError("internal", "the command stopped before its end", { hint: "please report this" }));
+    fail(new AppError("internal", "the command ended before it completed", { hint: "please report this" }));
   });
   const status = await run(argv, io, commands);
   ended = true;

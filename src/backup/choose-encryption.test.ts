@@ -62,7 +62,7 @@ describe("whether a backup is encrypted", () => {
     await expect(choose()).rejects.toMatchObject({
       code: "usage",
       message: `the newest backup, ${name.text}, is encrypted, and this one would not be`,
-      hint: "add --kms-key-id 'alias/esop', or --encrypt=false to store this one in the clear",
+      hint: "add --kms-key-id 'alias/esop', or --encrypt=false to upload unencrypted files",
     });
     expect(await choose({ encrypt: "false" })).toBeUndefined();
   });

@@ -36,6 +36,6 @@ export async function chooseEncryption(choice: Choice): Promise<BackupEncryptor 
   if (newest === undefined) return undefined;
   const how = newest.kmsKeyId === undefined ? "--encrypt and its key" : `--kms-key-id '${newest.kmsKeyId}'`;
   throw new AppError("usage", `the newest backup, ${newest.name.text}, is encrypted, and this one would not be`, {
-    hint: `add ${how}, or --encrypt=false to store this one in the clear`,
+    hint: `add ${how}, or --encrypt=false to upload unencrypted files`,
   });
 }

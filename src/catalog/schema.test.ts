@@ -71,7 +71,7 @@ describe("the schema of a backup", () => {
 
   it("does not go with the options of a list, and its own do not go without it", () => {
     const location = { "storage-location": node.location };
-    expect(() => requestOf("list", { ...location, schema: "t", "last-n": "1" })).toThrow(/--schema prints statements/);
-    expect(() => requestOf("list", { ...location, entities: "ks" })).toThrow(/--entities is for --schema/);
+    expect(() => requestOf("list", { ...location, schema: "t", "last-n": "1" })).toThrow(/--schema cannot be combined/);
+    expect(() => requestOf("list", { ...location, entities: "ks" })).toThrow(/--entities is valid only with --schema/);
   });
 });

@@ -90,7 +90,7 @@ function withArgument(
 
 function refuseArgument(word: string): never {
   throw new AppError("usage", `unexpected argument '${word}'`, {
-    hint: "everything after the command is an option: a value with blanks needs quotes",
+    hint: "only options may follow the command; quote values that contain spaces",
   });
 }
 
@@ -101,7 +101,7 @@ function refuseEarlyOptions(early: readonly string[], commands: Commands): void 
     if (general.has(name)) continue;
     const taken = Object.values(commands).some(({ verb }) => flagsOf(verb.options).has(name));
     if (!taken) refuseOption(rawName, general);
-    throw new AppError("usage", `${rawName} stands before the command`, {
+    throw new AppError("usage", `${rawName} is given before the command`, {
       hint: "write the command first: esop backup --storage-location …",
     });
   }
@@ -181,7 +181,7 @@ function addValue(found: Map<string, { texts: string[]; origin: string }>, flag:
 function requireValue({ rawName, value, inlineValue }: OptionToken): string {
   if (value === undefined || (inlineValue !== true && /^-./.test(value))) {
     throw new AppError("usage", `${rawName} needs a value`, {
-      hint: `write ${rawName}=VALUE when the value begins with a dash`,
+      hint: `write ${rawName}=VALUE if the value begins with a dash`,
     });
   }
   // "-s=tag" is how other parsers write "-stag".

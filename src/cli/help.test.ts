@@ -15,7 +15,8 @@ function commandOf(name: string): ProgramCommand {
   return command;
 }
 
-const helpOf = (name: string, colors = false) => commandHelp(name, commandOf(name).verb, colors);
+const wide = { colors: false, columns: 200 };
+const helpOf = (name: string, style = wide) => commandHelp(name, commandOf(name).verb, style);
 
 /** Commands as a shell would read them: continued lines joined. */
 function exampleLines(help: string): readonly string[] {
@@ -24,16 +25,22 @@ function exampleLines(help: string): readonly string[] {
 }
 
 describe("help", () => {
-  it.each([shortHelp(commands), generalHelp(commands, false), ...names.map((name) => helpOf(name))])(
-    "fits the width and ends with one line break",
-    (help) => {
+  it.each([
+    [200, 96],
+    [96, 96],
+    [80, 80],
+    [60, 60],
+  ])("in a terminal of %i columns has lines of at most %i and ends with one line break", (columns, width) => {
+    const style = { colors: false, columns };
+    const texts = [shortHelp, generalHelp].map((help) => help(commands, style));
+    for (const help of [...texts, ...names.map((name) => helpOf(name, style))]) {
       for (const line of help.split("\n")) {
-        expect(line.length).toBeLessThanOrEqual(96);
+        expect(line.length).toBeLessThanOrEqual(width);
         expect(line).toBe(line.trimEnd());
       }
       expect(help).toMatch(/[^\n]\n$/);
-    },
-  );
+    }
+  });
 
   it.each(names)("of %s names every option, spelling and variable", (name) => {
     const words = new Set(helpOf(name).split(/[\s,;()]+/));
@@ -47,6 +54,7 @@ describe("help", () => {
   it.each(names)("of %s shows examples that parse", (name) => {
     const examples = exampleLines(helpOf(name));
     expect(examples.length).toBeGreaterThanOrEqual(2);
+    expect(exampleLines(helpOf(name, { colors: false, columns: 60 }))).toEqual(examples);
     for (const example of examples) {
       const line = parseCommandLine(example.split(" ").slice(1), commands);
       if (line.kind !== "command") throw new Error(`'${example}' is read as ${line.kind}`);
@@ -62,12 +70,12 @@ describe("help", () => {
     }
     expect(help("restore")).toMatch(/--single-phase [^(]+ \(not supported yet\)/);
     expect(help("backup")).toMatch(
-      /--metadata-directive COPY\|REPLACE accepted for compatibility, without effect: a refresh always keeps/,
+      /--metadata-directive COPY\|REPLACE accepted for compatibility, no effect: a refresh always keeps/,
     );
   });
 
   it("of all lists every command and exit status", () => {
-    const help = generalHelp(commands, false);
+    const help = generalHelp(commands, wide);
     for (const name of [...names, "help", "version"]) expect(help).toMatch(new RegExp(`^ {2}${name} `, "m"));
     for (const { exit, meaning } of Object.values(errorTable)) {
       expect(help).toMatch(new RegExp(`^ +${exit}  ${meaning}$`, "m"));
@@ -75,8 +83,9 @@ describe("help", () => {
   });
 
   it("is the same with colours but for the colours", () => {
-    expect(generalHelp(commands, true)).not.toBe(generalHelp(commands, false));
-    expect(stripVTControlCharacters(generalHelp(commands, true))).toBe(generalHelp(commands, false));
-    expect(stripVTControlCharacters(helpOf("list", true))).toBe(helpOf("list"));
+    const colored = { ...wide, colors: true };
+    expect(generalHelp(commands, colored)).not.toBe(generalHelp(commands, wide));
+    expect(stripVTControlCharacters(generalHelp(commands, colored))).toBe(generalHelp(commands, wide));
+    expect(stripVTControlCharacters(helpOf("list", colored))).toBe(helpOf("list"));
   });
 });

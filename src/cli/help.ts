@@ -5,140 +5,223 @@ import { dashed, generalOptions, type Option, type OptionGroup, type OptionTable
 import type { Commands, VerbDescription } from "./command.ts";
 import { wrap, wrapWords } from "./wrap.ts";
 
-const width = 96;
-const textColumn = 36;
+/** Of the terminal; wider lines are hard to read. */
+const maxWidth = 96;
+const minWidth = 40;
+/** In a narrower terminal the right column starts below the left one. */
+const twoColumnsWidth = 80;
+const textColumn = 34;
+const stackedColumn = 8;
+
+export interface HelpStyle {
+  readonly colors: boolean;
+  /** Width of the terminal. */
+  readonly columns: number;
+}
 
 /** In the order of help. */
 const groupTitles: Readonly<Record<OptionGroup, string>> = {
-  what: "what",
-  storage: "storage",
-  transfer: "transfer",
-  behaviour: "how",
-  import: "import",
-  node: "directories of the node",
-  cluster: "whole cluster",
-  encryption: "encryption before files leave",
-  jmx: "connection to the node (JMX)",
+  what: "command options",
+  storage: "storage options",
+  transfer: "transfer options",
+  behaviour: "execution options",
+  import: "import options",
+  node: "node directories",
+  cluster: "cluster options",
+  encryption: "client-side encryption",
+  jmx: "JMX connection",
   s3: "object stores",
   retries: "retries",
   proxy: "proxy",
-  general: "general",
+  general: "general options",
 };
 
 const ownOptions = [
-  ["  -h, --help", "print the help of a command"],
+  ["  -h, --help", "print help for a command"],
   ["  -V, --version", "print the version"],
 ] as const;
 
-export function shortHelp(commands: Commands): string {
-  return `${[
+export function shortHelp(commands: Commands, style: HelpStyle): string {
+  const { commandRows, paragraph } = new Layout(style);
+  return text([
     "usage: esop COMMAND [OPTION...]",
     "",
     ...commandRows(commands),
     "",
-    "esop help says more, esop help COMMAND all about one command",
-  ].join("\n")}\n`;
+    ...paragraph("run esop help COMMAND for help on a command, esop help for everything else"),
+  ]);
 }
 
-export function generalHelp(commands: Commands, colors: boolean): string {
-  const title = titlePainter(colors);
-  return `${[
-    "esop: back up Apache Cassandra to object stores, and bring it back",
+export function generalHelp(commands: Commands, style: HelpStyle): string {
+  const { title, row, commandRows, optionRows, exampleRows, originRows } = new Layout(style);
+  return text([
+    "esop: back up and restore Apache Cassandra",
     "",
     `${title("usage:")} esop COMMAND [OPTION...]`,
     "",
     title("commands:"),
     ...commandRows(commands),
     "",
-    title("options of every command:"),
+    title("general options:"),
     ...optionRows(Object.values(generalOptions)),
-    ...ownOptions.map(([left, right]) => row(left, right)),
+    ...ownOptions.flatMap(([left, right]) => row(left, right)),
     "",
     title("examples:"),
     ...Object.values(commands).flatMap(({ verb }) => exampleRows(verb.examples.slice(0, 1))),
     "",
     title("storage locations:"),
-    ...locationRows,
+    ...locations.flatMap(([left, right]) => row(left, right)),
     "",
-    title("where options come from:"),
+    title("configuration:"),
     ...originRows("storage-location"),
     "",
-    title("credentials of stores:"),
-    ...credentialRows,
+    title("credentials:"),
+    ...credentials.flatMap(([left, right]) => row(left, right)),
     "",
     title("exit statuses:"),
     ...exitRows(),
-  ].join("\n")}\n`;
+  ]);
 }
 
-const locationRows = [
-  row("  s3://bucket/cluster/dc/node", "also minio://, ceph://, oracle:// (S3 dialects)"),
-  row("  gcp://bucket/cluster/dc/node", "Google Cloud Storage"),
-  row("  azure://container/cluster/dc/node", "Azure's Blob Storage"),
-  row("  file:///root/bucket/cluster/dc/node", "a directory, mounted where esop runs"),
-  row("  s3://bucket, file:///root/bucket", "cluster, datacenter and node are asked of the running node"),
-];
+const locations = [
+  ["  s3://bucket/cluster/dc/node", "Amazon S3; also minio://, ceph:// and oracle://"],
+  ["  gcp://bucket/cluster/dc/node", "Google Cloud Storage"],
+  ["  azure://container/cluster/dc/node", "Azure Blob Storage"],
+  ["  file:///root/bucket/cluster/dc/node", "local directory or mounted file system"],
+  ["  s3://bucket, file:///root/bucket", "cluster, datacenter and node are those of the running node"],
+] as const;
 
-const credentialRows = [
-  row("  S3", "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, profiles, web identity, instance roles"),
-  row("  Google", "GOOGLE_APPLICATION_CREDENTIALS, gcloud's default login, service accounts, workload identity"),
-  row("  Azure", "AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT with AZURE_STORAGE_KEY,"),
-  row("", "AZURE_STORAGE_SAS_TOKEN or the identity of the machine or workload"),
-];
+const credentials = [
+  [
+    "  S3",
+    "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN; profile, web identity, container or instance role",
+  ],
+  [
+    "  Google Cloud Storage",
+    "GOOGLE_APPLICATION_CREDENTIALS; gcloud application default credentials, attached service account",
+  ],
+  [
+    "  Azure",
+    "AZURE_STORAGE_CONNECTION_STRING; AZURE_STORAGE_ACCOUNT with AZURE_STORAGE_KEY, AZURE_STORAGE_SAS_TOKEN, " +
+      "workload identity, service principal or managed identity",
+  ],
+] as const;
 
-export function commandHelp(name: string, verb: VerbDescription, colors: boolean): string {
-  const title = titlePainter(colors);
+export function commandHelp(name: string, verb: VerbDescription, style: HelpStyle): string {
+  const { title, paragraph, groupRows, exampleRows, originRows } = new Layout(style);
   const { summary, description, examples, options, positional } = verb;
   const required = Object.values(options).filter((option) => option.required);
   const bare = positional === undefined ? undefined : options[positional];
   const words = required.map((option) =>
     option === bare ? option.placeholder : `${dashed(option.flag)} ${option.placeholder}`,
   );
-  const usage = [...words, "[OPTION...]"].join(" ");
-  return `${[
-    `esop ${name}: ${summary}`,
+  return text([
+    ...paragraph(`esop ${name}: ${summary}`),
     "",
-    `${title("usage:")} esop ${name} ${usage}`,
+    // Measured without the escapes of its first word.
+    ...paragraph(["usage:", "esop", name, ...words, "[OPTION...]"].join(" ")).map((line) =>
+      line.replace(/^usage:/, title),
+    ),
     "",
-    ...description.flatMap((paragraph) => [...wrap(paragraph, width), ""]),
+    ...description.flatMap((sentences) => [...paragraph(sentences), ""]),
     title("examples:"),
     ...exampleRows(examples),
     "",
-    ...groupRows(options, title),
-    title("where options come from:"),
+    ...groupRows(options),
+    title("configuration:"),
     ...originRows(required[0]?.flag ?? Object.values(options)[0]?.flag ?? "json"),
     "",
-    "esop help lists exit statuses, storage locations and credentials",
-  ].join("\n")}\n`;
+    ...paragraph("run esop help for storage locations, credentials and exit statuses"),
+  ]);
 }
 
-function titlePainter(colors: boolean): (text: string) => string {
-  return (text) => (colors ? styleText("bold", text, { validateStream: false }) : text);
+function text(lines: readonly string[]): string {
+  return `${lines.join("\n")}\n`;
 }
 
-function commandRows(commands: Commands): string[] {
-  const rows = Object.entries(commands).map(([name, { verb }]) => [name, verb.summary] as const);
-  const all = [...rows, ["help", "explain a command: esop help COMMAND"], ["version", "print the version"]] as const;
-  return all.map(([name, summary]) => `  ${name.padEnd(18)}${summary}`);
+/** Lines that fit the terminal. */
+class Layout {
+  readonly #colors: boolean;
+  readonly #width: number;
+
+  constructor({ colors, columns }: HelpStyle) {
+    this.#colors = colors;
+    this.#width = Math.min(maxWidth, Math.max(minWidth, columns));
+  }
+
+  readonly title = (words: string): string =>
+    this.#colors ? styleText("bold", words, { validateStream: false }) : words;
+
+  readonly paragraph = (words: string): readonly string[] => wrap(words, this.#width);
+
+  /** Two columns; a left side that is too long stands on a line of its own. */
+  readonly row = (left: string, right: string): readonly string[] => {
+    const stacked = this.#width < twoColumnsWidth;
+    return columns(left, right, { at: stacked ? stackedColumn : textColumn, stacked, width: this.#width });
+  };
+
+  readonly commandRows = (commands: Commands): readonly string[] => {
+    const rows = Object.entries(commands).map(([name, { verb }]) => [name, verb.summary] as const);
+    const all = [...rows, ["help", "print help for a command: esop help COMMAND"], ["version", "print the version"]];
+    return all.flatMap(([name = "", summary = ""]) =>
+      columns(`  ${name}`, summary, { at: 20, stacked: false, width: this.#width }),
+    );
+  };
+
+  readonly groupRows = (options: OptionTable): readonly string[] => {
+    const groups = Object.entries(groupTitles).map(([group, heading]) => {
+      const rows = this.optionRows(Object.values(options).filter((option) => option.group === group));
+      const own = group === "general" ? ownOptions.flatMap(([left, right]) => this.row(left, right)) : [];
+      return { heading, rows: [...rows, ...own] };
+    });
+    return groups.flatMap(({ heading, rows }) => (rows.length === 0 ? [] : [this.title(`${heading}:`), ...rows, ""]));
+  };
+
+  readonly optionRows = (options: readonly Option<unknown>[]): readonly string[] =>
+    options.flatMap((option) => {
+      const short = option.aliases.find((alias) => alias.length === 1);
+      const name = option.commandLine ? dashed(option.flag) : (option.env[0] ?? option.flag);
+      const flag = `${short === undefined ? "    " : `${dashed(short)}, `}${name}`;
+      const left = option.placeholder === "" ? flag : `${flag} ${option.placeholder}`;
+      return this.row(`  ${left}`, describeOption(option));
+    });
+
+  /** An example that is too long for a line goes on below, as a shell takes it; options keep their values. */
+  readonly exampleRows = (examples: VerbDescription["examples"]): readonly string[] =>
+    examples.flatMap(({ says, line }) => {
+      const parts = wrapWords(`esop ${line}`.split(/ (?=-)/), this.#width - 8);
+      const last = parts.length - 1;
+      const shown = parts.map((part, index) => `${index === 0 ? "  " : "      "}${part}${index < last ? " \\" : ""}`);
+      return [...wrap(says, this.#width - 4).map((comment) => `  # ${comment}`), ...shown];
+    });
+
+  readonly originRows = (flag: string): readonly string[] => {
+    const sentences =
+      `Each option can be set by flag, by environment variable (--${flag} is ` +
+      `ESOP_${flag.toUpperCase().replaceAll("-", "_")}) or in a YAML file (--config-file); the first of these wins. ` +
+      "Keys in the file are long flags without dashes; a section named after a command applies to that command only.";
+    return wrap(sentences, this.#width - 2).map((line) => `  ${line}`);
+  };
 }
 
-function groupRows(options: OptionTable, title: (text: string) => string): string[] {
-  const groups = Object.entries(groupTitles).map(([group, heading]) => {
-    const rows = optionRows(Object.values(options).filter((option) => option.group === group));
-    const own = group === "general" ? ownOptions.map(([left, right]) => row(left, right)) : [];
-    return { heading, rows: [...rows, ...own] };
-  });
-  return groups.flatMap(({ heading, rows }) => (rows.length === 0 ? [] : [title(`${heading}:`), ...rows, ""]));
+interface ColumnsShape {
+  /** Where the right column begins. */
+  readonly at: number;
+  /** Whether the right column begins on a line of its own. */
+  readonly stacked: boolean;
+  readonly width: number;
 }
 
-function optionRows(options: readonly Option<unknown>[]): string[] {
-  return options.map((option) => {
-    const short = option.aliases.find((alias) => alias.length === 1);
-    const name = option.commandLine ? dashed(option.flag) : (option.env[0] ?? option.flag);
-    const flag = `${short === undefined ? "    " : `${dashed(short)}, `}${name}`;
-    const left = option.placeholder === "" ? flag : `${flag} ${option.placeholder}`;
-    return row(`  ${left}`, describeOption(option));
-  });
+function columns(left: string, right: string, { at, stacked, width }: ColumnsShape): readonly string[] {
+  const lines = wrap(right, width - at);
+  const indent = " ".repeat(at);
+  if (left.length > width) {
+    // The value of an option, which may be a long list of choices.
+    const end = left.lastIndexOf(" ");
+    return [left.slice(0, end), ...[left.slice(end + 1), ...lines].map((line) => indent + line)];
+  }
+  if (stacked || left.length > at - 2) return [left, ...lines.map((line) => indent + line)];
+  return lines.map((line, index) => (index === 0 ? left.padEnd(at) : indent) + line);
 }
 
 /** The meaning, and in parentheses what must be known beside it: "… (default: 10; also --cc)". */
@@ -156,32 +239,6 @@ function describeOption(option: Option<unknown>): string {
 
 function defaultWords(option: Option<unknown>, text: string): string {
   return option.arity === "switch" ? text : `default: ${text}`;
-}
-
-/** Two columns; a left side that is too long stands on a line of its own. */
-function row(left: string, right: string): string {
-  const lines = wrap(right, width - textColumn);
-  const indent = " ".repeat(textColumn);
-  if (left.length > textColumn - 2) return [left, ...lines.map((line) => indent + line)].join("\n");
-  return lines.map((line, index) => (index === 0 ? left.padEnd(textColumn) : indent) + line).join("\n");
-}
-
-/** An example that is too long for a line goes on below, as a shell takes it; options keep their values. */
-function exampleRows(examples: readonly { readonly says: string; readonly line: string }[]): string[] {
-  return examples.flatMap(({ says, line }) => {
-    const parts = wrapWords(`esop ${line}`.split(/ (?=-)/), width - 8);
-    const last = parts.length - 1;
-    const shown = parts.map((part, index) => `${index === 0 ? "  " : "      "}${part}${index < last ? " \\" : ""}`);
-    return [`  # ${says}`, ...shown];
-  });
-}
-
-function originRows(flag: string): string[] {
-  const text =
-    `an option given as a flag wins over the environment (ESOP_ and its name: ESOP_${flag.toUpperCase().replaceAll("-", "_")} for ` +
-    `--${flag}), the environment over the configuration file (YAML, --config-file; keys are long flags without ` +
-    "dashes, a section named after a command holds for that command)";
-  return wrap(text, width - 2).map((line) => `  ${line}`);
 }
 
 function exitRows(): string[] {

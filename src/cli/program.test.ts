@@ -157,7 +157,7 @@ describe("run", () => {
     const { commands } = backupCommands();
     const environment = { ESOP_BANDWITH: "1k" };
     const { err } = await runIn({ commands, environment }, "backup", "--sl", "s3://b");
-    expect(err).toBe("warning: the environment variable ESOP_BANDWITH is not known, did you mean ESOP_BANDWIDTH\n");
+    expect(err).toBe("warning: unknown environment variable ESOP_BANDWITH, did you mean ESOP_BANDWIDTH\n");
   });
 
   it("says which file it cannot read, and which command is not there", async () => {

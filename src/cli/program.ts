@@ -11,7 +11,7 @@ import {
 } from "../request/request.ts";
 import { type CommandLine, parseCommandLine } from "./arguments.ts";
 import type { Commands } from "./command.ts";
-import { commandHelp, generalHelp, shortHelp } from "./help.ts";
+import { commandHelp, generalHelp, type HelpStyle, shortHelp } from "./help.ts";
 import { createOutput, type ProgramOutput, type TextSink } from "./output.ts";
 import type { Every } from "./progress.ts";
 
@@ -54,10 +54,10 @@ async function dispatch(argv: readonly string[], io: ProgramIo, commands: Comman
   const line = parseCommandLine(argv, commands);
   switch (line.kind) {
     case "nothing":
-      io.stderr.write(shortHelp(commands));
+      io.stderr.write(shortHelp(commands, io.stderr));
       return errorTable.usage.exit;
     case "help":
-      io.stdout.write(help(line.command, commands, io.stdout.colors));
+      io.stdout.write(help(line.command, commands, io.stdout));
       return 0;
     case "version":
       session.output = createOutput(io, resolveValues(generalOptions, [line.source]));
@@ -70,11 +70,11 @@ async function dispatch(argv: readonly string[], io: ProgramIo, commands: Comman
   }
 }
 
-function help(name: string | undefined, commands: Commands, colors: boolean): string {
+function help(name: string | undefined, commands: Commands, style: HelpStyle): string {
   const command = name === undefined ? undefined : commands[name];
   return name === undefined || command === undefined
-    ? generalHelp(commands, colors)
-    : commandHelp(name, command.verb, colors);
+    ? generalHelp(commands, style)
+    : commandHelp(name, command.verb, style);
 }
 
 async function runCommand(
@@ -95,7 +95,7 @@ async function runCommand(
   const { output } = session;
   const known = Object.values(tables).map(({ options }) => options);
   for (const { name: variable, meant } of mistypedVariables(known, io.environment)) {
-    output.warn(`the environment variable ${variable} is not known, did you mean ${meant}`);
+    output.warn(`unknown environment variable ${variable}, did you mean ${meant}`);
   }
   const perform = command.prepare(sources, { homeDirectory: io.homeDirectory });
   const { clock, environment, random, randomBytes, signal } = io;

@@ -20,7 +20,7 @@ const demoCommand: Command<DemoRequest> = {
 
 export const demo = programCommand(demoVerb, async () => demoCommand);
 
-const titleWidth = 76;
+const titleWidth = 64;
 
 function describeStep(number: number, { title, durationMs, command, details }: DemoStep): string {
   const head = `${String(number).padStart(2)}  ${title.padEnd(titleWidth)}${formatDuration(durationMs).padStart(8)}`;
@@ -30,14 +30,14 @@ function describeStep(number: number, { title, durationMs, command, details }: D
 }
 
 function describe({ version, rows, tables, durationMs, kept }: DemoReport): string {
-  const sentence = `all ${rows} rows of ${tables} tables are back, on a real Cassandra ${version}, in ${formatDuration(durationMs)}`;
-  if (kept === undefined) return `${sentence}\nthe node is stopped and everything the demo made is deleted`;
+  const sentence = `restored all ${rows} rows of ${tables} tables on Cassandra ${version} in ${formatDuration(durationMs)}`;
+  if (kept === undefined) return `${sentence}\nthe node is stopped and all files of the demo are deleted`;
   return `${sentence}\n${describeKept(kept)}`;
 }
 
 function describeKept({ pid, address, cqlPort, jmxPort, directory, next }: KeptDemo): string {
   return [
-    `the node runs on: process ${pid}, CQL on ${address}:${cqlPort}, JMX on 127.0.0.1:${jmxPort}, directory ${directory}`,
+    `the node is running: process ${pid}, CQL on ${address}:${cqlPort}, JMX on 127.0.0.1:${jmxPort}, directory ${directory}`,
     ...next.flatMap(({ says, command }) => ["", `# ${says}`, command]),
   ].join("\n");
 }

@@ -18,17 +18,17 @@ export type DemoRequest = WithDerived<typeof options, Derived>;
 const options = {
   directory: optional("directory", directory, {
     group: "what",
-    defaultText: "a temporary one",
-    help: "empty directory to work in",
+    defaultText: "a temporary directory",
+    help: "empty directory for the node and its backups",
   }),
   keep: toggle("keep", {
     group: "what",
-    help: "leave the node running and the directory in place, and say how to go on",
+    help: "keep the node and its directory, and print commands to try",
   }),
   cacheDir: optional("cache-dir", directory, {
     group: "behaviour",
     defaultText: "~/.cache/esop",
-    help: "where the fetched Cassandra is kept for the next time",
+    help: "directory for the downloaded Cassandra",
   }),
 };
 
@@ -37,15 +37,15 @@ function derive({ cacheDir }: Values<typeof options>, { homeDirectory }: Request
 }
 
 export const demoVerb = defineVerb({
-  summary: "show a backup, a disaster and a restore on a real node of its own",
+  summary: "demonstrate backup and restore on a temporary node",
   description: [
-    "Starts a real Cassandra on free loopback ports in a temporary directory, fills a few tables, backs them up, damages " +
-      "them, restores them and compares every row; then stops the node and deletes everything. Needs Java 17 and, the " +
-      "first time, Maven to fetch Cassandra.",
+    "Starts Cassandra on free loopback ports in a temporary directory, fills a few tables, backs them up, damages them, " +
+      "restores them and compares every row. Then stops the node and deletes everything. Needs Java 17 and, for the " +
+      "first run, Maven to download Cassandra.",
   ],
   examples: [
-    { says: "look and forget", line: "demo" },
-    { says: "leave the node running, to go on by hand", line: "demo --directory /tmp/esop-demo --keep" },
+    { says: "run the demo", line: "demo" },
+    { says: "keep the node running to try more commands", line: "demo --directory /tmp/esop-demo --keep" },
   ],
   options,
   derive,

@@ -142,7 +142,7 @@ function startNode(sandbox: Sandbox, steps: Steps, { signal }: DemoDependencies)
     return sandbox;
   };
   return steps.run(start, ({ address, cqlPort, jmxPort, pid }) => ({
-    title: "started it",
+    title: "started the node",
     details: [`process ${pid}, CQL on ${address}:${cqlPort}, JMX on 127.0.0.1:${jmxPort}`],
   }));
 }
@@ -193,19 +193,19 @@ async function show(scene: Scene): Promise<Pick<DemoReport, "backup" | "tables" 
   const before = await steps.run(
     async () => ({ added: await addToShop(cql, signal), content: await readShop(cql, signal) }),
     ({ added, content }) => ({
-      title: `wrote ${added} rows more, and read all ${rowsOf(content)} to remember them`,
+      title: `wrote ${added} more rows, and read all ${rowsOf(content)} for the comparison`,
       details: [],
     }),
   );
   const { name } = await backUp(scene, "tuesday", {});
   await steps.run(
     () => damageShop(cql, signal),
-    (details) => ({ title: "broke it", details }),
+    (details) => ({ title: "damaged the tables", details }),
   );
   await bringBack(scene, "tuesday");
   await steps.run(
     async () => requireEqual(compareShops(before.content, await readShop(cql, signal))),
-    (differences) => ({ title: "read every row again and compared", details: differences.map(describeDifference) }),
+    (differences) => ({ title: "compared every row", details: differences.map(describeDifference) }),
   );
   return { backup: name, tables: shopTables.length, rows: rowsOf(before.content) };
 }
@@ -216,8 +216,8 @@ function backUp(scene: Scene, tag: string, more: Flags) {
     const { name, sent, kept } = report;
     return {
       name,
-      title: kept.files === 0 ? "backed up" : "backed up again: only what is new is sent",
-      details: [`sent ${formatFiles(sent)}, found ${formatFiles(kept)} already there`],
+      title: kept.files === 0 ? "backed up" : "backed up again, only new files",
+      details: [`uploaded ${formatFiles(sent)}, ${formatFiles(kept)} already stored`],
     };
   });
 }
@@ -225,7 +225,7 @@ function backUp(scene: Scene, tag: string, more: Flags) {
 function bringBack(scene: Scene, tag: string) {
   const flags = { "snapshot-tag": tag, entities: shopKeyspace };
   return carryOut(scene, "restore", flags, ({ fetched, tables, strategy }) => ({
-    title: "restored, while the node runs",
+    title: "restored while the node is running",
     details: [`downloaded and verified ${formatFiles(fetched)}, then replaced ${tables} tables (strategy ${strategy})`],
   }));
 }
@@ -273,7 +273,7 @@ function describeDifference({ name, rows, missing, changed, unexpected }: Differ
 function requireEqual(differences: readonly Difference[]): readonly Difference[] {
   const different = differences.filter(isDifferent);
   if (different.length === 0) return differences;
-  throw new AppError("corrupt", `not everything came back: ${different.map(describeDifference).join("; ")}`, {
+  throw new AppError("corrupt", `the restored data differs: ${different.map(describeDifference).join("; ")}`, {
     hint: "this is a defect of esop, please report it",
   });
 }
@@ -293,14 +293,14 @@ function keep(sandbox: Sandbox, { path }: WorkDirectory, location: string): Kept
     jmxPort,
     configDirectory,
     next: [
-      { says: "what is there", command: commandLine("list", { ...store, "human-units": true }) },
-      { says: "whether this machine can back up and restore", command: commandLine("check", both) },
-      { says: "back up everything", command: commandLine("backup", { ...both, "snapshot-tag": "wednesday" }) },
+      { says: "list the backups", command: commandLine("list", { ...store, "human-units": true }) },
+      { says: "check that this machine can back up and restore", command: commandLine("check", both) },
+      { says: "back up all keyspaces", command: commandLine("backup", { ...both, "snapshot-tag": "wednesday" }) },
       {
-        says: "bring one table back",
+        says: "restore one table",
         command: commandLine("restore", { ...both, "snapshot-tag": "monday", entities: `${shopKeyspace}.orders` }),
       },
-      { says: "stop the node and forget it all", command: `kill -9 ${pid} && rm -r ${path}` },
+      { says: "stop the node and delete everything", command: `kill -9 ${pid} && rm -r ${path}` },
     ],
   };
 }

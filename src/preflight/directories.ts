@@ -46,7 +46,7 @@ async function requireReadable(path: string): Promise<void> {
 }
 
 export function describeDataDirectories({ paths, bytes }: DataDirectories): Passed {
-  return { says: `${paths.join(", ")} can be read, ${formatBytes(bytes)} of SSTables` };
+  return { says: `${paths.join(", ")}: readable, ${formatBytes(bytes)} of SSTables` };
 }
 
 /** Where restores put their downloads: the given directory, or the default. */
@@ -63,11 +63,11 @@ export async function checkImportPlace(place: string, { paths }: DataDirectories
   await requireWritable(directory);
   const device = await deviceOf(place);
   const devices = await Promise.all(paths.map(deviceOf));
-  if (devices.includes(device)) return { says: `${place} can be written, on the file system of the data` };
+  if (devices.includes(device)) return { says: `${place}: writable, on the file system of the data` };
   return {
-    says: `${place} can be written, but is on another file system than the data`,
+    says: `${place}: writable, but not on the file system of the data`,
     warning: true,
-    hint: "strategy IMPORT copies from there, HARDLINKS does not work: give an --import-source-dir beside the data",
+    hint: "IMPORT copies the files and HARDLINKS fails: set --import-source-dir to a directory next to the data",
   };
 }
 
@@ -77,19 +77,19 @@ async function requireWritable(directory: string): Promise<void> {
     await (await open(probe, "wx")).close();
     await unlink(probe);
   } catch (error) {
-    throw fileError(error, `write below ${directory}`);
+    throw fileError(error, `write to ${directory}`);
   }
 }
 
 /** A restore of everything on a running node holds the data twice until its end. */
 export async function checkRoom(place: string, { bytes }: DataDirectories): Promise<Passed> {
   const free = await freeBytes(place);
-  if (free === 0) throw new AppError("no-space", `nothing is free at ${place}`, { hint: "free some space there" });
+  if (free === 0) throw new AppError("no-space", `no free space at ${place}`, { hint: "free some space there" });
   const says = `${formatBytes(free)} free at ${place}`;
-  if (free >= bytes) return { says: `${says}, enough to restore all the data there is` };
+  if (free >= bytes) return { says: `${says}, enough to restore all data` };
   return {
-    says: `${says}, less than the ${formatBytes(bytes)} of data there is`,
+    says: `${says}, less than the ${formatBytes(bytes)} of data`,
     warning: true,
-    hint: "restores need room for what they bring: restore a part at a time with --entities, or make room",
+    hint: "a restore needs space for all files that it downloads: select tables with --entities, or free some space",
   };
 }

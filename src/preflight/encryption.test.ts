@@ -16,12 +16,12 @@ it("asks for a key where the newest backup needs one, and for none where the KMS
   const objectKey = sampleKey(1).replace("/nb-", "-aes1a2b3c4d/nb-");
   await node.repository.writeManifest(encrypted, sampleManifest(encrypted, [{ objectKey, type: "FILE", size: 1 }]));
   expect(await check()).toMatchObject({
-    says: `the newest backup, ${encrypted.text}, is encrypted, and no key is given`,
+    says: `the newest backup, ${encrypted.text}, is encrypted, but no key is given`,
     warning: true,
   });
   const entry = { objectKey: sampleKey(2), type: "FILE", size: 17, kmsKeyId: "alias/a" } as const;
   await node.repository.writeManifest(kms, sampleManifest(kms, [entry]));
   expect(await check()).toEqual({
-    says: `the newest backup, ${kms.text}, is encrypted with the KMS key 'alias/a', which a restore asks for`,
+    says: `the newest backup, ${kms.text}, is encrypted with the KMS key 'alias/a'; a restore needs permission to decrypt with it`,
   });
 });

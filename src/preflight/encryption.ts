@@ -14,20 +14,22 @@ export async function checkEncryption(
 ): Promise<Passed | undefined> {
   if (keys.given) {
     const keyTags = await keys.openAll(repository.keyLocation, signal);
-    if (keyTags.length === 0) return { says: "the key can be read; the first backup with --encrypt makes a data key" };
+    if (keyTags.length === 0) return { says: "the key is valid; the first backup with --encrypt creates a data key" };
     return {
-      says: `the key opens ${formatCount(keyTags.length, "data key")}; backups are encrypted with ${keyTags[0]}`,
+      says: `the key decrypts ${formatCount(keyTags.length, "data key")}; backups are encrypted with ${keyTags[0]}`,
     };
   }
   const newest = await newestIfEncrypted(new EarlierBackups(repository), signal);
   if (newest === undefined) return undefined;
   const named = `the newest backup, ${newest.name.text},`;
   if (newest.kmsKeyId !== undefined) {
-    return { says: `${named} is encrypted with the KMS key '${newest.kmsKeyId}', which a restore asks for` };
+    return {
+      says: `${named} is encrypted with the KMS key '${newest.kmsKeyId}'; a restore needs permission to decrypt with it`,
+    };
   }
   return {
-    says: `${named} is encrypted, and no key is given`,
+    says: `${named} is encrypted, but no key is given`,
     warning: true,
-    hint: "add --encryption-key-file or --encryption-passphrase-file, to see whether it opens",
+    hint: "add --encryption-key-file or --encryption-passphrase-file to check the key",
   };
 }

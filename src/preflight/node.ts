@@ -14,9 +14,9 @@ export const clockToleranceMs = 60_000;
 export function checkVersion({ releaseVersion }: NodeFacts): Passed {
   const says = `Cassandra ${releaseVersion}`;
   if (supportedVersions.some((version) => releaseVersion.startsWith(`${version}.`))) return { says };
-  const supported = `supported are ${supportedVersions.join(", ")}`;
+  const supported = `supported versions are ${supportedVersions.join(", ")}`;
   if (Number.parseInt(releaseVersion, 10) < 4) throw new AppError("unsupported", `${says}: ${supported}`);
-  return { says: `${says} has not been tried: ${supported}`, warning: true };
+  return { says: `${says} is untested: ${supported}`, warning: true };
 }
 
 /** Throws `node-state` unless this node is NORMAL; warns of what would keep a restore from beginning. */
@@ -28,20 +28,20 @@ export async function checkState(
   // Asked first: one that is drained takes ten seconds to find that it cannot ask the others.
   if (operationMode !== "NORMAL") {
     throw new AppError("node-state", `the node is ${operationMode}, not NORMAL`, {
-      hint: "wait until it is, or start it again if it is DRAINED",
+      hint: "wait until it is NORMAL, or restart it if it is DRAINED",
     });
   }
   const { unreachable, joining, leaving, moving, schemaVersions } = await node.health({ signal });
   const unsettled = [
     ...unreachable.map((address) => `${address} is unreachable`),
     ...[...joining, ...leaving, ...moving].map((address) => `${address} is joining, leaving or moving`),
-    ...(schemaVersions.length > 1 ? ["the nodes disagree on the schema"] : []),
+    ...(schemaVersions.length > 1 ? ["the schema versions of the nodes differ"] : []),
   ];
-  if (unsettled.length === 0) return { says: "NORMAL, and so is every other node it knows" };
+  if (unsettled.length === 0) return { says: "NORMAL; no other node is unreachable, joining, leaving or moving" };
   return {
     says: `NORMAL, but ${unsettled.join(", ")}`,
     warning: true,
-    hint: "backups work; a restore on a running node waits until `nodetool status` shows all nodes UN",
+    hint: "backups work; a running node refuses restores until `nodetool status` shows all nodes UN",
   };
 }
 
@@ -51,13 +51,13 @@ export async function checkState(
  */
 export async function checkRights(node: CassandraNode, signal: AbortSignal): Promise<Passed> {
   await node.clearSnapshot(`esop-check-${randomUUID()}`, { signal });
-  return { says: "this JMX login may call operations" };
+  return { says: "the JMX login can invoke operations" };
 }
 
 export async function checkNodeClock(node: CassandraNode, clock: Clock, signal: AbortSignal): Promise<Passed> {
   const beforeMs = clock.now();
   const theirsMs = await node.clockMs({ signal });
-  return compareClocks("the node's virtual machine", theirsMs, { beforeMs, afterMs: clock.now() });
+  return compareClocks("the node", theirsMs, { beforeMs, afterMs: clock.now() });
 }
 
 /** `theirsMs` was read between the two moments of our clock. */
@@ -67,10 +67,10 @@ export function compareClocks(
   { beforeMs, afterMs }: { readonly beforeMs: number; readonly afterMs: number },
 ): Passed {
   const offMs = theirsMs < beforeMs ? theirsMs - beforeMs : Math.max(0, theirsMs - afterMs);
-  if (Math.abs(offMs) <= clockToleranceMs) return { says: `this clock and that of ${whose} agree` };
+  if (Math.abs(offMs) <= clockToleranceMs) return { says: "agrees with the local clock" };
   return {
-    says: `the clock of ${whose} is ${formatDuration(Math.abs(offMs))} ${offMs < 0 ? "behind" : "ahead of"} this one`,
+    says: `the clock of ${whose} is ${formatDuration(Math.abs(offMs))} ${offMs < 0 ? "behind" : "ahead of"} the local clock`,
     warning: true,
-    hint: "backups are told apart by time, and --older-than goes by it: let NTP set all clocks",
+    hint: "backup names and --older-than depend on the clocks: synchronize them with NTP",
   };
 }

@@ -67,7 +67,7 @@ export class ProbeObjects implements AsyncDisposable {
 
   async stat(name: string): Promise<ObjectInfo> {
     const info = await this.storage.stat(this.key(name), { signal: this.signal });
-    if (info === undefined) throw this.brokenWord("does not show an object that it has just stored");
+    if (info === undefined) throw this.brokenWord("does not find an object that was just written");
     return info;
   }
 
@@ -89,7 +89,7 @@ export class ProbeObjects implements AsyncDisposable {
   async requireBytes(name: string, expected: Uint8Array, range?: { start: number; end: number }): Promise<void> {
     const chunks: Uint8Array[] = [];
     for await (const chunk of await this.get(name, range)) chunks.push(chunk);
-    if (!Buffer.concat(chunks).equals(expected)) throw this.brokenWord("gives back other bytes than it was given");
+    if (!Buffer.concat(chunks).equals(expected)) throw this.brokenWord("returns other bytes than were written");
   }
 
   /** Deletes all in one call, and gives their number. */

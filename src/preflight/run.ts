@@ -18,7 +18,7 @@ import {
 import { checkEncryption } from "./encryption.ts";
 import { Checks, type ChecksDependencies, type Finding, type Passed } from "./finding.ts";
 import { checkNodeClock, checkRights, checkState, checkVersion } from "./node.ts";
-import { checkStoreClock, describeProbe, probeStore, type StoreDependencies, withBucket } from "./store.ts";
+import { checkStoreClock, probePassed, probeStore, type StoreDependencies, withBucket } from "./store.ts";
 
 /** Whoever opens node and store closes them. */
 export interface CheckDependencies extends ChecksDependencies, StoreDependencies {
@@ -39,12 +39,14 @@ async function checkNode(
   { clock, signal, openNode }: CheckDependencies,
   checks: Checks,
 ): Promise<NodeFacts | undefined> {
-  const node = await checks.run("JMX", openNode, () => ({ says: `${jmx.service} answers` }));
+  const node = await checks.run("JMX", openNode, () => ({ says: `connected to ${jmx.service}` }));
   if (node === undefined) return undefined;
   const facts = await checks.run(
     "node",
     () => node.facts({ signal }),
-    ({ clusterName, datacenter, hostId }) => ({ says: `${hostId} of ${datacenter} in cluster '${clusterName}'` }),
+    ({ clusterName, datacenter, hostId }) => ({
+      says: `host ID ${hostId}, datacenter ${datacenter}, cluster '${clusterName}'`,
+    }),
   );
   await checks.pass("JMX rights", () => checkRights(node, signal));
   if (facts !== undefined) await checkFacts(node, facts, { clock, signal }, checks);
@@ -93,7 +95,7 @@ async function checkStore(
     const timing = await checks.run(
       "store",
       () => probeStore(storage, { node, clock, signal }),
-      () => describeProbe(storage),
+      () => probePassed,
     );
     if (timing !== undefined) await checks.pass("store's clock", async () => checkStoreClock(timing));
     if (node === undefined) return;
@@ -106,13 +108,13 @@ const hostIdPattern = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 function describeLocation(node: LocationNode | undefined, facts: NodeFacts | undefined): Passed {
   if (node === undefined) {
-    return { says: "only the bucket is named, and no node is there to tell the rest", warning: true };
+    return { says: "the location names only a bucket; cluster, datacenter and node are unknown", warning: true };
   }
-  const says = `backups lie under ${node.cluster}/${node.datacenter}/${node.node}`;
+  const says = `backups are stored below ${node.cluster}/${node.datacenter}/${node.node}`;
   if (facts === undefined || node.node === facts.hostId || !hostIdPattern.test(node.node)) return { says };
   return {
-    says: `${says}, the host ID of another node`,
+    says: `${says}, which is the host ID of another node`,
     warning: true,
-    hint: `this node's is ${facts.hostId}; name only the bucket to have the rest filled in`,
+    hint: `the host ID of this node is ${facts.hostId}; a location that names only the bucket selects this node`,
   };
 }

@@ -35,7 +35,7 @@ describe("the probe of a store", () => {
             yield Buffer.from("other");
           })(),
       }),
-      /gives back other bytes/,
+      /returns other bytes/,
     ],
     ["refuses to renew it", () => ({ refresh: () => Promise.reject(new AppError("unauthorized", "no")) }), /^no$/],
   ])("deletes its object where the store %s", async (_, broken, says) => {
@@ -68,17 +68,19 @@ describe("two clocks", () => {
 
   it("agree within a minute", () => {
     for (const theirs of [940_000, 1_000_000, 1_003_000, 1_065_000]) {
-      expect(compareClocks("the store", theirs, ours)).toEqual({ says: "this clock and that of the store agree" });
+      expect(compareClocks("the store", theirs, ours)).toEqual({
+        says: "agrees with the local clock",
+      });
     }
   });
 
   it("are told which is ahead", () => {
     expect(compareClocks("the store", 900_000, ours)).toMatchObject({
       warning: true,
-      says: "the clock of the store is 1 min 40 s behind this one",
+      says: "the clock of the store is 1 min 40 s behind the local clock",
     });
     expect(compareClocks("the store", 1_305_000, ours).says).toBe(
-      "the clock of the store is 5 min 00 s ahead of this one",
+      "the clock of the store is 5 min 00 s ahead of the local clock",
     );
   });
 });

@@ -28,13 +28,13 @@ export async function withBucket(
 }
 
 async function checkBucket(storage: Storage, signal: AbortSignal): Promise<Passed> {
-  if (await storage.bucketExists({ signal })) return { says: `${storage.description} is there` };
+  if (await storage.bucketExists({ signal })) return { says: `${storage.description} exists` };
   throw new AppError("not-found", `there is no ${storage.description}`, {
-    hint: "check --storage-location, or let the first backup make it with --create-missing-bucket",
+    hint: "check --storage-location, or create the bucket with backup --create-missing-bucket",
   });
 }
 
-export const smallContent = Buffer.from("written by esop to look at the store, and of no use after it\n");
+export const smallContent = Buffer.from("test object of esop check or validate-storage; can be deleted\n");
 
 /** What the store said of a put, and when: the store's clock and ours. */
 export interface PutTiming {
@@ -51,7 +51,7 @@ export async function putSmall(objects: ProbeObjects): Promise<PutTiming> {
 
 export async function requireListed(objects: ProbeObjects): Promise<void> {
   if ((await objects.list()).has("small")) return;
-  throw objects.brokenWord("does not list an object that it has just stored");
+  throw objects.brokenWord("does not list an object that was just written");
 }
 
 /** Throws if any of these is still there for one of the ways to ask. */
@@ -59,7 +59,7 @@ export async function requireGone(objects: ProbeObjects, names: readonly string[
   const { storage, signal } = objects;
   for (const name of names) {
     if ((await storage.stat(objects.key(name), { signal })) === undefined) continue;
-    throw objects.brokenWord("still has an object that it has just deleted");
+    throw objects.brokenWord("still has an object that was just deleted");
   }
 }
 
@@ -78,9 +78,7 @@ export async function probeStore(storage: Storage, options: ProbeOptions): Promi
   return timing;
 }
 
-export function describeProbe(storage: Storage): Passed {
-  return { says: `${storage.description}: wrote, listed, read, renewed and deleted an object` };
-}
+export const probePassed: Passed = { says: "wrote, listed, read, refreshed and deleted an object" };
 
 export function checkStoreClock({ modifiedMs, beforeMs, afterMs }: PutTiming): Passed {
   return compareClocks("the store", modifiedMs, { beforeMs, afterMs });

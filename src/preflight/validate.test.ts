@@ -86,7 +86,7 @@ describe("the validation of a store", () => {
     const storage = { ...faultyStorage(memory, []), capabilities: { ...memory.capabilities, putIfAbsent: false } };
     const { findings, bad } = await validate(storage);
     expect(bad).toEqual({});
-    expect(findings.find(({ check }) => check === "conditional put")?.says).toMatch(/^not promised/);
+    expect(findings.find(({ check }) => check === "conditional put")?.says).toMatch(/^not guaranteed/);
   });
 
   const refusal = (method: PlannedFault["method"], part?: string): PlannedFault => ({
@@ -126,8 +126,8 @@ describe("the validation of a store", () => {
     const [key = ""] = await keys();
     const left = key.slice(0, key.lastIndexOf("-"));
     const { says, hint } = findings.find(({ check }) => check === "delete") ?? {};
-    expect(says).toBe(`no; ${left}* is left there`);
-    expect(hint).toMatch(/delete by hand/);
+    expect(says).toBe(`no; objects ${left}* remain`);
+    expect(hint).toMatch(/delete the remaining/);
   });
 
   it.each<[what: string, fault: PlannedFault, bad: Readonly<Record<string, string>>]>([

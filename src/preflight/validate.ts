@@ -23,7 +23,7 @@ const mebibyte = 1024 * 1024;
 const largeBytes = 33 * mebibyte;
 const large = "large";
 const small = "small";
-const otherContent = Buffer.from("written over what was there\n");
+const otherContent = Buffer.from("overwritten test object of esop\n");
 /** One more than stores list on a page or delete in a call. */
 const manyCount = 1001;
 /** There are stores that count dates in whole seconds. */
@@ -79,7 +79,7 @@ async function take({ isReady, look }: Step, objects: ProbeObjects): Promise<Pas
     const error = toAppError(thrown);
     if (error.permissions.length > 0) throw error;
   }
-  return { says: "a step that it builds on has failed", skipped: true };
+  return { says: "depends on a failed step", skipped: true };
 }
 
 const isWritten = (name: string) => (objects: ProbeObjects) => objects.isWritten(name);
@@ -90,8 +90,8 @@ const steps: readonly Step[] = [
     isReady: isWritten(small),
     look: async (objects) => {
       const { sizeBytes } = await objects.stat(small);
-      if (sizeBytes !== smallContent.length) throw objects.brokenWord("shows another size than it was given");
-      return { says: "shows its size and date" };
+      if (sizeBytes !== smallContent.length) throw objects.brokenWord("reports another size than was written");
+      return { says: "reports size and modification date" };
     },
   },
   {
@@ -99,7 +99,7 @@ const steps: readonly Step[] = [
     isReady: isWritten(small),
     look: async (objects) => {
       await requireListed(objects);
-      return { says: "lists it at once" };
+      return { says: "lists the object immediately" };
     },
   },
   {
@@ -107,7 +107,7 @@ const steps: readonly Step[] = [
     isReady: isWritten(small),
     look: async (objects) => {
       await objects.requireBytes(small, smallContent);
-      return { says: "gives it back whole" };
+      return { says: "returns the same content" };
     },
   },
   {
@@ -123,7 +123,7 @@ const steps: readonly Step[] = [
       ] as const) {
         await objects.requireBytes(small, smallContent.subarray(from, to), { start: from, end: to });
       }
-      return { says: "gives its start, middle and end, no more" };
+      return { says: "returns start, middle and end" };
     },
   },
   {
@@ -132,7 +132,7 @@ const steps: readonly Step[] = [
     look: async (objects) => {
       await objects.put(small, bytesSource(otherContent));
       await objects.requireBytes(small, otherContent);
-      return { says: "replaces it whole" };
+      return { says: "replaces the object" };
     },
   },
   { name: "conditional put", look: putTwice },
@@ -148,14 +148,14 @@ const lastSteps: readonly Step[] = [
 ];
 
 async function putTwice(objects: ProbeObjects): Promise<Passed> {
-  if (!objects.storage.capabilities.putIfAbsent) return { says: "not promised by this store, and not made use of" };
+  if (!objects.storage.capabilities.putIfAbsent) return { says: "not guaranteed by this store, and not used" };
   const put = () => objects.put("once", bytesSource(smallContent), { ifAbsent: true });
   const results = await Promise.allSettled([put(), put()]);
   const failures = results.filter((result) => result.status === "rejected").map(({ reason }): unknown => reason);
   const other = failures.find((error) => !isAppError(error, "already-exists"));
   if (other !== undefined) throw other;
-  if (failures.length !== 1) throw objects.brokenWord("does not let exactly one of two writers win");
-  return { says: "of two writers one wins" };
+  if (failures.length !== 1) throw objects.brokenWord("does not accept exactly one of two concurrent conditional puts");
+  return { says: "one of two concurrent puts succeeds" };
 }
 
 /** Made anew for each use, from the same seed. */
@@ -172,9 +172,9 @@ async function putLarge(objects: ProbeObjects): Promise<Passed> {
 async function getLarge(objects: ProbeObjects): Promise<Passed> {
   const speed = speedometer(objects);
   const hash = await hashOf(await objects.get(large));
-  const says = `read it at ${speed()}, with the right hash`;
+  const says = `read at ${speed()}, checksum is correct`;
   if (hash !== (await hashOf(largeSource(objects).open()))) {
-    throw objects.brokenWord("gives back other bytes than it was given");
+    throw objects.brokenWord("returns other bytes than were written");
   }
   return { says };
 }
@@ -199,9 +199,10 @@ async function renew(objects: ProbeObjects, name: string): Promise<Passed> {
   await objects.age(name, dateStepMs);
   await storage.refresh(objects.key(name), { signal });
   const after = await objects.stat(name);
-  if (after.modifiedMs <= before.modifiedMs) throw objects.brokenWord("keeps the date of an object that was renewed");
-  if (after.sizeBytes !== before.sizeBytes) throw objects.brokenWord("changes an object whose date is renewed");
-  return { says: "renews its date" };
+  if (after.modifiedMs <= before.modifiedMs)
+    throw objects.brokenWord("does not change the modification date of a refreshed object");
+  if (after.sizeBytes !== before.sizeBytes) throw objects.brokenWord("changes the size of a refreshed object");
+  return { says: "updates the modification date" };
 }
 
 function manySteps(concurrency: number): readonly Step[] {
@@ -220,8 +221,8 @@ function manySteps(concurrency: number): readonly Step[] {
       isReady: (objects) => names.every((name) => objects.isWritten(name)),
       look: async (objects) => {
         const listed = await objects.list();
-        if (!names.every((name) => listed.has(name))) throw objects.brokenWord("lists only some of its objects");
-        return { says: "lists all of them" };
+        if (!names.every((name) => listed.has(name))) throw objects.brokenWord("does not list all objects");
+        return { says: "lists all objects" };
       },
     },
   ];
@@ -229,12 +230,12 @@ function manySteps(concurrency: number): readonly Step[] {
 
 async function deleteAll(objects: ProbeObjects): Promise<Passed> {
   try {
-    return { says: `deleted all ${await objects.deleteAll()} in one go` };
+    return { says: `deleted ${await objects.deleteAll()} objects` };
   } catch (thrown) {
     throwIfAborted(objects.signal);
     const { code, message, hint, permissions } = toAppError(thrown);
-    throw new AppError(code, `${message}; ${objects.prefix}* is left there`, {
-      hint: hint === undefined ? "delete by hand what is left" : `${hint}; delete by hand what is left`,
+    throw new AppError(code, `${message}; objects ${objects.prefix}* remain`, {
+      hint: hint === undefined ? "delete the remaining objects" : `${hint}; delete the remaining objects`,
       permissions,
       cause: thrown,
     });
@@ -252,5 +253,5 @@ async function requireAbsence(objects: ProbeObjects): Promise<Passed> {
   );
   const listed = await objects.list();
   if (got || listed.size > 0) throw objects.brokenWord("still has an object that it has just deleted");
-  return { says: "nothing is left of them" };
+  return { says: "all objects are gone" };
 }

@@ -99,7 +99,7 @@ describe("backup requests", () => {
       username: undefined,
       password: undefined,
     });
-    expect(() => backup({ "proxy-host": "p" })).toThrow("a proxy is described but not used");
+    expect(() => backup({ "proxy-host": "p" })).toThrow("proxy options are given without --use-proxy");
     expect(() => backup({ "use-proxy": "true", "proxy-host": "p" })).toThrow("needs the proxy's host and port");
     expect(() => backup({ ...proxy, "proxy-password": "x" })).toThrow("--proxy-password is given without a name");
   });
@@ -152,7 +152,7 @@ describe("backup requests", () => {
     [{ "jmx-password": "x" }, "--jmx-password is given without a name"],
     [{ "jmx-user": "x" }, "--jmx-user is given without a password"],
     [{ "jmx-credentials": "f", "jmx-user": "x", "jmx-password": "y" }, "both as a file and as options"],
-    [{ "jmx-client-auth": "true" }, "--jmx-client-auth needs a certificate"],
+    [{ "jmx-client-auth": "true" }, "--jmx-client-auth is given without a client certificate"],
     [{ "jmx-keystore-password": "x" }, "without a keystore"],
     [{ "jmx-truststore-password": "x" }, "without a truststore"],
     [{ datacenter: "dc1" }, "--datacenter confines a request to the cluster"],
@@ -246,7 +246,7 @@ describe("list and remove requests", () => {
       rateMs: 3_600_000,
     });
     expect(remove({ oldest: "true", "global-request": "true", dcs: ["a,b", "c", "a"] }).dcs).toEqual(["a", "b", "c"]);
-    expect(() => remove()).toThrow("nothing says which backup to remove");
+    expect(() => remove()).toThrow("no backup to remove is selected");
     expect(() => remove({ name: "x", oldest: "true" })).toThrow("--name and --oldest exclude each other");
     expect(() => remove({ oldest: "true", "older-than": "1d" })).toThrow(
       "--oldest and --older-than exclude each other",

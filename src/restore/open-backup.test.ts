@@ -59,7 +59,7 @@ describe("opening a backup", () => {
     await open(filesUnder([""]), undefined);
     expect(warnings).toEqual([]);
     await open(filesUnder([""]), secret);
-    expect(warnings).toEqual([expect.stringMatching(/ has 1 file in the clear/)]);
+    expect(warnings).toEqual([expect.stringMatching(/ has 1 unencrypted file/)]);
   });
 });
 

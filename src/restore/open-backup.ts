@@ -31,8 +31,8 @@ export async function openBackup({ request, repository, backup, files, keys, log
     else keyTags.add(path.keyTag);
   }
   if (bare > 0 && keys.given) {
-    const inTheClear = formatCount(bare, "file");
-    log.warn(`${backup.text} has ${inTheClear} in the clear: whoever can write to the bucket can forge them`);
+    const unencrypted = formatCount(bare, "unencrypted file");
+    log.warn(`${backup.text} has ${unencrypted}: anyone with write access to the bucket can forge them`);
   }
   const reads = readingPhases.includes(request.phase) && !request.noDownloadData;
   return keys.forReading(repository.keyLocation, reads ? keyTags : new Set(), `backup ${backup.text}`, signal);

@@ -52,7 +52,7 @@ describe("check", () => {
   it("prints a line for each check, with a hint where something can be done", async () => {
     const run = await esop(["check", "--storage-location", `${fullLocation().replace("bucket", "none")}`, ...jmx]);
     expect(run.status).toBe(3);
-    expect(run.stdout).toMatch(/^ok {4}JMX {15}127\.0\.0\.1:\d+ answers$/m);
+    expect(run.stdout).toMatch(/^ok {4}JMX {15}connected to 127\.0\.0\.1:\d+$/m);
     expect(run.stdout).toMatch(
       /^FAIL {2}bucket {12}there is no directory .*\/none\n {6}hint: .*--create-missing-bucket$/m,
     );

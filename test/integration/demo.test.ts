@@ -19,7 +19,7 @@ test("shows each step with the commands, compares every row, and leaves nothing"
   expect(run.stdout).toMatch(/shop\.orders: truncated/);
   expect(run.stdout).toMatch(/\$ \.\/esop restore \\\n/);
   expect(run.stdout).toMatch(/shop\.orders: 2500 rows, 0 missing, 0 changed, 0 too many/);
-  expect(run.stdout).toMatch(/all 3850 rows of 3 tables are back/);
+  expect(run.stdout).toMatch(/restored all 3850 rows of 3 tables/);
   expect(await readdir(place.path)).toEqual([]);
 });
 

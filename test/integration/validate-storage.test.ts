@@ -69,7 +69,7 @@ describe.skipIf("reason" in store)(`validation${"reason" in store ? `: ${store.r
     const run = await validate(s3);
     expect(run).toMatchObject({ status: 0, stderr: "" });
     expect(run.stdout).toMatch(/^ok {4}large put +\S+ m?s {2}wrote 33\.0 MiB at \d+\.\d MiB\/s$/m);
-    expect(run.stdout).toMatch(/\nall 15 steps passed in \S+ s; nothing is left\n$/);
+    expect(run.stdout).toMatch(/\nall 15 steps passed in \S+ s; all test objects are deleted\n$/);
     for (const line of run.stdout.trim().split("\n").slice(1)) expect(line.length).toBeLessThanOrEqual(80);
     const { seen } = s3.proxy;
     expect(seen.filter((request) => kindOf(request) === "part")).toHaveLength(2);
@@ -105,7 +105,7 @@ describe.skipIf("reason" in store)(`validation${"reason" in store ? `: ${store.r
     const run = await validate(s3);
     expect([run.status, failed(run)]).toEqual([7, ["list", "delete"]]);
     expect(run.stderr).toMatch(/the permissions s3:ListBucket and s3:DeleteObject\n$/);
-    const [, prefix] = /; (\.esop-check-\S+)\* is left there$/m.exec(run.stdout) ?? [];
+    const [, prefix] = /; objects (\.esop-check-\S+)\* remain$/m.exec(run.stdout) ?? [];
     s3.proxy.spoil(() => undefined);
     const keys = (await toArray(s3.storage.list(""))).map(({ key }) => key);
     expect(keys.length).toBeGreaterThanOrEqual(2);

@@ -33,16 +33,16 @@ function describePlan(plan: Plan): string {
     .map(({ table, sendFiles, sendBytes }) => `  ${table}: ${formatFiles({ files: sendFiles, bytes: sendBytes })}`);
   const { send, keep } = plan;
   return [
-    ...(lines.length === 0 ? [] : ["would send:", ...lines]),
-    `${formatCount(plan.tables.length, "table")}: ${formatFiles(send)} to send, ${formatFiles(keep)} already there`,
-    "memtables are not counted: a backup flushes them first",
+    ...(lines.length === 0 ? [] : ["would upload:", ...lines]),
+    `${formatCount(plan.tables.length, "table")}: ${formatFiles(send)} to upload, ${formatFiles(keep)} already stored`,
+    "memtables are not included: a backup flushes them first",
   ].join("\n");
 }
 
 function describeReport(report: Report): string {
   const { sent, kept, durationMs } = report;
   const rate = sent.bytes === 0 ? "" : `, ${formatBytes(Math.round(sent.bytes / (durationMs / 1000)))}/s`;
-  return `backed up ${formatCount(report.tables, "table")} in ${formatDuration(durationMs)}: ${formatFiles(sent)} new, ${formatFiles(kept)} already there${rate}
+  return `backed up ${formatCount(report.tables, "table")} in ${formatDuration(durationMs)}: ${formatFiles(sent)} uploaded, ${formatFiles(kept)} already stored${rate}
 backup ${report.name}
 in ${report.location}`;
 }

@@ -37,17 +37,18 @@ function render(report: ListReport, request: ListRequest): Rendered {
   }
 }
 
-/** What cqlsh takes as it is: what is said beside the statements is comment. */
+/** Input for cqlsh: everything but the statements is a comment. */
 function renderSchema({ backup, tables }: ListReport & { readonly kind: "schema" }): Rendered {
   const parts = tables.map(({ keyspace, table, cql }) =>
     cql === undefined
-      ? `-- ${keyspace}.${table}: the backup has no statement of it`
+      ? `-- ${keyspace}.${table}: the backup has no CREATE statement for it`
       : `-- ${keyspace}.${table}\n${cql.trim()}`,
   );
-  const keyspaces = [...new Set(tables.map(({ keyspace }) => keyspace))].join(", ");
+  const keyspaces = [...new Set(tables.map(({ keyspace }) => keyspace))];
+  const required = `${keyspaces.length === 1 ? "keyspace" : "keyspaces"} ${keyspaces.join(", ")}`;
   return {
     json: { type: "schema", backup, tables },
-    text: () => [`-- backup ${backup}; needs the keyspaces ${keyspaces}`, ...parts].join("\n\n"),
+    text: () => [`-- backup ${backup}; requires the ${required}`, ...parts].join("\n\n"),
   };
 }
 
@@ -94,5 +95,5 @@ function describeNode({ path, address, backups, total }: ShownNode, bytes: (valu
   ] as const;
   const table = renderTable(columns, backups.map(row));
   const shown = backups.length === total.backups ? "" : `, ${backups.length} shown`;
-  return `${head}\n${table}\n${formatCount(total.backups, "backup")}${shown}; ${formatCount(total.files, "file")}, ${bytes(total.bytes)} in all (shared files counted once)`;
+  return `${head}\n${table}\n${formatCount(total.backups, "backup")}${shown}; ${formatCount(total.files, "file")}, ${bytes(total.bytes)} in total (shared files counted once)`;
 }

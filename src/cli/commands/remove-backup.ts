@@ -28,7 +28,7 @@ async function repeatedly(request: RemoveRequest, rateMs: number, context: Comma
     } catch (thrown) {
       const error = toAppError(thrown);
       if (!error.retryable) throw error;
-      log.warn(`${error.message}; trying again in ${formatDuration(rateMs)}`);
+      log.warn(`${error.message}; retrying in ${formatDuration(rateMs)}`);
     }
     await clock.sleep(rateMs, signal);
   }
@@ -38,13 +38,13 @@ function describe({ removed, keptNewest, finished }: Reports["remove-backup"], d
   const verb = dry ? "would remove" : "removed";
   const lines = removed.map(
     ({ path, name, objects, bytes }) =>
-      `${verb} ${name} of ${path.node}: ${formatFiles({ files: objects, bytes })} freed`,
+      `${verb} ${name} of ${path.node}, freeing ${formatFiles({ files: objects, bytes })}`,
   );
   for (const { path, name } of keptNewest) {
-    lines.push(`kept ${name} of ${path.node}: it is the node's newest backup; remove it by its name`);
+    lines.push(`kept ${name} of ${path.node}: the newest backup of the node is removed only by --name`);
   }
-  if (finished > 0) lines.push(`finished ${finished} earlier removals`);
+  if (finished > 0) lines.push(`completed ${formatCount(finished, "interrupted removal")}`);
   const bytes = removed.reduce((sum, one) => sum + one.bytes, 0);
-  lines.push(`${verb} ${formatCount(removed.length, "backup")}, ${formatBytes(bytes)} freed`);
+  lines.push(`${verb} ${formatCount(removed.length, "backup")}, freeing ${formatBytes(bytes)}`);
   return lines.join("\n");
 }

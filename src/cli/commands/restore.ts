@@ -15,11 +15,11 @@ function describe(report: Reports["restore"], dryRun: boolean): string {
   const { fetched, reused, phase, durationMs } = report;
   const tables = formatCount(report.tables, "table");
   const files = formatFiles(fetched);
-  const there = `${formatFiles(reused)} already here`;
+  const there = `${formatFiles(reused)} already present`;
   if (dryRun || phase === "init") {
     return `would restore ${tables} of ${report.backup}, strategy ${report.strategy}: ${files} to download, ${there}`;
   }
-  const what = phase === "all" ? `restored ${tables}` : `phase ${phase} of ${tables} done`;
+  const what = phase === "all" ? `restored ${tables}` : `completed phase ${phase} for ${tables}`;
   const lines = [
     `${what} in ${formatDuration(durationMs)}, strategy ${report.strategy}: ${files} downloaded, ${there}`,
     `from backup ${report.backup}`,

@@ -13,15 +13,15 @@ function describe(
   { rewrapped, unchanged, begun }: Reports["rotate-key"],
   { newKey, keepOld }: RotateKeyRequest,
 ): string {
-  const opens = keepOld ? "and the present one" : "and the former one no longer";
+  const oldKey = `the old key ${keepOld ? "remains" : "is no longer"} valid`;
   const lines =
     newKey === undefined
       ? []
       : [
-          ...(rewrapped.length === 0 ? [] : [`${rewrapped.join(", ")}: the new key opens it, ${opens}`]),
-          ...(unchanged.length === 0 ? [] : [`${unchanged.join(", ")}: was so already`]),
-          "try a restore before you throw the former key away",
+          ...(rewrapped.length === 0 ? [] : [`${rewrapped.join(", ")}: re-encrypted with the new key; ${oldKey}`]),
+          ...(unchanged.length === 0 ? [] : [`${unchanged.join(", ")}: already encrypted with the new key`]),
+          "test a restore before you delete the old key",
         ];
-  if (begun !== undefined) lines.push(`${begun} is the new data key: the next backup sends everything again`);
+  if (begun !== undefined) lines.push(`${begun}: new data key; the next backup uploads all files again`);
   return lines.join("\n");
 }

@@ -17,7 +17,7 @@ export const validateStorageCommand: Command<ValidateStorageRequest> = {
     const tookMs = Math.round(clock.monotonic() - beganMs);
     output.result(
       { type: "validate-storage", steps: findings.length, tookMs },
-      `all ${findings.length} steps passed in ${formatDuration(tookMs)}; nothing is left`,
+      `all ${findings.length} steps passed in ${formatDuration(tookMs)}; all test objects are deleted`,
     );
   },
 };

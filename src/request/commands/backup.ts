@@ -26,63 +26,63 @@ const options = {
   snapshotTag: optional("snapshot-tag", snapshotTagKind, {
     aliases: ["s", "st"],
     group: "what",
-    defaultText: "autosnap-<unix seconds>",
-    help: "name of the backup and of the snapshot it is made of",
+    defaultText: "autosnap-<Unix seconds>",
+    help: "name of the backup",
   }),
   entities: defaulted("entities", entitiesKind, "", {
     group: "what",
-    defaultText: "everything, system keyspaces included",
+    defaultText: "all keyspaces, system keyspaces included",
     help: "keyspaces (ks1,ks2) or tables (ks1.t1,ks2.t2) to back up",
   }),
   /** Empty: asked of the node. */
   dataDirs: repeatable("data-dir", directory, {
     group: "what",
-    defaultText: "asked of the node",
-    help: "a data directory of the node; may be repeated",
+    defaultText: "reported by the node",
+    help: "data directory of the node; can be repeated",
   }),
-  dryRun: toggle("dry-run", { group: "what", help: "say what would be uploaded, and change nothing" }),
+  dryRun: toggle("dry-run", { group: "what", help: "print what would be uploaded; change nothing" }),
   ...encryptOption,
   ...encryptionKeyOptions,
   ...shared.storageOptions,
   createMissingBucket: toggle("create-missing-bucket", {
     group: "storage",
-    help: "create the bucket when it does not exist",
+    help: "create the bucket if it does not exist",
   }),
   metadataDirective: optional("metadata-directive", choice(["COPY", "REPLACE"]), {
     aliases: ["md"],
     group: "storage",
-    help: "accepted for compatibility, without effect: a refresh always keeps an object's metadata",
+    help: "accepted for compatibility, no effect: a refresh always keeps the metadata of objects",
   }),
   durationMs: optional("duration", duration, {
     aliases: ["d"],
     json: "duration",
     group: "transfer",
-    help: "spread the upload over this time",
+    help: "spread the upload over this period",
   }),
   /** For the whole process. */
   bandwidthBytesPerSecond: optional("bandwidth", rate, {
     aliases: ["b"],
     json: "bandwidth",
     group: "transfer",
-    help: "never send more than this, such as 10MB/s; all connections together",
+    help: "maximum upload rate of all connections together, such as 10MB/s",
   }),
   skipRefreshing: toggle("skip-refreshing", {
     group: "transfer",
-    help: "leave the dates of objects alone that are there already",
+    help: "do not refresh the modification dates of objects that already exist",
   }),
   refreshOlderThanMs: defaulted("refresh-older-than", duration, "1day", {
     json: "refreshOlderThan",
     group: "transfer",
-    help: "refresh only objects whose date is older than this",
+    help: "refresh only objects whose modification date is older than this",
   }),
   hashAlgorithm: defaulted("hash-algorithm", hashAlgorithmKind, "SHA-256", {
     group: "transfer",
-    help: "how the content of files is proved",
+    help: "checksum of each file in the manifest",
   }),
   uploadClusterTopology: toggle("upload-cluster-topology", {
     aliases: ["uploadClusterTopology"],
     group: "cluster",
-    help: "store the cluster's topology beside the backup",
+    help: "upload the cluster topology with the backup",
   }),
   ...shared.clusterOptions,
   ...shared.timeoutOption,
@@ -102,23 +102,23 @@ function derive(values: Values<typeof options>, context: shared.RequestContext):
 }
 
 export const backupVerb = defineVerb({
-  summary: "back up the node to an object store",
+  summary: "back up the node",
   description: [
-    "Takes a snapshot over JMX, uploads the files that the store does not have yet, writes the manifest last and " +
-      "clears the snapshot. A backup that is cut short leaves nothing that a later one or a restore would trust.",
+    "Takes a snapshot over JMX, uploads the files that are not in the repository yet, writes the manifest and clears " +
+      "the snapshot. An interrupted backup leaves no manifest; the next backup reuses the files that it uploaded.",
   ],
   examples: [
-    { says: "everything, to a bucket; the rest of the location comes from the node", line: "backup --sl s3://backups" },
+    { says: "back up all keyspaces to a bucket", line: "backup --sl s3://backups" },
     {
-      says: "one keyspace, no faster than 20 MiB a second, to a mounted disk",
+      says: "back up one keyspace to a mounted disk, at 20 MiB/s at most",
       line: "backup --sl file:///mnt/nas/backups/test/dc1/node1 --entities shop --bandwidth 20MB/s",
     },
     {
-      says: "nothing leaves in the clear",
+      says: "encrypt the backup with your own key",
       line: "backup --sl s3://backups --encrypt --encryption-key-file /etc/esop/key",
     },
     {
-      says: "what tonight's backup would send",
+      says: "print what the next backup would upload",
       line: "backup --sl s3://backups/prod/dc1/node1 --snapshot-tag nightly --dry-run",
     },
   ],

@@ -17,16 +17,16 @@ export type CheckRequest = WithDerived<typeof options, Derived>;
 const options = {
   dataDirs: repeatable("data-dir", directory, {
     group: "what",
-    defaultText: "asked of the node",
-    help: "a data directory of the node; may be repeated",
+    defaultText: "reported by the node",
+    help: "data directory of the node; can be repeated",
   }),
   /** Undefined: where restores put their downloads by default. */
   importSourceDir: optional("import-source-dir", directory, {
     group: "what",
-    defaultText: "beside the data",
-    help: "where restores would put their downloads",
+    defaultText: "next to the first data directory",
+    help: "directory that restores would download to",
   }),
-  skipNode: toggle("skip-node", { group: "what", help: "check the store only, not the node" }),
+  skipNode: toggle("skip-node", { group: "what", help: "check only the store, not the node" }),
   ...encryptionKeyOptions,
   ...shared.storageOptions,
   ...shared.jmxOptions,
@@ -40,16 +40,16 @@ function derive(values: Values<typeof options>): Derived {
 }
 
 export const checkVerb = defineVerb({
-  summary: "prove that this machine can back up and restore: node, directories, store",
+  summary: "check that this machine can back up and restore",
   description: [
-    "Asks the node over JMX what it is and whether we may act on it; looks whether its data directories can be read and " +
-      "whether restores have a place for their downloads; reaches the store as a backup does and writes, reads, lists " +
-      "and deletes one small object. Changes nothing else, and leaves nothing.",
-    "Prints a line for each check and ends with the status of the first that failed.",
+    "Connects to the node over JMX and checks its version, its state and the permissions of the JMX login. Checks that " +
+      "the data directories are readable and that the download directory of restores is writable and has enough free " +
+      "space. Writes, lists, reads, refreshes and deletes one small object in the store. Nothing else is changed.",
+    "Prints one line per check. The exit status is that of the first check that failed.",
   ],
   examples: [
-    { says: "before the first backup", line: "check --sl s3://backups" },
-    { says: "credentials and reach of a store only", line: "check --sl s3://backups/prod/dc1/node1 --skip-node" },
+    { says: "check the node and the store before the first backup", line: "check --sl s3://backups" },
+    { says: "check only the store", line: "check --sl s3://backups/prod/dc1/node1 --skip-node" },
   ],
   options,
   derive,

@@ -29,8 +29,8 @@ describe("what backups are told of encryption", () => {
 
   it.each<[Flags, string]>([
     [{ encrypt: "true" }, "--encrypt is given without a key"],
-    [key, "nothing says whether to encrypt"],
-    [{ encrypt: "true", ...key, "encryption-passphrase-file": "/p" }, "given twice"],
+    [key, "an encryption key is given without --encrypt"],
+    [{ encrypt: "true", ...key, "encryption-passphrase-file": "/p" }, "more than one encryption key"],
     [{ encrypt: "true", ...key, "kms-key-id": "k" }, "--encrypt and --kms-key-id exclude each other"],
     [{ encrypt: "false", "kms-key-id": "k" }, "--encrypt and --kms-key-id exclude each other"],
     [{ encrypt: "maybe" }, "--encrypt: 'maybe' is neither true nor false"],
@@ -50,7 +50,9 @@ describe("a passphrase", () => {
   it("may be in the environment, with no other key beside it", () => {
     const environment = { ESOP_ENCRYPTION_PASSPHRASE: "correct horse" };
     expect(restore(environment).encryptionKey).toEqual({ kind: "passphrase", passphrase: "correct horse" });
-    expect(() => restore(environment, { "encryptionKey.keyFile": "/k" })).toThrow(usage("given twice"));
+    expect(() => restore(environment, { "encryptionKey.keyFile": "/k" })).toThrow(
+      usage("more than one encryption key"),
+    );
   });
 
   it("is never shown", () => {
@@ -73,11 +75,11 @@ describe("a rotation", () => {
   });
 
   it.each<[Flags, string]>([
-    [{ "new-key-file": "/n" }, "the present key is missing"],
+    [{ "new-key-file": "/n" }, "the current key is missing"],
     [key, "nothing says what to change"],
     [{ ...key, "keep-old": "true", "new-data-key": "true" }, "--keep-old is given without a new key"],
-    [{ ...key, "new-key-file": "/n", "new-passphrase-file": "/p" }, "given twice"],
-    [{ ...key, "new-key-file": "/n", "storage-location": "s3://backups" }, "does not say whose keys"],
+    [{ ...key, "new-key-file": "/n", "new-passphrase-file": "/p" }, "more than one encryption key"],
+    [{ ...key, "new-key-file": "/n", "storage-location": "s3://backups" }, "does not name a node"],
   ])("is refused: %j", (flags, message) => {
     expect(() => rotate(flags)).toThrow(usage(message));
   });

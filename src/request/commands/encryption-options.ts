@@ -17,19 +17,19 @@ export const encryptionKeyOptions = {
     keyFile: optional("encryption-key-file", file, {
       json: "encryptionKeyFile",
       group: "encryption",
-      help: "file with the key of encrypted backups: 32 bytes, or their base64",
+      help: "file with the encryption key: 32 bytes, raw or base64",
     }),
     passphraseFile: optional("encryption-passphrase-file", file, {
       json: "encryptionPassphraseFile",
       group: "encryption",
-      help: "file with the passphrase of encrypted backups, one line",
+      help: "file with the encryption passphrase on one line",
     }),
     passphrase: optional("encryption-passphrase", named(text, "PASSPHRASE"), {
       json: "encryptionPassphrase",
       group: "encryption",
       secret: true,
       commandLine: false,
-      help: "the passphrase itself; not on the command line, where other users can see it",
+      help: "encryption passphrase; not accepted on the command line, which other users can read",
     }),
   },
 };
@@ -38,7 +38,7 @@ export const encryptOption = {
   /** Undefined where nobody says: not to, unless the newest backup is encrypted. */
   encrypt: maybe("encrypt", {
     group: "encryption",
-    help: "encrypt files before they leave, with a key of --encryption-key-file or --encryption-passphrase-file",
+    help: "encrypt files before upload; needs --encryption-key-file or --encryption-passphrase-file",
   }),
 };
 
@@ -47,12 +47,12 @@ export const newKeyOptions = {
     keyFile: optional("new-key-file", file, {
       json: "newKeyFile",
       group: "encryption",
-      help: "file with the key that is to open the backups from now on",
+      help: "file with the new encryption key",
     }),
     passphraseFile: optional("new-passphrase-file", file, {
       json: "newPassphraseFile",
       group: "encryption",
-      help: "file with the passphrase that is to open the backups from now on",
+      help: "file with the new encryption passphrase",
     }),
   },
 };
@@ -71,7 +71,7 @@ export function onlyKey({ keyFile, passphraseFile, passphrase }: KeySources): En
     ...(passphrase === undefined ? [] : [{ kind: "passphrase", passphrase } as const]),
   ];
   if (given.length <= 1) return given[0];
-  throw new AppError("usage", "a key or passphrase for encryption is given twice", {
+  throw new AppError("usage", "more than one encryption key or passphrase is given", {
     hint: "keep one of the key file, the passphrase file and ESOP_ENCRYPTION_PASSPHRASE",
   });
 }
@@ -94,8 +94,8 @@ export function encryptingKey(
     });
   }
   if (encrypt === undefined && kmsKeyId === undefined && encryptionKey !== undefined) {
-    throw new AppError("usage", "a key for encryption is given, and nothing says whether to encrypt", {
-      hint: "add --encrypt, or --encrypt=false to store in the clear",
+    throw new AppError("usage", "an encryption key is given without --encrypt", {
+      hint: "add --encrypt, or --encrypt=false to upload unencrypted files",
     });
   }
   return encryptionKey;

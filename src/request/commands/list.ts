@@ -18,29 +18,32 @@ const options = {
   fromTimestampMs: optional("from-timestamp", instant, {
     json: "fromTimestamp",
     group: "what",
-    help: "only backups since then: 2026-11-23T01:46:08Z, unix seconds or milliseconds",
+    help: "list only backups since this time: 2026-11-23T01:46:08Z, Unix seconds or milliseconds",
   }),
-  lastN: optional("last-n", integer({ min: 1, max: 1_000_000 }), { group: "what", help: "only the newest N backups" }),
+  lastN: optional("last-n", integer({ min: 1, max: 1_000_000 }), {
+    group: "what",
+    help: "list only the newest N backups",
+  }),
   /** In place of the list, the statements that create the tables of this backup: a tag or a name, as in a restore. */
   schemaOf: optional("schema", snapshotTagKind, {
     json: "schema",
     group: "what",
-    help: "print the CQL that creates the tables of this backup, with their original ids, for cqlsh",
+    help: "print the CQL statements that create the tables of this backup, with their original IDs",
   }),
   entities: optional("entities", entitiesKind, {
     group: "what",
-    defaultText: "everything but system keyspaces",
-    help: "with --schema, only these keyspaces (ks1,ks2) or tables (ks1.t1,ks2.t2)",
+    defaultText: "all non-system keyspaces",
+    help: "with --schema: only these keyspaces (ks1,ks2) or tables (ks1.t1,ks2.t2)",
   }),
-  resolveNodes: toggle("resolve-nodes", { group: "what", help: "ask the node which hosts the host IDs are" }),
+  resolveNodes: toggle("resolve-nodes", { group: "what", help: "show the address of each node, as reported over JMX" }),
   /** Only manifests that are in the cache already. */
   skipDownload: toggle("skip-download", {
     group: "what",
-    help: "read the manifests of the last listing, fetch none",
+    help: "accepted for compatibility with Esop for Java; no effect",
   }),
-  simpleFormat: toggle("simple-format", { group: "what", help: "print names only" }),
-  humanUnits: toggle("human-units", { group: "what", help: "print sizes as 1.5 GiB" }),
-  toFile: optional("to-file", file, { group: "what", help: "write the list to this file" }),
+  simpleFormat: toggle("simple-format", { group: "what", help: "print only the names of the backups" }),
+  humanUnits: toggle("human-units", { group: "what", help: "print sizes with units: 1.50 GiB" }),
+  toFile: optional("to-file", file, { group: "what", help: "write the output to this file" }),
   ...shared.storageOptions,
   ...shared.cacheOptions,
   ...shared.jmxOptions,
@@ -58,30 +61,33 @@ function derive(values: Values<typeof options>, context: shared.RequestContext):
 function checkSchemaOptions(values: Values<typeof options>): void {
   if (values.schemaOf === undefined) {
     if (values.entities === undefined) return;
-    throw new AppError("usage", "--entities is for --schema: a list shows whole backups", { hint: "add --schema" });
+    throw new AppError("usage", "--entities is valid only with --schema", { hint: "add --schema" });
   }
   const { fromTimestampMs, lastN, simpleFormat, resolveNodes } = values;
   if (fromTimestampMs === undefined && lastN === undefined && !simpleFormat && !resolveNodes) return;
-  throw new AppError("usage", "--schema prints statements, and the options of a list mean nothing to it", {
+  throw new AppError("usage", "--schema cannot be combined with options that filter or format the list", {
     hint: "leave out --from-timestamp, --last-n, --simple-format and --resolve-nodes",
   });
 }
 
 export const listVerb = defineVerb({
-  summary: "show which backups there are, and what each would free",
+  summary: "list backups, or print the schema of one",
   description: [
-    "For each backup: its time, name, files, size, and the bytes in files that no other backup of the node uses, " +
-      "which is what removing it would free.",
+    "Prints the time, number of tables and files, size, reclaimable size and name of each backup. The reclaimable size " +
+      "is what removing the backup would free: the size of the files that no other backup of the node uses.",
   ],
   examples: [
-    { says: "all backups of a node", line: "list --sl s3://backups/prod/dc1/node1 --human-units" },
-    { says: "the names of the three newest", line: "list --sl s3://backups/prod/dc1/node1 --last-n 3 --simple-format" },
+    { says: "list all backups of a node", line: "list --sl s3://backups/prod/dc1/node1 --human-units" },
     {
-      says: "the statements that create a table that was dropped",
+      says: "print the names of the three newest backups",
+      line: "list --sl s3://backups/prod/dc1/node1 --last-n 3 --simple-format",
+    },
+    {
+      says: "print the CQL statements that create a dropped table again",
       line: "list --sl s3://backups/prod/dc1/node1 --schema nightly --entities shop.orders",
     },
     {
-      says: "for a script",
+      says: "list the backups since a date as JSON",
       line: "list --sl s3://backups/prod/dc1/node1 --from-timestamp 2026-11-01T00:00:00Z --json",
     },
   ],

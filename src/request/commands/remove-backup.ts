@@ -18,36 +18,43 @@ const options = {
     aliases: ["n", "backup-name"],
     json: "backupName",
     group: "what",
-    help: "remove the backup of this name",
+    help: "remove the backup with this name",
   }),
-  oldest: toggle("oldest", { aliases: ["o"], group: "what", help: "remove the oldest backup" }),
+  oldest: toggle("oldest", {
+    aliases: ["o"],
+    group: "what",
+    help: "remove the oldest backup, unless it is the only one",
+  }),
   olderThanMs: optional("older-than", duration, {
     json: "olderThan",
     group: "what",
-    help: "remove all backups older than this: 14day, 36h",
+    help: "remove all backups older than this, except the newest: 14day, 36h",
   }),
   dry: toggle("dry", {
     aliases: ["d", "dry-run"],
     group: "what",
-    help: "say what would be removed, and remove nothing",
+    help: "print what would be removed; remove nothing",
   }),
   /** From start to start. */
   rateMs: optional("rate", duration, {
     aliases: ["r"],
     json: "rate",
     group: "what",
-    help: "go on running, and remove again each time this has passed",
+    help: "keep running and repeat the removal at this interval",
   }),
-  resolveNodes: toggle("resolve-nodes", { group: "what", help: "ask the node which hosts the host IDs are" }),
+  resolveNodes: toggle("resolve-nodes", {
+    group: "what",
+    help: "accepted for compatibility with Esop for Java; no effect",
+  }),
   ...shared.storageOptions,
   globalRequest: toggle("global-request", {
     aliases: ["globalRequest"],
     group: "cluster",
-    help: "remove from every node of the cluster that the location names",
+    help: "remove backups of every node in the cluster of the storage location",
   }),
   dcs: repeatable("dcs", named(text, "NAME"), {
     group: "cluster",
-    help: "with --global-request, only nodes of this datacenter; may be repeated",
+    help: "with --global-request: only nodes in this datacenter; can be repeated",
   }),
   ...shared.cacheOptions,
   ...shared.jmxOptions,
@@ -74,7 +81,7 @@ function checkSelection(values: Values<typeof options>): void {
     ...(values.olderThanMs === undefined ? [] : ["--older-than"]),
   ];
   const hint = "give one of --name, --oldest and --older-than";
-  if (selected.length === 0) throw new AppError("usage", "nothing says which backup to remove", { hint });
+  if (selected.length === 0) throw new AppError("usage", "no backup to remove is selected", { hint });
   if (selected.length > 1) {
     throw new AppError("usage", `${selected.join(" and ")} exclude each other`, { hint });
   }
@@ -86,19 +93,22 @@ function checkSelection(values: Values<typeof options>): void {
 }
 
 export const removeVerb = defineVerb({
-  summary: "remove backups, and the objects that no other backup uses",
+  summary: "remove backups and the objects that only they use",
   description: [
-    "Objects that another backup of the node still uses stay. A removal that is cut short never leaves a backup that " +
-      "names a missing file, and what it leaves behind the next one sweeps.",
+    "Keeps objects that another backup of the node uses. An interrupted removal never leaves a backup with missing " +
+      "objects; the next removal completes it.",
   ],
   examples: [
-    { says: "one backup, after a look", line: "remove-backup --sl s3://backups/prod/dc1/node1 --name nightly --dry" },
     {
-      says: "all that are older than two weeks",
+      says: "print what removing one backup would free",
+      line: "remove-backup --sl s3://backups/prod/dc1/node1 --name nightly --dry",
+    },
+    {
+      says: "remove all backups older than two weeks",
       line: "remove-backup --sl s3://backups/prod/dc1/node1 --older-than 14day",
     },
     {
-      says: "the same for every node of one datacenter, once a day",
+      says: "do the same for every node in one datacenter, once a day",
       line: "remove-backup --sl s3://backups/prod/dc1/node1 --older-than 14day --global-request --dcs dc1 --rate 1day",
     },
   ],

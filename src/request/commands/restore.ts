@@ -34,36 +34,36 @@ export type ImportOptions = Omit<Values<typeof importOptions>, "sourceDir">;
 const importOptions = {
   sourceDir: optional("import-source-dir", directory, {
     group: "import",
-    defaultText: "beside the data",
-    help: "where downloads go until they are imported",
+    defaultText: "next to the first data directory",
+    help: "directory for downloads until they are imported",
   }),
   keepLevel: toggle("import-keep-level", {
     group: "import",
-    help: "keep the level of SSTables (IMPORT)",
+    help: "keep the level of the SSTables (IMPORT)",
   }),
   keepRepaired: toggle("import-keep-repaired", {
     group: "import",
-    help: "keep repaired marks (IMPORT)",
+    help: "keep the repaired status of the SSTables (IMPORT)",
   }),
   noVerify: toggle("import-no-verify", {
     group: "import",
-    help: "let Cassandra not verify SSTables (IMPORT)",
+    help: "do not verify the SSTables (IMPORT)",
   }),
   noVerifyTokens: toggle("import-no-verify-tokens", {
     group: "import",
-    help: "let Cassandra not verify that tokens are its own (IMPORT)",
+    help: "do not verify that the node owns the tokens of the SSTables (IMPORT)",
   }),
   noInvalidateCaches: toggle("import-no-invalidate-caches", {
     group: "import",
-    help: "leave the row cache as it is (IMPORT)",
+    help: "do not invalidate the row cache (IMPORT)",
   }),
   quick: toggle("import-quick", {
     group: "import",
-    help: "no verification, no choice of disk, no cache invalidation (IMPORT)",
+    help: "do not verify SSTables, invalidate the row cache or choose the data directory (IMPORT)",
   }),
   extendedVerify: toggle("import-extended-verify", {
     group: "import",
-    help: "let Cassandra read and verify every value (IMPORT)",
+    help: "verify every value in the SSTables (IMPORT)",
   }),
 };
 
@@ -71,40 +71,40 @@ const behaviourOptions = {
   restoreSystemKeyspace: toggle("restore-system-keyspace", {
     aliases: ["rs"],
     group: "behaviour",
-    help: "restore all system keyspaces too (IN_PLACE)",
+    help: "also restore all system keyspaces (IN_PLACE)",
   }),
   restoreSystemAuth: toggle("restore-system-auth", {
     aliases: ["ra"],
     group: "behaviour",
-    help: "restore roles and permissions too (system_auth)",
+    help: "also restore roles and permissions (system_auth)",
   }),
   restoreIntoNewCluster: toggle("restore-into-new-cluster", {
     json: "newCluster",
     group: "behaviour",
-    help: "restore the schema (system_schema) too, for a node that starts afresh",
+    help: "also restore the schema (system_schema), for the node of a new cluster",
   }),
   updateCassandraYaml: toggle("update-cassandra-yaml", {
     group: "behaviour",
-    help: "write the backup's tokens into cassandra.yaml (IN_PLACE)",
+    help: "set initial_token, num_tokens and auto_bootstrap in cassandra.yaml (IN_PLACE)",
   }),
   noDownloadData: toggle("restoration-no-download-data", {
     json: "noDownloadData",
     group: "behaviour",
-    help: "download nothing, the files are there already",
+    help: "download nothing; fail if files are missing",
   }),
   noDeleteDownloads: toggle("restoration-no-delete-downloads", {
     json: "noDeleteDownloads",
     group: "behaviour",
-    help: "keep the downloads after the import",
+    help: "keep the downloaded files after the import",
   }),
   noDeleteTruncates: toggle("restoration-no-delete-truncates", {
     json: "noDeleteTruncates",
     group: "behaviour",
-    help: "keep the snapshots that truncation made",
+    help: "keep the snapshots that Cassandra takes before it truncates tables",
   }),
   hashAlgorithm: defaulted("hash-algorithm", hashAlgorithmKind, "SHA-256", {
     group: "behaviour",
-    help: "how downloads are checked; NONE checks only their size",
+    help: "NONE: verify only the size of downloads, not the checksums in the manifest",
   }),
 };
 
@@ -112,65 +112,65 @@ const options = {
   snapshotTag: required("snapshot-tag", snapshotTagKind, {
     aliases: ["s", "st"],
     group: "what",
-    help: "backup to restore: tag, tag-schemaVersion or full name",
+    help: "backup to restore: TAG, TAG-SCHEMA or its full name",
   }),
   entities: defaulted("entities", entitiesKind, "", {
     group: "what",
-    defaultText: "everything but system keyspaces",
+    defaultText: "all non-system keyspaces",
     help: "keyspaces (ks1,ks2) or tables (ks1.t1,ks2.t2) to restore",
   }),
   rename: repeatable("rename", renameKind, {
     group: "what",
-    help: "restore a table under another name, which must exist; may be repeated",
+    help: "restore a table into another existing table; can be repeated",
   }),
   schemaVersion: optional("schema-version", uuid, {
     group: "what",
-    help: "of several backups under one tag, the one with this schema version",
+    help: "select the backup with this schema version if several have the same tag",
   }),
   exactSchemaVersion: toggle("exact-schema-version", {
     group: "what",
-    help: "only a backup with the node's own schema version, or the one given",
+    help: "require the schema version of --schema-version, or else of the node",
   }),
   resolveHostIdFromTopology: toggle("resolve-host-id-from-topology", {
     group: "what",
-    help: "the location's node is a host name; look its host ID up in the stored topology",
+    help: "resolve the host name or address in the storage location to a host ID with the uploaded topology",
   }),
-  dryRun: toggle("dry-run", { group: "what", help: "say what would be done, and change nothing" }),
+  dryRun: toggle("dry-run", { group: "what", help: "print what would be restored; change nothing" }),
   /** Undefined: to be chosen by what the node is; then call {@link checkStrategy} with the choice. */
   strategy: optional("restoration-strategy-type", choice(strategies), {
     json: "restorationStrategyType",
     group: "behaviour",
     defaultText: "IN_PLACE for a stopped node, IMPORT for a running one",
-    help: "how SSTables get into the node",
+    help: "how SSTables are put into the node",
   }),
   phase: optional("restoration-phase-type", choice(phases), {
     json: "restorationPhase",
     group: "behaviour",
-    defaultText: "all, one after the other",
-    help: "run one phase only (HARDLINKS, IMPORT)",
+    defaultText: "all phases in order",
+    help: "run only this phase; IN_PLACE has only init and cleanup",
   }),
   singlePhase: toggle("single-phase", {
     group: "cluster",
-    help: "with --global-request, run the named phase on every node and stop (not supported yet)",
+    help: "with --global-request: run only the phase of --restoration-phase-type (not supported yet)",
   }),
   dataDirs: repeatable("data-dir", directory, {
     group: "node",
-    defaultText: "what the node or its configuration says",
-    help: "a data directory of the node; may be repeated",
+    defaultText: "from the node or cassandra.yaml",
+    help: "data directory of the node; can be repeated",
   }),
   /** Base of hints, saved_caches and commitlog. */
   cassandraDir: optional("cassandra-dir", directory, {
     aliases: ["dd", "data-directory"],
     json: "cassandraDirectory",
     group: "node",
-    defaultText: "what the node's configuration says",
-    help: "directory that holds hints, saved_caches and commitlog",
+    defaultText: "from cassandra.yaml",
+    help: "directory that contains hints, saved_caches and commitlog",
   }),
   configDirectory: defaulted("config-directory", directory, "/etc/cassandra/", {
     aliases: ["cd"],
     json: "cassandraConfigDirectory",
     group: "node",
-    help: "directory that holds cassandra.yaml",
+    help: "directory that contains cassandra.yaml",
   }),
   ...encryptionKeyOptions,
   ...shared.storageOptions,
@@ -252,23 +252,24 @@ function checkTogether(values: Values<typeof options>): void {
 }
 
 export const restoreVerb = defineVerb({
-  summary: "bring a backup back to the node",
+  summary: "restore a backup to the node",
   description: [
-    "IN_PLACE puts files straight into the data directories of a stopped node. HARDLINKS and IMPORT load them into a " +
-      "running one, in phases: init, download, truncate, import, cleanup. All phases run unless one is named.",
-    "Everything that can fail early fails before anything of the node is changed.",
+    "Replaces the content of the selected tables. IMPORT and HARDLINKS load SSTables into a running node, in the phases " +
+      "init, download, truncate, import and cleanup. IN_PLACE replaces the SSTables of a stopped node and keeps the " +
+      "replaced ones until a run with --restoration-phase-type cleanup.",
+    "All files are downloaded and verified before any data of the node is changed.",
   ],
   examples: [
     {
-      says: "one keyspace of a running node",
+      says: "restore one keyspace of a running node",
       line: "restore --sl s3://backups/prod/dc1/node1 -s nightly --entities shop --restoration-strategy-type IMPORT",
     },
     {
-      says: "a stopped node, all of it",
+      says: "restore all non-system keyspaces of a stopped node",
       line: "restore --sl s3://backups/prod/dc1/node1 -s nightly --restoration-strategy-type IN_PLACE",
     },
     {
-      says: "a table beside the one that is there now",
+      says: "restore a table into another table",
       line: "restore --sl s3://backups -s nightly --entities shop.orders --rename shop.orders=shop.orders_old",
     },
   ],

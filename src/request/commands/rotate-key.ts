@@ -17,10 +17,10 @@ export type RotateKeyRequest = WithDerived<typeof options, Derived>;
 const options = {
   ...encryptionKeyOptions,
   ...newKeyOptions,
-  keepOld: toggle("keep-old", { group: "encryption", help: "let the present key open the backups as well" }),
+  keepOld: toggle("keep-old", { group: "encryption", help: "also keep the current key valid" }),
   newDataKey: toggle("new-data-key", {
     group: "encryption",
-    help: "encrypt later backups with a new data key: the next one sends everything again",
+    help: "encrypt later backups with a new data key; the next backup uploads all files again",
   }),
   ...shared.storageOptions,
 };
@@ -32,12 +32,12 @@ function derive(values: Values<typeof options>): Derived {
   const newKey = onlyKey(values.newKey);
   const { node } = values.storageLocation;
   if (node === undefined) {
-    throw new AppError("usage", "the storage location does not say whose keys are meant", {
+    throw new AppError("usage", "the storage location does not name a node", {
       hint: "give it in full: protocol://bucket/cluster/datacenter/node",
     });
   }
   if (encryptionKey === undefined) {
-    throw new AppError("usage", "the present key is missing", {
+    throw new AppError("usage", "the current key is missing", {
       hint: "add --encryption-key-file or --encryption-passphrase-file",
     });
   }
@@ -55,20 +55,20 @@ function derive(values: Values<typeof options>): Derived {
 }
 
 export const rotateVerb = defineVerb({
-  summary: "give the encrypted backups of a node another key or passphrase",
+  summary: "change the key or passphrase of encrypted backups",
   description: [
-    "Encrypts the node's data keys, one small file each, with the new key in place of the present one. No backup is " +
-      "sent again, and all open with the new key. Interrupted, it goes on when it is run again.",
-    "Who had the old key and has a copy of those files can still decrypt: after a leak, begin a new data key " +
-      "(--new-data-key), back up, and remove the older backups.",
+    "Re-encrypts the node's data keys with the new key; backups are not uploaded again. If interrupted, run the same " +
+      "command again.",
+    "The old key and a copy of the old data key files still decrypt existing backups. After a leak, create a new data " +
+      "key (--new-data-key), back up, and remove the older backups.",
   ],
   examples: [
     {
-      says: "another passphrase",
+      says: "change the passphrase",
       line: "rotate-key --sl s3://backups/prod/dc1/node1 --encryption-passphrase-file old --new-passphrase-file new",
     },
     {
-      says: "a new data key, which later backups are encrypted with",
+      says: "create a new data key for later backups",
       line: "rotate-key --sl s3://backups/prod/dc1/node1 --encryption-key-file key --new-data-key",
     },
   ],

@@ -51,53 +51,53 @@ const s3Table = {
   endpoint: optional("endpoint", named(text, "URL"), {
     json: "endpoint",
     group: "s3",
-    defaultText: "the provider's own",
-    help: "where the store answers: https://host:port; S3: also AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL",
+    defaultText: "of the provider",
+    help: "URL of the store, https://host:port; S3 also reads AWS_ENDPOINT_URL_S3 and AWS_ENDPOINT_URL",
   }),
   region: optional("region", named(text, "NAME"), {
     json: "region",
     group: "s3",
-    help: "region of the bucket; S3: also AWS_REGION",
+    help: "region of the bucket; S3 also reads AWS_REGION",
   }),
   /** The bucket in the path instead of the host name; undefined: the kind of store decides. */
   pathStyle: defaulted("path-style", pathStyleKind, "auto", {
     env: ["AWS_ENABLE_PATH_STYLE_ACCESS"],
     json: "pathStyle",
     group: "s3",
-    help: "S3: name the bucket in the path, not in the host's name; auto: everywhere but at AWS",
+    help: "S3: path-style addressing; auto: on, except for AWS",
   }),
   caFile: optional("ca-file", file, {
     env: ["AWS_CA_BUNDLE"],
     json: "caFile",
     group: "s3",
-    help: "PEM file with certificates to trust beside the well-known ones",
+    help: "PEM file with additional CA certificates to trust",
   }),
   storageClass: optional("storage-class", named(text, "CLASS"), {
     json: "storageClass",
     group: "s3",
-    help: "class of new objects of 128 KiB and more: STANDARD_IA, on Azure Cool; smaller ones keep the bucket's",
+    help: "storage class (on Azure: access tier) of new objects of 128 KiB or more",
   }),
   encryption: {
     kind: optional("server-side-encryption", choice(["AES256", "aws:kms"]), {
       json: "serverSideEncryption",
       group: "s3",
-      help: "S3: how the store encrypts new objects: with its own keys, or with one of the KMS",
+      help: "S3: server-side encryption of new objects",
     }),
     keyId: optional("sse-kms-key-id", named(text, "KEY"), {
       json: "sseKmsKeyId",
       group: "s3",
-      help: "S3: KMS key for it, when not the account's own for S3",
+      help: "S3: KMS key for server-side encryption; the AWS managed key if omitted",
     }),
     keyFile: optional("sse-customer-key-file", file, {
       json: "sseCustomerKeyFile",
       group: "s3",
-      help: "S3: encrypt in the store with this key of ours: 32 bytes, or their base64",
+      help: "S3: file with a customer-provided key (SSE-C): 32 bytes, raw or base64",
     }),
   },
   tags: repeatable("object-tag", tag, {
     json: "objectTags",
     group: "s3",
-    help: "tag of new objects; may be repeated",
+    help: "tag of new objects; can be repeated",
   }),
 };
 

@@ -18,9 +18,9 @@ const secondMs = 1000;
 const hourMs = 3_600_000;
 
 export const generalOptions = {
-  json: toggle("json", { group: "general", help: "print JSON, one object a line" }),
-  quiet: toggle("quiet", { group: "general", help: "print results and errors only" }),
-  debug: toggle("debug", { group: "general", help: "say every step, and where an error comes from" }),
+  json: toggle("json", { group: "general", help: "print JSON, one object per line" }),
+  quiet: toggle("quiet", { group: "general", help: "print only results, warnings and errors" }),
+  debug: toggle("debug", { group: "general", help: "print debug messages and stack traces" }),
   configFile: optional("config-file", file, { group: "general", help: "read options from this YAML file" }),
 };
 
@@ -28,20 +28,20 @@ const retryOptions = {
   enabled: toggle("retry-enabled", {
     on: true,
     group: "retries",
-    help: "repeat calls to the store that may succeed later",
+    help: "retry requests to the store that fail with a transient error",
   }),
   intervalMs: defaulted("retry-interval", durationIn(secondMs, "SECONDS"), "1", {
     json: "retry.interval",
     group: "retries",
-    help: "wait before the first repetition",
+    help: "maximum delay before the first retry",
   }),
   strategy: defaulted("retry-strategy", choice(["linear", "exponential"]), "exponential", {
     group: "retries",
-    help: "how later waits grow",
+    help: "maximum delay of later retries: linear keeps it, exponential doubles it",
   }),
   maxAttempts: defaulted("retry-max-attempts", integer({ min: 1, max: 100 }), "5", {
     group: "retries",
-    help: "attempts for one call, the first included",
+    help: "maximum number of attempts, the first included",
   }),
 };
 
@@ -51,33 +51,33 @@ const proxyOptions = {
   used: toggle("use-proxy", {
     json: "proxySettings.useProxy",
     group: "proxy",
-    help: "reach the store through a proxy",
+    help: "connect to the store through a proxy",
   }),
   host: optional("proxy-host", named(text, "HOST"), {
     json: "proxySettings.proxyHost",
     group: "proxy",
-    help: "the proxy's host",
+    help: "host of the proxy",
   }),
   port: optional("proxy-port", port, {
     json: "proxySettings.proxyPort",
     group: "proxy",
-    help: "the proxy's port",
+    help: "port of the proxy",
   }),
   protocol: defaulted("proxy-protocol", choice(["HTTP", "HTTPS"]), "HTTPS", {
     json: "proxySettings.proxyProtocol",
     group: "proxy",
-    help: "how to speak to the proxy itself",
+    help: "protocol of the connection to the proxy",
   }),
   username: optional("proxy-username", named(text, "NAME"), {
     json: "proxySettings.proxyUsername",
     group: "proxy",
-    help: "name to log in to the proxy with",
+    help: "user name for the proxy",
   }),
   password: optional("proxy-password", named(text, "PASSWORD"), {
     json: "proxySettings.proxyPassword",
     secret: true,
     group: "proxy",
-    help: "password to log in to the proxy with",
+    help: "password for the proxy",
   }),
 };
 
@@ -85,27 +85,27 @@ export const storageOptions = {
   storageLocation: required("storage-location", locationKind, {
     aliases: ["sl"],
     group: "storage",
-    help: "where backups lie: protocol://bucket/cluster/datacenter/node, or protocol://bucket",
+    help: "repository: protocol://bucket/cluster/datacenter/node, or protocol://bucket",
   }),
   concurrentConnections: defaulted("concurrent-connections", integer({ min: 1, max: 1000 }), "10", {
     aliases: ["cc"],
     group: "storage",
-    help: "files or parts transferred at once",
+    help: "maximum number of concurrent transfers of files or parts",
   }),
   insecureHttp: toggle("insecure-http", {
     json: "insecure",
     group: "storage",
-    help: "speak HTTP in place of HTTPS to the store",
+    help: "connect to the store with HTTP instead of HTTPS",
   }),
   skipBucketVerification: toggle("skip-bucket-verification", {
     group: "storage",
-    help: "do not check first that the bucket exists",
+    help: "do not check that the bucket exists",
   }),
   kmsKeyId: optional("kms-key-id", named(text, "KEY"), {
     aliases: ["kmsKeyId"],
     env: ["AWS_KMS_KEY_ID"],
     group: "storage",
-    help: "KMS key that encrypts objects before they leave (S3)",
+    help: "S3: encrypt files before upload with this KMS key",
   }),
   retry: retryOptions,
   proxy: proxyOptions,
@@ -124,14 +124,14 @@ const jmxTable = {
   service: defaulted("jmx-service", named(text, "SERVICE"), "127.0.0.1:7199", {
     json: "jmxService",
     group: "jmx",
-    help: "the node's JMX: host, host:port, :port or a service URL",
+    help: "JMX address of the node: host, host:port, :port or a service URL",
   }),
-  user: optional("jmx-user", named(text, "NAME"), { json: "jmxUser", group: "jmx", help: "name to log in with" }),
+  user: optional("jmx-user", named(text, "NAME"), { json: "jmxUser", group: "jmx", help: "user name for JMX" }),
   password: optional("jmx-password", named(text, "PASSWORD"), {
     json: "jmxPassword",
     secret: true,
     group: "jmx",
-    help: "password to log in with; other users can see it here, but not in a file",
+    help: "password for JMX; other users can read it on the command line",
   }),
   credentialsFile: optional("jmx-credentials", file, {
     json: "jmxCredentials",
@@ -141,7 +141,7 @@ const jmxTable = {
   truststore: optional("jmx-truststore", file, {
     json: "jmxTruststore",
     group: "jmx",
-    help: "certificates to trust; turns TLS on",
+    help: "truststore with CA certificates; enables TLS",
   }),
   truststorePassword: optional("jmx-truststore-password", named(text, "PASSWORD"), {
     json: "jmxTruststorePassword",
@@ -149,7 +149,11 @@ const jmxTable = {
     group: "jmx",
     help: "password of the truststore",
   }),
-  keystore: optional("jmx-keystore", file, { json: "jmxKeystore", group: "jmx", help: "own certificate and key" }),
+  keystore: optional("jmx-keystore", file, {
+    json: "jmxKeystore",
+    group: "jmx",
+    help: "keystore with the client certificate and key",
+  }),
   keystorePassword: optional("jmx-keystore-password", named(text, "PASSWORD"), {
     json: "jmxKeystorePassword",
     secret: true,
@@ -159,7 +163,7 @@ const jmxTable = {
   clientAuth: toggle("jmx-client-auth", {
     json: "jmxClientAuth",
     group: "jmx",
-    help: "show the own certificate to the node",
+    help: "present the client certificate to the node",
   }),
 };
 
@@ -173,7 +177,7 @@ export const cacheOptions = {
   cacheDir: optional("cache-dir", directory, {
     group: "behaviour",
     defaultText: "~/.esop",
-    help: "where local records and downloaded manifests are kept",
+    help: "directory of the local hash record that speeds up backups",
   }),
 };
 
@@ -181,12 +185,12 @@ export const clusterOptions = {
   globalRequest: toggle("global-request", {
     aliases: ["globalRequest"],
     group: "cluster",
-    help: "do it on every node of the cluster, through their sidecars (not supported yet)",
+    help: "run on every node of the cluster (not supported yet)",
   }),
   datacenters: optional("datacenter", named(text, "NAMES"), {
     json: "dc",
     group: "cluster",
-    help: "with --global-request, only nodes of these datacenters, separated by commas (not supported yet)",
+    help: "with --global-request: only nodes in these datacenters, separated by commas (not supported yet)",
   }),
 };
 
@@ -194,7 +198,7 @@ export const timeoutOption = {
   timeoutMs: defaulted("timeout", durationIn(hourMs, "HOURS"), "5", {
     json: "timeout",
     group: "behaviour",
-    help: "give up after this time; a number counts hours, 90min is one too",
+    help: "abort after this many hours, or after a duration such as 90min",
   }),
 };
 
@@ -210,8 +214,8 @@ export function cacheDirectory(given: string | undefined, context: RequestContex
 export function deriveStorage(values: Values<typeof storageOptions>): DerivedStorage {
   const { kmsKeyId, storageLocation } = values;
   if (kmsKeyId !== undefined && !speaksS3(storageLocation.protocol)) {
-    throw new AppError("usage", `encryption with a KMS key is of S3, not of ${storageLocation.protocol}`, {
-      hint: "leave out --kms-key-id (and AWS_KMS_KEY_ID), or encrypt with a key of your own: --encrypt",
+    throw new AppError("usage", `encryption with a KMS key is supported on S3, not on ${storageLocation.protocol}`, {
+      hint: "leave out --kms-key-id (and AWS_KMS_KEY_ID), or encrypt with your own key: --encrypt",
     });
   }
   const s3 = deriveS3(values, storageLocation);
@@ -229,7 +233,7 @@ function proxyOf({ used, ...proxy }: Values<typeof proxyOptions>): HttpProxy | u
     if (host === undefined && port === undefined && username === undefined && password === undefined) {
       return undefined;
     }
-    throw new AppError("usage", "a proxy is described but not used", { hint: "add --use-proxy" });
+    throw new AppError("usage", "proxy options are given without --use-proxy", { hint: "add --use-proxy" });
   }
   if (host === undefined || port === undefined) {
     throw new AppError("usage", "--use-proxy needs the proxy's host and port", {
@@ -271,7 +275,9 @@ function checkJmxStores({ truststore, truststorePassword, keystore, keystorePass
     throw new AppError("usage", "--jmx-keystore-password is given without a keystore", { hint: "add --jmx-keystore" });
   }
   if (clientAuth && keystore === undefined) {
-    throw new AppError("usage", "--jmx-client-auth needs a certificate of its own", { hint: "add --jmx-keystore" });
+    throw new AppError("usage", "--jmx-client-auth is given without a client certificate", {
+      hint: "add --jmx-keystore",
+    });
   }
 }
 

@@ -5,7 +5,7 @@ import { defineVerb } from "./verb.ts";
 const options = {
   thorough: toggle("thorough", {
     group: "what",
-    help: "also write, list and delete 1,001 small objects, more than a store lists on one page",
+    help: "also write, list and delete 1,001 small objects, more than one page of a listing",
   }),
   ...shared.storageOptions,
 };
@@ -14,17 +14,20 @@ const options = {
 export type ValidateStorageRequest = WithDerived<typeof options, shared.DerivedStorage>;
 
 export const validateStorageVerb = defineVerb({
-  summary: "prove that a store works, and name the permissions that are missing",
+  summary: "test a store and report missing permissions",
   description: [
-    "Writes, shows, lists, reads, replaces, renews and deletes objects of its own: a small one and one of 33 MiB, which " +
-      "S3 is sent in parts. They lie in the bucket, or in the node's part of it where the location names a node, under " +
-      "names that begin with .esop-check-; no other object is touched, and none is left.",
-    "Prints a line for each step with its time. Every step that can run does, whatever the others found; at the end all " +
-      "permissions that the credentials lack are named. Ends with the status of the first step that failed.",
+    "Writes, lists, reads, overwrites, refreshes and deletes a small object and one of 33 MiB, which is uploaded to S3 " +
+      "in parts. Their names begin with .esop-check-, below the node if the location names one. No other object is " +
+      "touched.",
+    "Prints one line per step with its duration. A failed step does not stop the steps that do not depend on it; the " +
+      "last line names all permissions that the credentials lack. The exit status is that of the first failed step.",
   ],
   examples: [
-    { says: "a bucket, before anything else", line: "validate-storage s3://backups" },
-    { says: "where the policy allows one node's part only", line: "validate-storage s3://backups/prod/dc1/node1" },
+    { says: "test a bucket", line: "validate-storage s3://backups" },
+    {
+      says: "test with credentials that are limited to one node",
+      line: "validate-storage s3://backups/prod/dc1/node1",
+    },
   ],
   options,
   positional: "storageLocation",

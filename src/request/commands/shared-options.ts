@@ -187,11 +187,15 @@ export const clusterOptions = {
     group: "cluster",
     help: "run on every node of the cluster (not supported yet)",
   }),
-  datacenters: optional("datacenter", named(text, "NAMES"), {
-    json: "dc",
-    group: "cluster",
-    help: "with --global-request: only nodes in these datacenters, separated by commas (not supported yet)",
-  }),
+  datacenters: optional(
+    "datacenter",
+    { ...named(text, "NAMES"), commas: true },
+    {
+      json: "dc",
+      group: "cluster",
+      help: "with --global-request: only nodes in these datacenters, separated by commas (not supported yet)",
+    },
+  ),
 };
 
 export const timeoutOption = {

@@ -5,6 +5,7 @@ import { formatBytes, formatCount, formatInstant } from "../../units.ts";
 import type { Command } from "../command.ts";
 import { preferLittleMemory } from "../memory.ts";
 import type { JsonLine } from "../output.ts";
+import { printableJson, printableLine } from "../printable.ts";
 import { renderTable } from "../table.ts";
 
 type ShownBackup = ShownNode["backups"][number];
@@ -15,8 +16,8 @@ export const listCommand: Command<ListRequest> = {
     const { output } = context;
     const report = await run("list", request, context);
     const { json, text } = render(report, request);
-    if (request.toFile === undefined) output.result(json, text);
-    else await replaceFile(request.toFile, `${output.settings.json ? JSON.stringify(json) : text()}\n`);
+    if (request.toFile === undefined) output.result(json, text, report.kind === "schema" ? "exact" : undefined);
+    else await replaceFile(request.toFile, `${output.settings.json ? printableJson(json) : text()}\n`);
   },
 };
 
@@ -41,14 +42,14 @@ function render(report: ListReport, request: ListRequest): Rendered {
 function renderSchema({ backup, tables }: ListReport & { readonly kind: "schema" }): Rendered {
   const parts = tables.map(({ keyspace, table, cql }) =>
     cql === undefined
-      ? `-- ${keyspace}.${table}: the backup has no CREATE statement for it`
-      : `-- ${keyspace}.${table}\n${cql.trim()}`,
+      ? `-- ${printableLine(`${keyspace}.${table}`)}: the backup has no CREATE statement for it`
+      : `-- ${printableLine(`${keyspace}.${table}`)}\n${cql.trim()}`,
   );
   const keyspaces = [...new Set(tables.map(({ keyspace }) => keyspace))];
   const required = `${keyspaces.length === 1 ? "keyspace" : "keyspaces"} ${keyspaces.join(", ")}`;
   return {
     json: { type: "schema", backup, tables },
-    text: () => [`-- backup ${backup}; requires the ${required}`, ...parts].join("\n\n"),
+    text: () => [printableLine(`-- backup ${backup}; requires the ${required}`), ...parts].join("\n\n"),
   };
 }
 
@@ -68,13 +69,16 @@ function jsonOf({ path, address, backups, total }: ShownNode) {
 }
 
 function describe(nodes: readonly ShownNode[], request: ListRequest): string {
-  if (request.simpleFormat) return nodes.flatMap(({ backups }) => backups.map(({ name }) => name.text)).join("\n");
+  if (request.simpleFormat)
+    return nodes.flatMap(({ backups }) => backups.map(({ name }) => printableLine(name.text))).join("\n");
   const bytes = (value: number) => (request.humanUnits ? formatBytes(value) : String(value));
   return nodes.map((node) => describeNode(node, bytes)).join("\n\n");
 }
 
 function describeNode({ path, address, backups, total }: ShownNode, bytes: (value: number) => string): string {
-  const head = `${path.cluster}/${path.datacenter}/${path.node}${address === undefined ? "" : ` (${address})`}`;
+  const head = printableLine(
+    `${path.cluster}/${path.datacenter}/${path.node}${address === undefined ? "" : ` (${address})`}`,
+  );
   if (backups.length === 0) return `${head}: no backups`;
   const anyEncrypted = backups.some(({ encryptedWith }) => encryptedWith.length > 0);
   const row = ({ name, tables, files, bytes: size, reclaimableBytes, encryptedWith, damaged }: ShownBackup) => {
@@ -82,7 +86,7 @@ function describeNode({ path, address, backups, total }: ShownNode, bytes: (valu
     const numbers = damaged === undefined ? counted : counted.map(() => "?");
     const key = anyEncrypted ? [encryptedWith.join(",")] : [];
     const shown = damaged === undefined ? name.text : `${name.text} (damaged)`;
-    return [formatInstant(name.createdMs), ...numbers, ...key, shown];
+    return [formatInstant(name.createdMs), ...numbers, ...key, shown].map(printableLine);
   };
   const columns = [
     { title: "TIME" },

@@ -12,6 +12,8 @@ export interface OutputSettings {
   readonly json: boolean;
   readonly debug: boolean;
   readonly quiet: boolean;
+  /** Of standard error. */
+  readonly logFormat: "text" | "json";
 }
 
 const secondMs = 1000;
@@ -21,7 +23,15 @@ export const generalOptions = {
   json: toggle("json", { group: "general", help: "print JSON, one object per line" }),
   quiet: toggle("quiet", { group: "general", help: "print only results, warnings and errors" }),
   debug: toggle("debug", { group: "general", help: "print debug messages and stack traces" }),
-  configFile: optional("config-file", file, { group: "general", help: "read options from this YAML file" }),
+  logFormat: defaulted("log-format", choice(["text", "json"]), "text", {
+    group: "general",
+    help: "format of the messages on standard error",
+  }),
+  configFile: optional("config-file", file, {
+    group: "general",
+    defaultText: "/etc/esop/esop.yaml if it exists",
+    help: "read options from this YAML file",
+  }),
 };
 
 const retryOptions = {

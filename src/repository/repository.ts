@@ -28,6 +28,7 @@ export {
   manifestFiles,
   parseManifest,
 } from "./manifest.ts";
+export { describeMisplaced, findMisplacedNode, isHostId, otherNodes } from "./misplaced-node.ts";
 export { newestIfEncrypted } from "./newest-encrypted.ts";
 export { listNodes, NodeRepository, type StoredBackup, type StoredManifest } from "./node-repository.ts";
 export { readTopologyFiles, removeTopology, type TopologyFile, type TopologyNode } from "./topology.ts";

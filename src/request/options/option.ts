@@ -175,8 +175,12 @@ export function toggle(flag: string, about: About & { readonly on?: boolean }): 
 
 /** On, off, or left open. */
 export function maybe(flag: string, about: About): Option<boolean | undefined> {
-  const { defaultText: _, ...on } = toggle(flag, about);
-  return { ...on, schema: { type: "boolean" }, fallback: () => undefined };
+  return {
+    ...toggle(flag, about),
+    defaultText: about.defaultText,
+    schema: { type: "boolean" },
+    fallback: () => undefined,
+  };
 }
 
 function formOf({ placeholder, numberUnit, commas }: ValueKind<unknown>) {

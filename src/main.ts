@@ -4,7 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { fstatSync, readFileSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { constants, homedir } from "node:os";
 import type { Commands, ProgramIo, ProgramOutput, TextSink } from "./cli/cli.ts";
 import { systemClock } from "./clock.ts";
@@ -113,6 +113,16 @@ function createIo(signal: AbortSignal, outputChanged: (output: ProgramOutput) =>
       return () => clearInterval(timer);
     },
     signal,
+    userId: process.getuid?.(),
+    fileAccess: async (path) => {
+      try {
+        const { uid, gid, mode } = await stat(path);
+        return { ownerId: uid, groupId: gid, mode: mode & 0o7777 };
+      } catch (error) {
+        if (["ENOENT", "ENOTDIR"].includes(systemErrorCode(error) ?? "")) return undefined;
+        throw fileError(error, `look for ${path}`);
+      }
+    },
     readFile: async (path) => {
       try {
         return await readFile(path, "utf8");

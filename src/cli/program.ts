@@ -6,16 +6,18 @@ import {
   generalOptions,
   mistypedVariables,
   type OutputSettings,
-  parseConfigFile,
   resolveValues,
 } from "../request/request.ts";
 import { type CommandLine, parseCommandLine } from "./arguments.ts";
 import type { Commands } from "./command.ts";
+import { type ConfigDependencies, readConfig } from "./config.ts";
 import { commandHelp, generalHelp, type HelpStyle, shortHelp } from "./help.ts";
 import { createOutput, type ProgramOutput, type TextSink } from "./output.ts";
 import type { Every } from "./progress.ts";
 
-export interface ProgramIo extends Pick<AppContext, "clock" | "environment" | "random" | "randomBytes" | "signal"> {
+type ProgramContext = Pick<AppContext, "clock" | "environment" | "random" | "randomBytes" | "signal">;
+
+export interface ProgramIo extends ProgramContext, Omit<ConfigDependencies, "warn"> {
   readonly stdout: TextSink;
   readonly stderr: TextSink;
   readonly homeDirectory: string;
@@ -23,8 +25,6 @@ export interface ProgramIo extends Pick<AppContext, "clock" | "environment" | "r
   readonly every: Every;
   /** Told of what speaks to the operator, whenever it changes. */
   outputChanged?(output: ProgramOutput): void;
-  /** The text of a file; throws AppError. */
-  readFile(path: string): Promise<string>;
 }
 
 /** Gives the exit status; never throws. */
@@ -122,10 +122,13 @@ async function runCommand(
   const tables = Object.fromEntries(Object.entries(commands).map(([word, { verb }]) => [word, verb]));
   const asked = [source, environmentSource(command.verb.options, io.environment)];
   const { configFile } = resolveValues({ configFile: generalOptions.configFile }, asked);
-  const configured =
-    configFile === undefined ? [] : await parseConfigFile(await io.readFile(configFile), configFile, tables, name);
+  const warnings: string[] = [];
+  const { readFile, fileAccess, userId } = io;
+  const dependencies = { readFile, fileAccess, userId, warn: (text: string) => void warnings.push(text) };
+  const configured = await readConfig(configFile, { verb: name, tables }, dependencies);
   const sources = [...asked, ...configured];
   const output = session.use(resolveValues(generalOptions, sources));
+  for (const text of warnings) output.warn(text);
   const known = Object.values(tables).map(({ options }) => options);
   for (const { name: variable, meant } of mistypedVariables(known, io.environment)) {
     output.warn(`unknown environment variable ${variable}, did you mean ${meant}`);

@@ -301,7 +301,7 @@ export function datacentersOf(values: Values<typeof clusterOptions>): readonly s
   if (names.includes("")) throw new AppError("usage", "--datacenter has an empty part between its commas");
   if (names.length > 0 && !values.globalRequest) {
     throw new AppError("usage", "--datacenter confines a request to the cluster, and this one is for one node", {
-      hint: "add --global-request, or leave --datacenter out",
+      hint: "leave --datacenter out, and run the command on every node of the datacenter",
     });
   }
   return names;

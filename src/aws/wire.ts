@@ -11,6 +11,7 @@ import {
   type HttpTerms,
   type HttpTimeouts,
   type Operation,
+  patientTerms,
   type ResponseHeaders,
   sortedQuery,
 } from "../http/http.ts";
@@ -85,10 +86,8 @@ export class AwsWire<O extends Operation = Operation> {
   call(request: AwsWireRequest<O>, ms: number): Promise<HttpAnswer> {
     const { clock, timeouts } = this.#options;
     const { operation, signal } = request;
-    // A server that may work for longer may also be silent for longer.
-    const idleMs = Math.max(timeouts.idleMs, ms);
     return answerWithin({ ms, signal, what: operation.what, clock }, (bounded) =>
-      this.#send({ ...request, signal: bounded }, { timeouts: { ...timeouts, idleMs }, anyByteIsProgress: true }),
+      this.#send({ ...request, signal: bounded }, patientTerms(timeouts, ms)),
     );
   }
 

@@ -17,6 +17,7 @@ import {
   type Operation,
   type OptionalFields,
   presentFields,
+  quickMs,
   serviceErrorOf,
   sortedQuery,
   wholeAnswer,
@@ -51,8 +52,6 @@ export interface GcsRequest {
 
 export type Fields = ReturnType<typeof fieldsOf>;
 
-/** For calls that are answered at once. */
-const quickMs = 60_000;
 /** For calls that make the store move bytes. */
 export const slowMs = 15 * 60_000;
 

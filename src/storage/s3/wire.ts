@@ -11,6 +11,7 @@ import {
   type HttpTimeouts,
   type Operation,
   parseXml,
+  quickMs,
   type ResponseHeaders,
   serviceErrorOf,
   type XmlElement,
@@ -44,8 +45,6 @@ export interface S3Request {
   readonly operation: Operation;
 }
 
-/** For calls that are answered at once. */
-const quickMs = 60_000;
 /** For calls that make the server move bytes. */
 export const slowMs = 15 * 60_000;
 

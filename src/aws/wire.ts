@@ -31,7 +31,7 @@ export interface AwsWireOptions<O extends Operation> {
   readonly timeouts: HttpTimeouts;
   /** The error of an answer that is none of 2xx. */
   serviceError(status: number, headers: ResponseHeaders, body: string, operation: O): AppError;
-  /** Judges an error anew where the service has accepted a signature of the same key before. */
+  /** Reclassifies an error where the service has accepted a signature of the same key before. */
   reconsider?(error: AppError, request: AwsWireRequest<O>): AppError;
 }
 

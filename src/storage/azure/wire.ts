@@ -96,7 +96,7 @@ export class AzureWire {
     }
   }
 
-  /** What {@link send} would send, for the body of a batch, where the version is that of the batch. */
+  /** The request as {@link send} would send it, to be embedded in a batch, which has the version header. */
   async embed(request: AzureRequest): Promise<EmbeddedRequest> {
     const { target, headers } = await this.#prepare(request, { "x-ms-date": this.#date() });
     return { target, headers };

@@ -62,7 +62,7 @@ export class GcsWire {
     this.#options = options;
   }
 
-  /** Throws what the store refuses, and every failure on the way, as AppErrors. A token that it refuses is got anew. */
+  /** Throws what the store refuses, and every failure on the way, as AppErrors. A refused token is renewed once. */
   async send(request: GcsRequest): Promise<HttpResponse> {
     const { credentials } = this.#options;
     const { operation, signal } = request;

@@ -108,7 +108,7 @@ function parsed(text: string, { what }: Operation): XmlElement {
   throw noXml();
 }
 
-/** Reads an error of a request with a body anew: the store has accepted a signature of the same key before. */
+/** Reclassifies an error of a request with a body: the store has accepted a signature of the same key before. */
 function reconsidered(error: AppError, mayBeTransient: boolean, body: SignedBody): AppError {
   const answer = serviceErrorOf(error);
   if (answer === undefined) return error;

@@ -52,6 +52,57 @@ describe("toJmxValue", () => {
     });
   });
 
+  describe("of parts that an answer shares", () => {
+    const nulls = (length: number): RawValue[] => Array.from({ length }, () => null);
+    const list = (values: RawValue[]): RawValue => ({ kind: "array", componentType: "Ljava.lang.Object;", values });
+
+    it("converts an array of characters once", () => {
+      const characters: RawValue = {
+        kind: "array",
+        componentType: "C",
+        values: Array.from({ length: 100_000 }, () => "x"),
+      };
+      const converted = toJmxValue(list(Array.from({ length: 100_000 }, () => characters)));
+      expect(converted).toHaveLength(100_000);
+    });
+
+    it.each<[string, () => RawValue]>([
+      [
+        "the keys of a map",
+        () => {
+          const map = rawObject("java.util.HashMap", {});
+          const annotation = nulls(20_000).flatMap((_, n): RawValue[] => [n, null]);
+          const shared: RawObject = {
+            ...map,
+            data: [{ className: "java.util.HashMap", fields: new Map(), annotation }],
+          };
+          return list(nulls(10_000).map(() => rawObject("java.util.Collections$SetFromMap", { m: shared })));
+        },
+      ],
+      [
+        "the arrays of a map",
+        () => {
+          const keys = list(nulls(10_000).map((_, n) => n));
+          const form = () =>
+            rawObject("com.google.common.collect.ImmutableMap$SerializedForm", { keys, values: list(nulls(1)) });
+          return list(nulls(10_000).map(form));
+        },
+      ],
+      [
+        "the digits of a number",
+        () => {
+          const intVal = rawObject("java.math.BigInteger", {
+            signum: 1,
+            magnitude: { kind: "bytes", bytes: Buffer.alloc(4096, 0xff) },
+          });
+          return list(nulls(10_000).map(() => rawObject("java.math.BigDecimal", { intVal, scale: 1000 })));
+        },
+      ],
+    ])("bounds the memory of copies of %s", (_, raw) => {
+      expect(() => toJmxValue(raw())).toThrow(/more than 64 MiB of memory/);
+    });
+  });
+
   it("reads guava's serialized forms", () => {
     const array = (...values: RawValue[]): RawValue => ({ kind: "array", componentType: "Ljava.lang.Object;", values });
     const guava = (name: string, fields: Record<string, RawValue>) =>

@@ -5,6 +5,9 @@ import { malformed } from "./malformed.ts";
 
 /** More than a stream can nest; references may chain further than nesting does. */
 const maxDepth = 1000;
+/** Of memory for the plain data of one answer, by the estimates below. */
+const maxMemoryBytes = 64 * 1024 * 1024;
+const memoryBytes = { item: 16, entry: 64 } as const;
 /** Views upon views. */
 const maxWrappers = 64;
 
@@ -17,6 +20,7 @@ export function toJmxValue(raw: RawValue): JmxValue {
 class Conversion {
   readonly #done = new Map<object, JmxValue>();
   #depth = 0;
+  #memoryBytes = 0;
 
   convert(raw: RawValue): JmxValue {
     if (raw === null || typeof raw !== "object") return raw;
@@ -40,7 +44,7 @@ class Conversion {
       case "descriptor":
         return raw.name;
       case "array":
-        return raw.componentType === "C" ? raw.values.join("") : this.#list(raw, raw.values);
+        return raw.componentType === "C" ? this.#text(raw, raw.values.join("")) : this.#list(raw, raw.values);
       case "object":
         return this.#instance(raw);
       default:
@@ -56,7 +60,9 @@ class Conversion {
         case undefined:
           return this.#plainObject(object);
         case "scalar":
-          return this.#remember(object, shape.value);
+          return typeof shape.value === "string"
+            ? this.#text(object, shape.value)
+            : this.#remember(object, shape.value);
         case "list":
           return this.#list(object, shape.items);
         case "map":
@@ -78,7 +84,21 @@ class Conversion {
     return value;
   }
 
+  /** Parts of the graph may be shared, so copies of them are bounded apart from the graph. */
+  #claim(bytes: number): void {
+    this.#memoryBytes += bytes;
+    if (this.#memoryBytes > maxMemoryBytes) {
+      throw malformed(`its values take more than ${maxMemoryBytes / 1024 ** 2} MiB of memory`);
+    }
+  }
+
+  #text(raw: object, text: string): JmxValue {
+    this.#claim(text.length);
+    return this.#remember(raw, text);
+  }
+
   #list(raw: object, values: readonly RawValue[]): JmxValue {
+    this.#claim(values.length * memoryBytes.item);
     const items: JmxValue[] = [];
     this.#done.set(raw, items);
     for (const value of values) items.push(this.convert(value));
@@ -86,6 +106,7 @@ class Conversion {
   }
 
   #map(raw: object, keys: readonly RawValue[], values: readonly RawValue[]): JmxValue {
+    this.#claim(keys.length * memoryBytes.entry);
     const map = new Map<JmxValue, JmxValue>();
     this.#done.set(raw, map);
     for (const [i, key] of keys.entries()) map.set(this.convert(key), this.convert(values[i] ?? null));

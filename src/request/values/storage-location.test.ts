@@ -72,6 +72,7 @@ describe("parseStorageLocation", () => {
     ["/mnt/backups", "a directory is written as file:///mnt/backups"],
     ["file:/mnt/backups", "a directory is written as file:///mnt/backups"],
     ["./backups", "file:///"],
+    ["~/backups", "file:///"],
     ["s3:/b/c/d/n", "did you mean s3://b/c/d/n"],
     ["gs:b", "did you mean gcp://b"],
     ["abfs://c@acc.dfs.core.windows.net/x", "write azure://CONTAINER/"],

@@ -80,7 +80,7 @@ function protocolOf(word: string): Protocol | undefined {
 function missingProtocolHint(text: string): string | undefined {
   const path = text.replace(/^file:/i, "");
   if (path.startsWith("/")) return `a directory is written as file://${path.replace(/^\/+/, "/")}`;
-  if (/^\.{1,2}(?:\/|$)/.test(path)) return "a directory is written with its absolute path: file:///mnt/backups";
+  if (/^(?:\.{1,2}|~)(?:\/|$)/.test(path)) return "a directory is written with its absolute path: file:///mnt/backups";
   const [, word = "", rest = ""] = /^([a-z0-9]+):\/*(.+)$/i.exec(text) ?? [];
   const protocol = protocolOf(word);
   return protocol === undefined || protocol === "file" ? undefined : `did you mean ${protocol}://${rest}`;

@@ -1,0 +1,150 @@
+import { mkdir, rename, rm, symlink } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { ManualClock } from "../../test/harness/manual-clock.ts";
+import { requestOf } from "../../test/harness/request-of.ts";
+import { quietLog } from "../../test/harness/sample-node.ts";
+import { StandInNode } from "../../test/harness/stand-in-node.ts";
+import { type TemporaryDirectory, temporaryDirectory } from "../../test/harness/temporary-directory.ts";
+import { openKeys } from "../encryption/encryption.ts";
+import { silentProgress } from "../progress.ts";
+import { type Manifest, manifestFiles, NodeRepository } from "../repository/repository.ts";
+import type { Storage } from "../storage/storage.ts";
+import { memoryStorage } from "../storage/testing/testing.ts";
+import { backup } from "./run.ts";
+
+let directory: TemporaryDirectory;
+let node: StandInNode;
+let storage: Storage;
+const clock = new ManualClock();
+
+beforeEach(async () => {
+  directory = await temporaryDirectory();
+  storage = memoryStorage({ clock });
+  node = await StandInNode.in(directory.path, 2);
+  await node.createTable("ks", "t");
+});
+
+afterEach(() => directory[Symbol.asyncDispose]());
+
+const at = (path: string) => join(directory.path, path);
+
+async function run(given: Readonly<Record<string, string | readonly string[]>> = {}, store = storage) {
+  const flags = { "storage-location": "s3://bucket", "cache-dir": at("cache"), ...given };
+  return backup(requestOf("backup", flags), {
+    storage: store,
+    node: node.cassandra,
+    keys: openKeys({ secret: undefined, clock, random: (size) => new Uint8Array(size) }),
+    clock,
+    log: quietLog,
+    progress: silentProgress,
+    signal: new AbortController().signal,
+  });
+}
+
+function repository(store = storage): NodeRepository {
+  return new NodeRepository(store, { cluster: "c", datacenter: "dc1", node: node.hostId }, quietLog);
+}
+
+async function newestManifest(): Promise<Manifest> {
+  const [newest] = await repository().listBackups();
+  if (newest === undefined) throw new Error("no backup");
+  return repository().readManifest(newest.name);
+}
+
+/** The SSTables that the newest backup names of a keyspace, each once. */
+async function sstablesOf(keyspace: string): Promise<string[]> {
+  const names = new Set<string>();
+  for (const { path, baseName } of manifestFiles(await newestManifest())) {
+    if (path.keyspace === keyspace) names.add(`${path.table}/${path.index ?? ""}${baseName}`);
+  }
+  return [...names].sort();
+}
+
+const snapshotIn = (name: string, data = 0) => join(node.directoryOf("ks", "t", data), "snapshots", name);
+
+/** The backup fails so, and has neither written a manifest nor left its snapshot. */
+async function expectRefusal(error: Readonly<Record<string, unknown>>, given = {}): Promise<void> {
+  await expect(run(given)).rejects.toMatchObject(error);
+  expect(await repository().listBackups()).toEqual([]);
+  expect(node.calls.filter((call) => call === "takeSnapshot")).toHaveLength(
+    node.calls.filter((call) => call === "clearSnapshot").length,
+  );
+}
+
+describe("a backup is complete", () => {
+  it("with the SSTables of all data directories, legacy indexes and empty tables", async () => {
+    await node.write({ keyspace: "ks", table: "t", generation: 1 }, "one");
+    await node.write({ keyspace: "ks", table: "t", generation: 2, directory: 1 }, "two");
+    await node.write({ keyspace: "ks", table: "t", generation: 1, index: ".i", directory: 1 }, "index");
+    await node.createTable("ks", "empty");
+    await run();
+    expect(await sstablesOf("ks")).toEqual(["t/.inb-1-big", "t/nb-1-big", "t/nb-2-big"]);
+    expect(Object.keys((await newestManifest()).snapshot.keyspaces["ks"]?.tables ?? {}).sort()).toEqual(["empty", "t"]);
+  });
+
+  it.each(["keyspace", "table"])("with a %s directory that is a symbolic link", async (kind) => {
+    await node.write({ keyspace: "ks", table: "t", generation: 1 }, "one");
+    await node.write({ keyspace: "ks", table: "t", generation: 2, directory: 1 }, "two");
+    const live = node.directoryOf("ks", "t", 1);
+    const linked = kind === "table" ? live : join(live, "..");
+    await rename(linked, at("elsewhere"));
+    await symlink(at("elsewhere"), linked);
+    await run();
+    expect(await sstablesOf("ks")).toEqual(["t/nb-1-big", "t/nb-2-big"]);
+  });
+});
+
+describe("a backup fails where files of its snapshot are missing", () => {
+  beforeEach(async () => {
+    await node.write({ keyspace: "ks", table: "t", generation: 1 }, "one");
+    await node.write({ keyspace: "ks", table: "t", generation: 2 }, "two");
+    await node.write({ keyspace: "ks", table: "t", generation: 3, directory: 1 }, "three");
+  });
+
+  it.each([
+    ["a whole SSTable", ["CompressionInfo.db", "Data.db", "Digest.crc32", "Filter.db", "Index.db", "Statistics.db"]],
+    ["its Data component", ["Data.db"]],
+    ["its bloom filter", ["Filter.db"]],
+    ["its TOC", ["TOC.txt"]],
+  ])("%s", async (_what, components) => {
+    const all = components.length > 1 ? [...components, "Summary.db", "TOC.txt"] : components;
+    node.afterSnapshot = async (name) => {
+      for (const component of all) await rm(join(snapshotIn(name), `nb-2-big-${component}`));
+    };
+    await expectRefusal({
+      code: components.length > 1 ? "not-found" : "corrupt",
+      hint: expect.stringContaining("snapshots"),
+    });
+  });
+
+  it("one data directory's part of the snapshot", async () => {
+    node.afterSnapshot = (name) => rm(snapshotIn(name, 0), { recursive: true });
+    await expectRefusal({
+      code: "not-found",
+      message: "the snapshot of ks.t lacks 2 of the 3 SSTables in its manifest.json, nb-1-big-Data.db first",
+    });
+  });
+
+  it("Cassandra's manifest of the snapshot", async () => {
+    node.afterSnapshot = (name) => rm(join(snapshotIn(name, 1), "manifest.json"));
+    await expectRefusal({ code: "not-found", message: "the snapshot of ks.t has no manifest.json" });
+  });
+
+  it("the whole snapshot of a table", async () => {
+    node.afterSnapshot = async (name) => {
+      for (const data of [0, 1]) await rm(snapshotIn(name, data), { recursive: true, force: true });
+    };
+    await expectRefusal({ code: "not-found", message: expect.stringContaining("ks.t") });
+  });
+
+  it("a data directory, given by a path that the node does not see, with another one in its place", async () => {
+    const strange = at("strange");
+    await mkdir(join(strange, "ks", "t-0978d800e67611f19a07dbe54d2f2ac2"), { recursive: true });
+    const [first = "", second = ""] = node.dataDirectories;
+    node.seenAs = ["/in-the-container/0", "/in-the-container/1"];
+    await expectRefusal({ code: "not-found" }, { "data-dir": [strange, second] });
+    await run({ "data-dir": [first, second] });
+    expect(await sstablesOf("ks")).toEqual(["t/nb-1-big", "t/nb-2-big", "t/nb-3-big"]);
+  });
+});

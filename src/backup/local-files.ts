@@ -13,6 +13,7 @@ import {
   tocComponent,
 } from "../cassandra/cassandra.ts";
 import { AppError, throwIfAborted } from "../errors.ts";
+import { withDistinctNames } from "./distinct-names.ts";
 
 /** One table's part of a backup, as it lies on this node's disks. */
 export interface LocalTable {
@@ -57,10 +58,12 @@ export async function readLocalTables(options: ReadTablesOptions): Promise<Local
       listed: found.listed === undefined ? before.listed : [...(before.listed ?? []), ...found.listed],
     });
   }
-  return [...tables.values()].map(({ listed, ...table }) => {
+  const read = [...tables.values()].map(({ listed, ...table }) => {
     if (source !== "live") checkListed(table, listed);
-    return table;
+    return withDistinctNames(table);
   });
+  if (source !== "live") checkTableIds(read);
+  return read;
 }
 
 interface FoundTable extends LocalTable {
@@ -107,6 +110,20 @@ function checkListed({ keyspace, table, sstables }: LocalTable, listed: readonly
   const lost = listed.length - sstables.length;
   const message = `${where} lacks ${lost} of the ${listed.length} SSTables in its manifest.json, ${first} first`;
   throw new AppError("not-found", message, { hint: vanishedHint });
+}
+
+/** A manifest names tables without their IDs. */
+function checkTableIds(tables: readonly LocalTable[]): void {
+  const found = new Set<string>();
+  for (const { keyspace, table } of tables) {
+    const name = `${keyspace}.${table}`;
+    if (found.has(name)) {
+      throw new AppError("corrupt", `the snapshot holds two tables ${name} with different IDs`, {
+        hint: "a table was dropped and created again meanwhile: run the backup again",
+      });
+    }
+    found.add(name);
+  }
 }
 
 async function checkComponents({ baseName, index, files }: LocalSSTable, directory: string): Promise<void> {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ManualClock } from "../../test/harness/manual-clock.ts";
 import { requestOf } from "../../test/harness/request-of.ts";
+import { toArray } from "../../test/harness/sample-bytes.ts";
 import { quietLog } from "../../test/harness/sample-node.ts";
 import { StandInNode } from "../../test/harness/stand-in-node.ts";
 import { type TemporaryDirectory, temporaryDirectory } from "../../test/harness/temporary-directory.ts";
@@ -146,5 +147,34 @@ describe("a backup fails where files of its snapshot are missing", () => {
     await expectRefusal({ code: "not-found" }, { "data-dir": [strange, second] });
     await run({ "data-dir": [first, second] });
     expect(await sstablesOf("ks")).toEqual(["t/nb-1-big", "t/nb-2-big", "t/nb-3-big"]);
+  });
+});
+
+describe("two SSTables of one name in different data directories", () => {
+  const write = async () => {
+    await node.write({ keyspace: "ks", table: "t", generation: 4 }, "one");
+    await node.write({ keyspace: "ks", table: "t", generation: 4, directory: 1 }, "another");
+    await node.write({ keyspace: "ks", table: "t", generation: 1 }, "more");
+  };
+
+  it("are stored under distinct names, each with its own content", async () => {
+    await write();
+    await run();
+    expect(await sstablesOf("ks")).toEqual(["t/nb-1-big", "t/nb-2-big", "t/nb-4-big"]);
+    const contents = new Map<string, string>();
+    for (const { entry, path } of manifestFiles(await newestManifest())) {
+      const stored = Buffer.concat(await toArray(await storage.get(repository().key(entry.objectKey))));
+      if (path.keyspace === "ks") contents.set(path.file, stored.toString());
+    }
+    expect(contents.get("nb-4-big-Data.db")).toBe("one");
+    expect(contents.get("nb-2-big-Data.db")).toBe("another");
+    expect(contents.get("nb-2-big-Statistics.db")).toBe("Statistics.db of another");
+  });
+
+  it("are not sent again by the next backup", async () => {
+    await write();
+    await run();
+    await node.write({ keyspace: "ks", table: "t", generation: 5 }, "new");
+    expect(await run({ "snapshot-tag": "next" })).toMatchObject({ sent: { files: 8 }, kept: { files: 24 } });
   });
 });

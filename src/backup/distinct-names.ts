@@ -9,8 +9,8 @@ const nameOf = ({ index, baseName }: SSTable) => `${index ?? ""}/${baseName}`;
 /**
  * The table with a distinct name for each SSTable. Two data directories may hold SSTables of one name (after files were
  * copied between them), while in a backup and in a restored table a name means one SSTable. All but the first go under
- * the lowest free generation. As Cassandra counts upwards, it seldom uses that later, so that the next backup gives the same
- * name and finds the objects stored. Throws `unsupported` for names with a unique ID.
+ * the lowest free generation. As Cassandra counts upwards, it seldom uses that later, so that the next backup gives the
+ * same name and finds the objects stored. Throws `unsupported` for names with a unique ID.
  */
 export function withDistinctNames(table: LocalTable): LocalTable {
   const names = new Set<string>();

@@ -150,6 +150,56 @@ describe("a backup fails where files of its snapshot are missing", () => {
   });
 });
 
+describe("the schema may change while a backup begins", () => {
+  const once = (change: () => Promise<void>) => {
+    let changed = false;
+    return async () => {
+      if (changed) return;
+      changed = true;
+      await change();
+    };
+  };
+  const createTable = once(async () => {
+    await node.createTable("new", "u");
+    await node.write({ keyspace: "new", table: "u", generation: 1 }, "new rows");
+  });
+
+  it("a table that is created before the snapshot is in the backup, with the schema version of the snapshot", async () => {
+    node.beforeSnapshot = createTable;
+    await run();
+    expect(await sstablesOf("new")).toEqual(["u/nb-1-big"]);
+    const manifest = await newestManifest();
+    expect(manifest.schemaVersion).toBe(node.schemaVersion);
+    expect(manifest.snapshot.name).toContain(node.schemaVersion);
+  });
+
+  it("a table that is created right after the snapshot is in the next one", async () => {
+    node.afterSnapshot = once(() => node.createTable("ks", "u").then(() => undefined));
+    await run();
+    const manifest = await newestManifest();
+    expect(Object.keys(manifest.snapshot.keyspaces["ks"]?.tables ?? {}).sort()).toEqual(["t", "u"]);
+    expect(manifest.schemaVersion).toBe(node.schemaVersion);
+  });
+
+  it("a table that is dropped before the snapshot is not missed", async () => {
+    await node.createTable("ks", "u");
+    node.beforeSnapshot = once(async () => node.dropTable("ks", "u"));
+    await run();
+    expect(Object.keys((await newestManifest()).snapshot.keyspaces["ks"]?.tables ?? {})).toEqual(["t"]);
+  });
+
+  it("a table that the backup is to be of, and that is dropped, fails it", async () => {
+    await node.createTable("ks", "u");
+    node.afterSnapshot = once(async () => node.dropTable("ks", "u"));
+    await expectRefusal({ code: "not-found", message: expect.stringContaining("ks.u") }, { entities: "ks.u" });
+  });
+
+  it("a schema that keeps changing fails the backup", async () => {
+    node.afterSnapshot = async () => void (await node.createTable("ks", `t${node.tables.length}`));
+    await expectRefusal({ code: "node-state", message: "the schema changed during each of 5 snapshots" });
+  });
+});
+
 describe("two SSTables of one name in different data directories", () => {
   const write = async () => {
     await node.write({ keyspace: "ks", table: "t", generation: 4 }, "one");

@@ -1,7 +1,7 @@
 /**
  * Backing up one node. The recipe:
  *
- *   ask the node who it is, check what can be checked -> hold the node -> clear leftovers -> snapshot
+ *   ask the node who it is, check what can be checked -> hold the node -> clear leftovers -> snapshot, in one schema version
  *   -> plan (the snapshot's files minus what one listing of the repository shows) -> send what is missing, each file read
  *   once -> renew what is old -> manifest, the commit point -> clear the snapshot
  *
@@ -17,13 +17,7 @@ import type { Logger } from "../log.ts";
 import { acquireLock } from "../operation/operation.ts";
 import type { Progress } from "../progress.ts";
 import { backupName, dataPrefix, EarlierBackups, NodeRepository, type TopologyFile } from "../repository/repository.ts";
-import {
-  type BackupRequest,
-  completeLocation,
-  defaultSnapshotTag,
-  type Entities,
-  formatTableName,
-} from "../request/request.ts";
+import { type BackupRequest, completeLocation, defaultSnapshotTag, type Entities } from "../request/request.ts";
 import type { Storage } from "../storage/storage.ts";
 import { fileSource, HashThreads, hashFile, hashStream, type UploadOptions, upload } from "../transfer/transfer.ts";
 import { checkMode, type ExpectedTables, expectedTables } from "./check-node.ts";
@@ -128,32 +122,33 @@ export async function backup(request: BackupRequest, dependencies: BackupDepende
 
   const takenMs = clock.now();
   const tag = request.snapshotTag ?? defaultSnapshotTag(takenMs);
-  const name = backupName(tag, facts.schemaVersion, takenMs);
-  const snapshot = { name: snapshotName(tag), entities: snapshotEntities(request.entities) };
-  log.info(`backing up node ${facts.hostId} (Cassandra ${facts.releaseVersion}) as ${name.text}`);
-  const report = await withSnapshot(node, snapshot, { log, signal }, async () => {
-    const tables = await readLocalTables({ ...sourceOf(run), source: { snapshot: snapshot.name } });
-    checkComplete(tables, run.expected);
+  const snapshot = { name: snapshotName(tag), entities: request.entities, log, signal };
+  const report = await withSnapshot(node, snapshot, async ({ facts, tables: expected }) => {
+    const name = backupName(tag, facts.schemaVersion, takenMs);
+    log.info(`backing up node ${facts.hostId} (Cassandra ${facts.releaseVersion}) as ${name.text}`);
+    const tables = await readLocalTables({ ...sourceOf(run, expected), source: { snapshot: snapshot.name } });
+    checkComplete(tables, expected);
     const plan = await makePlan(tables, run);
     const hashes = await sendMissing(plan, run);
     const refreshed = await renewOld(plan, hashes, run);
     if (!request.skipRefreshing) await run.encryptor?.renew();
     await repository.writeManifest(name, newManifest(plan, hashes, name, facts, run.encryptor?.kmsKeyId), signal);
-    if (request.uploadClusterTopology) await repository.writeTopology(name, await topologyOf(run, takenMs), signal);
-    return { sent: plan.send, kept: plan.keep, refreshed, tables: tables.length };
+    if (request.uploadClusterTopology)
+      await repository.writeTopology(name, await topologyOf(run, facts, takenMs), signal);
+    return { name: name.text, sent: plan.send, kept: plan.keep, refreshed, tables: tables.length };
   });
   await run.record.save();
-  return { name: name.text, location: repository.description, ...report, durationMs: clock.monotonic() - startedMs };
+  return { location: repository.description, ...report, durationMs: clock.monotonic() - startedMs };
 }
 
 /** What a backup would do now, from the live directories: nothing is flushed, snapshotted or written. */
 export async function planOnly(request: BackupRequest, dependencies: BackupDependencies): Promise<BackupPlan> {
   using signal = withDeadline(request.timeoutMs, dependencies.signal, "the plan");
   const run = await prepare(request, { ...dependencies, signal });
-  return makePlan(await readLocalTables({ ...sourceOf(run), source: "live" }), run);
+  return makePlan(await readLocalTables({ ...sourceOf(run, run.expected), source: "live" }), run);
 }
 
-function sourceOf({ dataDirectories, expected, signal }: Run) {
+function sourceOf({ dataDirectories, signal }: Run, expected: ExpectedTables) {
   const wanted = (keyspace: string, table: string) => expected.get(keyspace)?.includes(table) === true;
   return { dataDirectories, wanted, signal };
 }
@@ -165,7 +160,7 @@ function checkComplete(tables: readonly LocalTable[], expected: ExpectedTables):
     const missing = names.find((table) => !found.has(`${keyspace}.${table}`));
     if (missing === undefined) continue;
     throw new AppError("not-found", `the snapshot of ${keyspace}.${missing} is in none of the data directories`, {
-      hint: "check --data-dir; if the table was dropped just now, run the backup again",
+      hint: "check --data-dir and that nothing clears the node's snapshots meanwhile, then run the backup again",
     });
   }
 }
@@ -204,12 +199,6 @@ async function makePlan(tables: readonly LocalTable[], run: Run): Promise<Backup
     },
     signal,
   });
-}
-
-/** As takeSnapshot wants them: none for everything. */
-function snapshotEntities(entities: Entities): readonly string[] {
-  if (entities.kind === "all") return [];
-  return entities.kind === "keyspaces" ? entities.keyspaces : entities.tables.map(formatTableName);
 }
 
 /** The fewest listings that show everything the backup may find stored. */
@@ -308,7 +297,7 @@ async function renewOld(plan: BackupPlan, hashes: Map<string, string | null>, ru
   return old.length;
 }
 
-async function topologyOf({ node, facts, signal }: Run, timestamp: number): Promise<TopologyFile> {
+async function topologyOf({ node, signal }: Run, facts: NodeFacts, timestamp: number): Promise<TopologyFile> {
   const nodes = await node.topology({ signal });
   return {
     timestamp,

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { withDistinctNames } from "./distinct-names.ts";
-import type { LocalTable } from "./local-files.ts";
+import type { LocalTable } from "./local-table.ts";
 
 function tableOf(...names: readonly (readonly [generation: string, digest: string, index?: string])[]): LocalTable {
   const sstables = names.map(([generation, digest, index]) => {

@@ -1,6 +1,6 @@
 import { parseComponentName, withGeneration } from "../cassandra/cassandra.ts";
 import { AppError } from "../errors.ts";
-import type { LocalTable } from "./local-files.ts";
+import type { LocalTable } from "./local-table.ts";
 
 type SSTable = LocalTable["sstables"][number];
 

@@ -14,16 +14,7 @@ import {
 } from "../cassandra/cassandra.ts";
 import { AppError, throwIfAborted } from "../errors.ts";
 import { withDistinctNames } from "./distinct-names.ts";
-
-/** One table's part of a backup, as it lies on this node's disks. */
-export interface LocalTable {
-  readonly keyspace: string;
-  readonly table: string;
-  readonly tableId: string;
-  /** The CREATE statements; undefined where Cassandra wrote none. */
-  readonly schema: string | undefined;
-  readonly sstables: readonly (LocalSSTable & { readonly digest: string })[];
-}
+import type { LocalTable } from "./local-table.ts";
 
 /** Which directory of a table is read: a snapshot's, or (for a dry run) the live one. */
 export type Source = { readonly snapshot: string } | "live";

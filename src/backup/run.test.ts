@@ -10,6 +10,7 @@ import { type TemporaryDirectory, temporaryDirectory } from "../../test/harness/
 import { openKeys } from "../encryption/encryption.ts";
 import { silentProgress } from "../progress.ts";
 import { type Manifest, manifestFiles, NodeRepository } from "../repository/repository.ts";
+import { fileStorage } from "../storage/file/file.ts";
 import type { Storage } from "../storage/storage.ts";
 import { memoryStorage } from "../storage/testing/testing.ts";
 import { backup } from "./run.ts";
@@ -197,6 +198,41 @@ describe("the schema may change while a backup begins", () => {
   it("a schema that keeps changing fails the backup", async () => {
     node.afterSnapshot = async () => void (await node.createTable("ks", `t${node.tables.length}`));
     await expectRefusal({ code: "node-state", message: "the schema changed during each of 5 snapshots" });
+  });
+});
+
+describe("names that are too long are refused before the node or the store is touched", () => {
+  const inDirectory = () => fileStorage({ root: at("store"), bucket: "bucket", clock });
+  const refused = { code: "usage", hint: "give a shorter --snapshot-tag" };
+
+  it.each([
+    [200, 0],
+    [199, 1],
+  ])("a tag of %i bytes with files as objects: %i backups", async (bytes, backups) => {
+    const store = inDirectory();
+    await store.createBucket();
+    const made = run({ "snapshot-tag": "é".repeat(1) + "x".repeat(bytes - 2) }, store);
+    if (backups === 0) await expect(made).rejects.toMatchObject(refused);
+    else await made;
+    expect(await repository(store).listBackups()).toHaveLength(backups);
+    expect(node.calls).toHaveLength(2 * backups);
+  });
+
+  it("a tag that is too long for the name of a snapshot", async () => {
+    await expect(run({ "snapshot-tag": "x".repeat(251) })).rejects.toMatchObject(refused);
+    await run({ "snapshot-tag": "x".repeat(250) });
+  });
+
+  it("a key that is longer than stores take, before the first file is sent", async () => {
+    const name = "x".repeat(200);
+    await node.createTable(name, name);
+    await node.write({ keyspace: name, table: name, generation: 1 }, "rows");
+    const location = `s3://bucket/${"c".repeat(230)}/${"d".repeat(230)}/${node.hostId}`;
+    await run({ "storage-location": location });
+    await node.write({ keyspace: name, table: name, generation: 1, index: `.${name}` }, "rows");
+    const before = await toArray(storage.list(""));
+    await expect(run({ "storage-location": location })).rejects.toMatchObject({ code: "usage" });
+    expect(await toArray(storage.list(""))).toEqual(before);
   });
 });
 

@@ -24,7 +24,8 @@ import { checkMode, type ExpectedTables, expectedTables } from "./check-node.ts"
 import { chooseEncryption } from "./choose-encryption.ts";
 import { HashRecord } from "./hash-record.ts";
 import { knownObjects } from "./known-hashes.ts";
-import { type LocalTable, readLocalTables } from "./local-files.ts";
+import { readLocalTables } from "./local-files.ts";
+import type { LocalTable } from "./local-table.ts";
 import { newManifest } from "./new-manifest.ts";
 import { type BackupPlan, type PlannedFile, planBackup } from "./plan.ts";
 import { clearLeftovers, snapshotName, withSnapshot } from "./snapshot.ts";
@@ -81,9 +82,23 @@ async function prepare(request: BackupRequest, dependencies: BackupDependencies)
     });
   }
   if (exists && path.node !== facts.hostId) await refuseForeignPlace(repository, earlier, facts, signal);
+  checkNames(request, repository, facts, dependencies.clock.now());
   const encryptor = await chooseEncryption({ request, repository, earlier, exists, keys, log, signal });
   const record = await HashRecord.load(join(request.cacheDir, "hashes", `${facts.hostId}.json`), log);
   return { ...dependencies, request, facts, dataDirectories, expected, repository, earlier, record, encryptor };
+}
+
+const longestDirectoryNameBytes = 255;
+
+/** Throws `usage` where the tag makes a name that is too long for the node's file system or for the store. */
+function checkNames(request: BackupRequest, repository: NodeRepository, facts: NodeFacts, nowMs: number): void {
+  const tag = request.snapshotTag ?? defaultSnapshotTag(nowMs);
+  repository.checkName(backupName(tag, facts.schemaVersion, nowMs));
+  const bytes = Buffer.byteLength(snapshotName(tag));
+  if (bytes <= longestDirectoryNameBytes) return;
+  throw new AppError("usage", `the snapshot would have a name of ${bytes} bytes, and 255 is the limit`, {
+    hint: "give a shorter --snapshot-tag",
+  });
 }
 
 /**
@@ -129,12 +144,12 @@ export async function backup(request: BackupRequest, dependencies: BackupDepende
     const tables = await readLocalTables({ ...sourceOf(run, expected), source: { snapshot: snapshot.name } });
     checkComplete(tables, expected);
     const plan = await makePlan(tables, run);
+    const topology = request.uploadClusterTopology ? await topologyOf(run, facts, takenMs) : undefined;
     const hashes = await sendMissing(plan, run);
     const refreshed = await renewOld(plan, hashes, run);
     if (!request.skipRefreshing) await run.encryptor?.renew();
     await repository.writeManifest(name, newManifest(plan, hashes, name, facts, run.encryptor?.kmsKeyId), signal);
-    if (request.uploadClusterTopology)
-      await repository.writeTopology(name, await topologyOf(run, facts, takenMs), signal);
+    if (topology !== undefined) await repository.writeTopology(name, topology, signal);
     return { name: name.text, sent: plan.send, kept: plan.keep, refreshed, tables: tables.length };
   });
   await run.record.save();
@@ -175,7 +190,7 @@ async function makePlan(tables: readonly LocalTable[], run: Run): Promise<Backup
       if (ids.has(`${keyspace}/${directory}`)) stored.set(key, { sizeBytes, modifiedMs });
     }
   }
-  return planBackup(tables, {
+  const plan = await planBackup(tables, {
     algorithm: request.hashAlgorithm,
     encryptor: encryptor?.encryptor,
     stored: (key) => stored.get(key),
@@ -199,6 +214,8 @@ async function makePlan(tables: readonly LocalTable[], run: Run): Promise<Backup
     },
     signal,
   });
+  for (const { files } of plan.tables) for (const { objectKey } of files) repository.checkDataKey(objectKey);
+  return plan;
 }
 
 /** The fewest listings that show everything the backup may find stored. */

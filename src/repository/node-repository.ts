@@ -1,6 +1,6 @@
 import { AppError } from "../errors.ts";
 import type { Logger } from "../log.ts";
-import type { ObjectInfo, Storage } from "../storage/storage.ts";
+import { checkKeyLength, type ObjectInfo, type Storage } from "../storage/storage.ts";
 import { bytesSource, readText } from "../transfer/transfer.ts";
 import {
   type BackupName,
@@ -93,6 +93,19 @@ export class NodeRepository {
 
   async readManifest(name: BackupName, signal?: AbortSignal): Promise<Manifest> {
     return (await this.readStoredManifest(name, signal)).manifest;
+  }
+
+  /** Throws `usage` for a backup whose files would have longer names than the store takes. */
+  checkName(name: BackupName): void {
+    const hint = "give a shorter --snapshot-tag";
+    for (const folder of [this.key(manifestPrefix), this.key(removalPrefix), topologyPrefix]) {
+      checkKeyLength(this.storage, `${folder}${name.text}.json`, hint);
+    }
+  }
+
+  /** Throws `usage` for a data object whose key is longer than the store takes. */
+  checkDataKey(objectKey: string): void {
+    checkKeyLength(this.storage, this.key(objectKey), "use a store or --storage-location with a shorter path");
   }
 
   async writeManifest(name: BackupName, manifest: Manifest, signal?: AbortSignal): Promise<void> {

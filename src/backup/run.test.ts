@@ -9,10 +9,11 @@ import { StandInNode } from "../../test/harness/stand-in-node.ts";
 import { type TemporaryDirectory, temporaryDirectory } from "../../test/harness/temporary-directory.ts";
 import { openKeys } from "../encryption/encryption.ts";
 import { silentProgress } from "../progress.ts";
-import { type Manifest, manifestFiles, NodeRepository } from "../repository/repository.ts";
+import { backupName, type Manifest, manifestFiles, NodeRepository } from "../repository/repository.ts";
 import { fileStorage } from "../storage/file/file.ts";
 import type { Storage } from "../storage/storage.ts";
 import { memoryStorage } from "../storage/testing/testing.ts";
+import { bytesSource } from "../transfer/transfer.ts";
 import { backup } from "./run.ts";
 
 let directory: TemporaryDirectory;
@@ -148,6 +149,20 @@ describe("a backup fails where files of its snapshot are missing", () => {
     await expectRefusal({ code: "not-found" }, { "data-dir": [strange, second] });
     await run({ "data-dir": [first, second] });
     expect(await sstablesOf("ks")).toEqual(["t/nb-1-big", "t/nb-2-big", "t/nb-3-big"]);
+  });
+});
+
+it("a damaged manifest does not stop the next backup, wherever the location ends", async () => {
+  const name = backupName("damaged", node.schemaVersion, clock.now() + 1000);
+  const location = { "storage-location": "s3://bucket/c/dc1/node1" };
+  const place = new NodeRepository(storage, { cluster: "c", datacenter: "dc1", node: "node1" }, quietLog);
+  await storage.put(place.key(`manifests/${name.text}.json`), bytesSource(Buffer.from("{")));
+  await run(location);
+  expect(await place.listBackups()).toHaveLength(2);
+  node.tokens = ["3"];
+  await expect(run(location)).rejects.toMatchObject({
+    code: "usage",
+    message: expect.stringContaining("other tokens"),
   });
 });
 

@@ -26,7 +26,7 @@ import { HashRecord } from "./hash-record.ts";
 import { knownObjects } from "./known-hashes.ts";
 import { readLocalTables } from "./local-files.ts";
 import type { LocalTable } from "./local-table.ts";
-import { newManifest } from "./new-manifest.ts";
+import { checkManifestSize, newManifest } from "./new-manifest.ts";
 import { type BackupPlan, type PlannedFile, planBackup } from "./plan.ts";
 import { clearLeftovers, snapshotName, withSnapshot } from "./snapshot.ts";
 
@@ -81,7 +81,7 @@ async function prepare(request: BackupRequest, dependencies: BackupDependencies)
       hint: "check --storage-location, or give --create-missing-bucket to have it made",
     });
   }
-  if (exists && path.node !== facts.hostId) await refuseForeignPlace(repository, earlier, facts, signal);
+  if (exists && path.node !== facts.hostId) await refuseForeignPlace(repository, earlier, facts, dependencies);
   checkNames(request, repository, facts, dependencies.clock.now());
   const encryptor = await chooseEncryption({ request, repository, earlier, exists, keys, log, signal });
   const record = await HashRecord.load(join(request.cacheDir, "hashes", `${facts.hostId}.json`), log);
@@ -109,15 +109,26 @@ async function refuseForeignPlace(
   { description }: NodeRepository,
   earlier: EarlierBackups,
   facts: NodeFacts,
-  signal: AbortSignal,
+  { log, signal }: BackupDependencies,
 ): Promise<void> {
-  const [newest] = await earlier.list(signal);
-  if (newest === undefined) return;
-  const { tokens } = (await earlier.read(newest.name, signal)).manifest;
-  if (tokens.toSorted().join() === facts.tokens.toSorted().join()) return;
+  const tokens = await newestTokens(earlier, log, signal);
+  if (tokens === undefined || tokens.toSorted().join() === facts.tokens.toSorted().join()) return;
   throw new AppError("usage", `${description} holds backups of a node with other tokens`, {
     hint: `give each node a place of its own: let the location end with this node's host ID, ${facts.hostId}`,
   });
+}
+
+/** Of the newest backup whose manifest can be read. */
+async function newestTokens(earlier: EarlierBackups, log: Logger, signal: AbortSignal) {
+  for (const { name } of await earlier.list(signal)) {
+    try {
+      return (await earlier.read(name, signal, () => false)).manifest.tokens;
+    } catch (error) {
+      if (!isAppError(error, "corrupt") && !isAppError(error, "not-found")) throw error;
+      log.warn(`passed over an earlier backup: ${error.message}`);
+    }
+  }
+  return undefined;
 }
 
 /** Backs up the node; the report is of what was done. */
@@ -145,6 +156,7 @@ export async function backup(request: BackupRequest, dependencies: BackupDepende
     checkComplete(tables, expected);
     const plan = await makePlan(tables, run);
     const topology = request.uploadClusterTopology ? await topologyOf(run, facts, takenMs) : undefined;
+    checkManifestSize(plan, name, facts, run.encryptor?.kmsKeyId);
     const hashes = await sendMissing(plan, run);
     const refreshed = await renewOld(plan, hashes, run);
     if (!request.skipRefreshing) await run.encryptor?.renew();

@@ -106,7 +106,7 @@ function dropNull(object: Json, field: string): void {
   if (object[field] === null) delete object[field];
 }
 
-function checkEntry(value: unknown, keyspace: string, table: string): void {
+function checkEntry(value: unknown, keyspace: string, table: string): value is ManifestEntry {
   const entry = requireObject(value, "object behind an entry");
   dropNull(entry, "size");
   if (typeof entry["kmsKeyId"] !== "string" || entry["kmsKeyId"] === "") delete entry["kmsKeyId"];
@@ -120,6 +120,13 @@ function checkEntry(value: unknown, keyspace: string, table: string): void {
     throw new AppError("corrupt", `gives ${JSON.stringify(hash)} as the hash of ${String(objectKey)}`);
   }
   if (typeof hash === "string" && hash !== hash.toLowerCase()) entry["hash"] = hash.toLowerCase();
+  return true;
+}
+
+/** An entry of a table as {@link parseManifest} takes it. Throws `corrupt` with a message that lacks the manifest. */
+export function checkedEntry(value: unknown, keyspace: string, table: string): ManifestEntry {
+  if (checkEntry(value, keyspace, table)) return value;
+  throw foreignKey(value);
 }
 
 function checkTable(value: unknown, keyspace: string, table: string): void {
@@ -159,22 +166,33 @@ function isManifest(value: unknown): value is Manifest {
  * names can never leave the repository or a data directory. Throws `corrupt`; `name` is the manifest's for the message.
  */
 export function parseManifest(text: string, name: string): Manifest {
-  const hint = "the backup cannot be used as it is; `esop list` shows the others";
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new AppError("corrupt", `manifest '${name}' is not JSON`, { hint, cause: error });
+    throw unreadable(name, "is not JSON", error);
   }
+  return manifestOf(value, name);
+}
+
+/** As {@link parseManifest}, of parsed JSON. */
+export function manifestOf(value: unknown, name: string): Manifest {
   try {
     if (isManifest(value)) return value;
   } catch (error) {
-    if (error instanceof AppError) {
-      throw new AppError("corrupt", `manifest '${name}' ${error.message}`, { hint, cause: error });
-    }
+    if (error instanceof AppError) throw unreadable(name, error.message, error);
     throw error;
   }
-  throw new AppError("corrupt", `manifest '${name}' is not one`, { hint });
+  throw unreadable(name, "is not one");
+}
+
+/** `why` continues "manifest 'x' …"; an error that names the manifest already is given back. */
+export function unreadable(name: string, why: string, cause?: unknown): AppError {
+  if (cause instanceof AppError && why.startsWith("manifest '")) return cause;
+  return new AppError("corrupt", `manifest '${name}' ${why}`, {
+    hint: "the backup cannot be used as it is; `esop list` shows the others",
+    cause,
+  });
 }
 
 /** What a hash in a manifest was made with, told by its form. */

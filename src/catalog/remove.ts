@@ -7,7 +7,7 @@
 import type { Clock } from "../clock.ts";
 import { AppError, isAppError } from "../errors.ts";
 import type { Logger } from "../log.ts";
-import { acquireLock } from "../operation/operation.ts";
+import { acquireLock, repositoryLockName } from "../operation/operation.ts";
 import {
   type BackupName,
   findOneBackup,
@@ -53,10 +53,18 @@ export async function removeBackups(request: RemoveRequest, dependencies: Remove
   const removed: RemovedBackup[] = [];
   const keptNewest: { path: NodePath; name: string }[] = [];
   let finished = 0;
-  let unknown: AppError | undefined;
+  let [unknown, inUse]: (AppError | undefined)[] = [];
   for (const path of await nodesOf(request, storage, signal)) {
     const repository = new NodeRepository(storage, path, log);
-    await using _hold = request.dry ? undefined : await holdNode(path);
+    await using lock = new AsyncDisposableStack();
+    try {
+      if (!request.dry) lock.use(await lockRepository(request, path, dependencies));
+    } catch (error) {
+      if (!request.globalRequest || !isAppError(error, "busy")) throw error;
+      log.warn(`${error.message}; its backups are left as they are`);
+      inUse = error;
+      continue;
+    }
     const node = new NodeRemoval(repository, request.dry, log, signal);
     await node.load();
     finished += await node.finishEarlier();
@@ -75,10 +83,11 @@ export async function removeBackups(request: RemoveRequest, dependencies: Remove
       log.debug(`${request.dry ? "would remove" : "removed"} ${name.text} of ${path.node}`);
     }
   }
-  if (removed.length === 0 && unknown !== undefined) throw unknown;
+  if (removed.length === 0 && inUse === undefined && unknown !== undefined) throw unknown;
   if (request.globalRequest && request.dcs.length === 0 && !request.dry) {
     await removeTopology(storage, [...new Set(removed.map(({ name }) => name))], signal);
   }
+  if (inUse !== undefined) throw inUse;
   return { removed, keptNewest, finished };
 }
 
@@ -103,9 +112,15 @@ async function nodesOf(request: RemoveRequest, storage: Storage, signal: AbortSi
   );
 }
 
-/** A backup of the node on this machine and a removal of its backups must not run at the same time. */
-function holdNode({ node }: NodePath): Promise<AsyncDisposable> {
-  return acquireLock(`esop/backup/${node}`, `a backup or removal of node ${node} is running on this machine`);
+/** Excludes backups of the node, other removals and changes of its keys. */
+async function lockRepository(
+  { storageLocation, cacheDir }: RemoveRequest,
+  path: NodePath,
+  { clock, log }: RemoveDependencies,
+): Promise<AsyncDisposable> {
+  const name = await repositoryLockName({ ...storageLocation, node: path });
+  const subject = `the repository of node ${path.node}`;
+  return acquireLock({ name, subject, verb: "remove-backup", cacheDir, clock, log });
 }
 
 interface Chosen {

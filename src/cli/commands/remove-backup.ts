@@ -41,7 +41,7 @@ function describe({ removed, keptNewest, finished }: Reports["remove-backup"], d
       `${verb} ${name} of ${path.node}, freeing ${formatFiles({ files: objects, bytes })}`,
   );
   for (const { path, name } of keptNewest) {
-    lines.push(`kept ${name} of ${path.node}: the newest backup of the node is removed only by --name`);
+    lines.push(`kept ${name} of ${path.node}: no newer backup has all its tables, so it is removed only by --name`);
   }
   if (finished > 0) lines.push(`completed ${formatCount(finished, "interrupted removal")}`);
   const bytes = removed.reduce((sum, one) => sum + one.bytes, 0);

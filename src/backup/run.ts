@@ -8,12 +8,12 @@
  *
  * Whatever ends a run midway, the repository holds complete objects and no manifest, and the next run sends the rest.
  */
-import { join } from "node:path";
 import { type CassandraNode, checkDataDirectories, type NodeFacts } from "../cassandra/cassandra.ts";
 import type { Clock } from "../clock.ts";
 import { forEachConcurrently, type RateLimit, rateLimit, unlimited, withDeadline } from "../concurrency/concurrency.ts";
 import type { BackupEncryptor, Keys } from "../encryption/encryption.ts";
 import { AppError, isAppError } from "../errors.ts";
+import { joinBelow } from "../files/files.ts";
 import type { Logger } from "../log.ts";
 import { acquireLock, dataLockFiles, repositoryLockName } from "../operation/operation.ts";
 import type { Progress } from "../progress.ts";
@@ -91,7 +91,7 @@ async function prepare(request: BackupRequest, dependencies: BackupDependencies)
   }
   if (exists && path.node !== facts.hostId) await refuseForeignPlace(repository, earlier, facts, signal);
   const encryptor = await chooseEncryption({ request, repository, earlier, exists, keys, log, signal });
-  const record = await HashRecord.load(join(request.cacheDir, "hashes", `${facts.hostId}.json`), log);
+  const record = await HashRecord.load(joinBelow(request.cacheDir, "hashes", `${facts.hostId}.json`), log);
   return { ...dependencies, request, facts, dataDirectories, expected, repository, earlier, record, encryptor };
 }
 

@@ -21,7 +21,7 @@ export type { ResponseHeaders } from "./response-parser.ts";
 export {
   answeredError,
   isRangeNotSatisfiable,
-  kindOfStatus,
+  kindOfAnswer,
   lowerFirst,
   type Operation,
   type ServiceError,

@@ -45,8 +45,10 @@ describe("an answer", () => {
     ["has its code in a header, where it has no body", { "x-ms-error-code": "BlobNotFound" }, "", "BlobNotFound", ""],
     ["that is cut has the header's", { "x-ms-error-code": "ServerBusy" }, xml.slice(0, -20), "ServerBusy", ""],
     ["that is not the store's has none", {}, "<html><br>", "", ""],
+    ["of the store may have none", { "x-ms-request-id": "1" }, "", "", ""],
   ])("%s", (_, headers, body, code, message) => {
-    expect(parseAzureError(503, headers, body)).toEqual({ status: 503, code, message });
+    const isForeign = body === "<html><br>";
+    expect(parseAzureError(503, headers, body)).toEqual({ status: 503, code, message, isForeign });
   });
 });
 

@@ -1,7 +1,7 @@
 /** Errors of Azure's Blob Storage, of its identity library and of the network, as ours. Decided by codes and statuses, never by their texts. */
 import { AppError, abortError, isAppError } from "../../errors.ts";
 import {
-  kindOfStatus,
+  kindOfAnswer,
   networkError,
   type Operation,
   type ResponseHeaders,
@@ -53,7 +53,7 @@ const kinds: Readonly<Record<string, ServiceErrorKind>> = {
 
 export function azureServiceError(answer: ServiceError, operation: Operation): AppError {
   const known = Object.hasOwn(kinds, answer.code) ? kinds[answer.code] : undefined;
-  const kind = known ?? kindOfStatus(answer.status);
+  const kind = known ?? kindOfAnswer(answer);
   // What follows the first line identifies the request; the cause keeps it.
   const [message = ""] = answer.message.split("\n");
   return serviceError({ ...answer, message }, kind, operation, hintOf(kind, answer, operation.permission));
@@ -86,6 +86,11 @@ function hintOf(kind: ServiceErrorKind, { code }: ServiceError, role: string): s
   }
 }
 
+/** Every answer of the store has a name, which servers in between do not give theirs. */
+export function isOfStore(headers: ResponseHeaders): boolean {
+  return headers["x-ms-request-id"] !== undefined;
+}
+
 /**
  * The error in an answer; its code is in a header as well, for answers without a body:
  *
@@ -95,7 +100,7 @@ export function parseAzureError(status: number, headers: ResponseHeaders, body: 
   // Proxies on the way answer in HTML or in plain text: the status says all that is known then.
   const error = tryParseXml(body);
   const code = headers["x-ms-error-code"] ?? error?.textOf("Code") ?? "";
-  return { status, code, message: error?.textOf("Message") ?? "" };
+  return { status, code, message: error?.textOf("Message") ?? "", isForeign: code === "" && !isOfStore(headers) };
 }
 
 /** Whatever a call to the store has thrown, as ours. */

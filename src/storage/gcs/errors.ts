@@ -1,7 +1,7 @@
 /** Errors of Google Cloud Storage, of its auth library and of the network, as ours. */
 import { AppError, abortError, isAppError } from "../../errors.ts";
 import {
-  kindOfStatus,
+  kindOfAnswer,
   lowerFirst,
   networkError,
   type Operation,
@@ -25,7 +25,7 @@ const kinds: Readonly<Record<string, ServiceErrorKind>> = {
 
 export function gcsServiceError(answer: ServiceError, operation: Operation): AppError {
   const known = Object.hasOwn(kinds, answer.code) ? kinds[answer.code] : undefined;
-  const kind = known ?? kindOfStatus(answer.status);
+  const kind = known ?? kindOfAnswer(answer);
   return serviceError(answer, kind, operation, hintFor(answer, kind, operation));
 }
 
@@ -40,6 +40,9 @@ function hintFor({ code }: ServiceError, kind: ServiceErrorKind, { permission }:
     : undefined;
 }
 
+/** Uploads answer in plain text, too. */
+const ownText = /^\s*(Not Found)?\s*$/;
+
 /**
  * What is in an answer:
  *
@@ -47,14 +50,17 @@ function hintFor({ code }: ServiceError, kind: ServiceErrorKind, { permission }:
  *   XML interface   <Error><Code>AccessDenied</Code><Message>…</Message></Error>
  */
 export function parseGcsError(status: number, body: string): ServiceError {
-  const xml = tryParseXml(body);
-  const error = fieldsOf(fieldsOf(parsed(body))["error"]);
+  const root = tryParseXml(body);
+  const xml = root?.name === "Error" ? root : undefined;
+  const json = fieldsOf(parsed(body))["error"];
+  const error = fieldsOf(json);
   const [first] = Array.isArray(error["errors"]) ? error["errors"] : [];
   const [code, message] = [textOf(fieldsOf(first), "reason"), textOf(error, "message")];
   return {
     status,
     code: code === "" ? (xml?.textOf("Code") ?? "") : code,
     message: message === "" ? (xml?.textOf("Message") ?? "") : message,
+    isForeign: json === undefined && xml === undefined && !ownText.test(body),
   };
 }
 

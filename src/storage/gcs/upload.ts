@@ -19,6 +19,7 @@ import { formatBytes } from "../../units.ts";
 import type { ObjectInfo, PutOptions, RewindableSource } from "../contract.ts";
 import { BufferedParts } from "../remote/buffered-parts.ts";
 import type { ChunkBuffers } from "../remote/chunk-buffers.ts";
+import { malformedAnswer } from "../remote/malformed-answer.ts";
 import type { GcsContext } from "./context.ts";
 import { textOf } from "./errors.ts";
 import { bucketPath, createdWith, infoOf, objectFields, objectPath } from "./object.ts";
@@ -114,9 +115,12 @@ function checksumText(checksum: number): string {
  */
 async function proved(context: GcsContext, put: GcsPut, made: Fields, checksum: string): Promise<ObjectInfo> {
   const { key, source, operation } = put;
-  const info = infoOf(made);
+  const info = infoOf(made, operation);
   if (info.sizeBytes === source.sizeBytes && textOf(made, "crc32c") === checksum) return { ...info, key };
-  const query = { ifGenerationMatch: textOf(made, "generation") };
+  const generation = textOf(made, "generation");
+  // Without it, the object that was there before would be taken away.
+  if (generation === "") throw malformedAnswer(operation, "without the generation of the new object");
+  const query = { ifGenerationMatch: generation };
   const path = objectPath(context.bucket, key);
   // Also after an abort of the run, and so without its signal.
   await context.wire.ask({ method: "DELETE", path, query, operation }, takeAwayMs);

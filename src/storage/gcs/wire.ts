@@ -113,7 +113,8 @@ export class GcsWire {
         agents,
         timeouts,
         accepts,
-        serviceError: (status, _, text) => gcsServiceError(parseGcsError(status, text), operation),
+        serviceError: (status, { location }, text) =>
+          gcsServiceError({ ...parseGcsError(status, text), location }, operation),
         failure: (error) => gcsError(error, operation, signal),
       },
     );

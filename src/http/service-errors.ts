@@ -123,10 +123,16 @@ export function answeredError(
   { what, service = "the store" }: Operation,
   options: Omit<AppErrorOptions, "cause"> = {},
 ): AppError {
-  const said = answer.code === "" ? `status ${answer.status}` : answer.code;
-  const detail = answer.message === "" || answer.message === answer.code ? "" : `: ${lowerFirst(answer.message)}`;
+  const said = answer.code === "" ? `status ${answer.status}` : printable(answer.code);
+  const isDetailed = answer.message !== "" && answer.message !== answer.code;
+  const detail = isDetailed ? `: ${printable(lowerFirst(answer.message))}` : "";
   const cause = new ServiceErrorCause(answer);
   return new AppError(code, `cannot ${what}: ${service} answered ${said}${detail}`, { ...options, cause });
+}
+
+/** A server neither forges lines of ours nor commands the terminal. */
+function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, " ");
 }
 
 export function serviceError(

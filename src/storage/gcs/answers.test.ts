@@ -40,3 +40,10 @@ test("a listing without objects is an empty one", async () => {
   await using store = await answeredStore("gcs", () => ({ body: '{"kind":"storage#objects"}' }));
   expect(await toArray(store.storage.list(""))).toEqual([]);
 });
+
+test("words of a server are told in one line, without what a terminal would obey", async () => {
+  const error = { code: 403, message: "No.\u001b[2J\r\nesop: done\u009b1A", errors: [{ reason: "for\u0007bidden" }] };
+  await using store = await answeredStore("gcs", () => ({ status: 403, body: JSON.stringify({ error }) }));
+  const message = "cannot look for 'k' in bucket gcp://bucket: the store answered for bidden: no. [2J  esop: done 1A";
+  await expect(store.storage.stat("k")).rejects.toMatchObject({ code: "unauthorized", message });
+});

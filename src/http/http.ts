@@ -15,7 +15,8 @@ export {
   usualTimeouts,
 } from "./exchange.ts";
 export { type OptionalFields, presentFields } from "./fields.ts";
-export { networkError } from "./network-errors.ts";
+export { fieldsOf, type JsonFields, textOf, tryParseJson } from "./json.ts";
+export { callError, networkError } from "./network-errors.ts";
 export type { HttpProxy } from "./proxy.ts";
 export type { ResponseHeaders } from "./response-parser.ts";
 export {

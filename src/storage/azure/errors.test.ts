@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { AppError } from "../../errors.ts";
-import { azureError, azureServiceError, parseAzureError, tokenError, writing } from "./errors.ts";
+import { callError } from "../../http/http.ts";
+import { azureServiceError, parseAzureError, tokenError, writing } from "./errors.ts";
 
 const operation = { what: "write 'k'", permission: writing };
 const failure = (properties: object, name = "Error") => Object.assign(new Error("it says so"), { name }, properties);
@@ -13,7 +14,7 @@ describe("what fails without an answer", () => {
     ["anything else", new TypeError("x"), "storage", false],
   ])("%s is ours, of a request as well as of a token", (_, error, code, retryable) => {
     const ours = { code, retryable, message: expect.stringMatching(/^cannot write 'k'/), cause: error };
-    expect(azureError(error, operation)).toMatchObject(ours);
+    expect(callError(error, operation.what)).toMatchObject(ours);
     expect(tokenError(error, operation)).toMatchObject(ours);
   });
 
@@ -31,10 +32,10 @@ describe("what fails without an answer", () => {
   test("an abort is its reason, and an error of ours stays", () => {
     const reason = new AppError("timeout", "too late");
     const aborted = AbortSignal.abort(reason);
-    for (const convert of [azureError, tokenError]) {
-      expect(convert(failure({}, "AbortError"), operation, aborted)).toBe(reason);
-      expect(convert(reason, operation)).toBe(reason);
-    }
+    expect(tokenError(failure({}, "AbortError"), operation, aborted)).toBe(reason);
+    expect(tokenError(reason, operation)).toBe(reason);
+    expect(callError(failure({}, "AbortError"), operation.what, aborted)).toBe(reason);
+    expect(callError(reason, operation.what)).toBe(reason);
   });
 });
 

@@ -1,8 +1,8 @@
 /** Errors of Azure's Blob Storage, of its identity library and of the network, as ours. Decided by codes and statuses, never by their texts. */
 import { AppError, abortError, isAppError } from "../../errors.ts";
 import {
+  callError,
   kindOfAnswer,
-  networkError,
   type Operation,
   type ResponseHeaders,
   type ServiceError,
@@ -103,14 +103,6 @@ export function parseAzureError(status: number, headers: ResponseHeaders, body: 
   return { status, code, message: error?.textOf("Message") ?? "", isForeign: code === "" && !isOfStore(headers) };
 }
 
-/** Whatever a call to the store has thrown, as ours. */
-export function azureError(error: unknown, { what }: Operation, signal?: AbortSignal): AppError {
-  if (isAppError(error)) return error;
-  if (signal?.aborted === true) return abortError(signal);
-  const message = `cannot ${what}: ${error instanceof Error ? error.message : String(error)}`;
-  return networkError(error, what) ?? new AppError("storage", message, { cause: error, retryable: false });
-}
-
 /** The names of the identity library's errors that mean there is no usable identity. */
 const identityErrors =
   /^(CredentialUnavailableError|AuthenticationError|AuthenticationRequiredError|AggregateAuthenticationError)$/;
@@ -130,5 +122,5 @@ export function tokenError(error: unknown, operation: Operation, signal?: AbortS
     const message = `cannot ${operation.what}: no token was got: ${error.message}`;
     return new AppError(isBusy ? "unreachable" : "unauthorized", message, { cause: error });
   }
-  return azureError(error, operation, signal);
+  return callError(error, operation.what, signal);
 }

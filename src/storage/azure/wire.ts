@@ -3,6 +3,7 @@ import type { Clock } from "../../clock.ts";
 import { throwIfAborted } from "../../errors.ts";
 import {
   answerWithin,
+  callError,
   encodePath,
   exchange,
   type HttpAgents,
@@ -21,7 +22,7 @@ import {
 } from "../../http/http.ts";
 import { malformedAnswer } from "../remote/malformed-answer.ts";
 import type { Authorize } from "./credentials.ts";
-import { azureError, azureServiceError, isOfStore, parseAzureError } from "./errors.ts";
+import { azureServiceError, isOfStore, parseAzureError } from "./errors.ts";
 
 export interface AzureWireOptions {
   readonly agents: HttpAgents;
@@ -123,7 +124,7 @@ export class AzureWire {
         ...patience,
         serviceError: (status, told, text) =>
           azureServiceError({ ...parseAzureError(status, told, text), location: told["location"] }, operation),
-        failure: (error) => azureError(error, operation, signal),
+        failure: (error) => callError(error, operation.what, signal),
       },
     );
     if (isOfStore(response.headers)) return response;

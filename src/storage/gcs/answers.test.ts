@@ -47,3 +47,9 @@ test("words of a server are told in one line, without what a terminal would obey
   const message = "cannot look for 'k' in bucket gcp://bucket: the store answered for bidden: no. [2J  esop: done 1A";
   await expect(store.storage.stat("k")).rejects.toMatchObject({ code: "unauthorized", message });
 });
+
+test("an object without a name is not left out of a listing", async () => {
+  const body = JSON.stringify({ kind: "storage#objects", items: [{ size: "1" }] });
+  await using store = await answeredStore("gcs", () => ({ body }));
+  await expect(toArray(store.storage.list(""))).rejects.toMatchObject(protocol);
+});

@@ -1,12 +1,11 @@
 /** Requests about a bucket as a whole: whether it is there, creating it, listing it, and deleting from it. */
 import { isAppError } from "../../errors.ts";
-import { type Operation, serviceErrorOf, unlessMissing } from "../../http/http.ts";
+import { fieldsOf, type Operation, serviceErrorOf, textOf, unlessMissing } from "../../http/http.ts";
 import type { CallOptions, DeleteResult } from "../contract.ts";
 import { deleteEach } from "../remote/delete-each.ts";
 import type { Lister } from "../remote/listing.ts";
 import { malformedAnswer } from "../remote/malformed-answer.ts";
 import type { GcsContext } from "./context.ts";
-import { fieldsOf, textOf } from "./errors.ts";
 import { bucketPath, infoOf, objectFields, objectPath } from "./object.ts";
 import { type Fields, jsonBody } from "./wire.ts";
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { gcsError, gcsServiceError, noCredentials, parseGcsError, tokenError } from "./errors.ts";
+import { callError } from "../../http/http.ts";
+import { gcsServiceError, noCredentials, parseGcsError, tokenError } from "./errors.ts";
 
 const operation = { what: "read 'k'", permission: "storage.objects.get" };
 
@@ -54,7 +55,7 @@ describe("failures", () => {
     [withCode("EPROTO"), "protocol", false],
     [new Error("odd"), "storage", false],
   ])("of a connection: %s is %s, worth trying again: %s", (error, code, retryable) => {
-    expect(gcsError(error, operation)).toMatchObject({ code, retryable, cause: error });
+    expect(callError(error, operation.what)).toMatchObject({ code, retryable, cause: error });
   });
 
   test.each([

@@ -1,6 +1,7 @@
 /** Errors of Google Cloud Storage, of its auth library and of the network, as ours. */
 import { AppError, abortError, isAppError } from "../../errors.ts";
 import {
+  fieldsOf,
   kindOfAnswer,
   lowerFirst,
   networkError,
@@ -8,6 +9,8 @@ import {
   type ServiceError,
   type ServiceErrorKind,
   serviceError,
+  textOf,
+  tryParseJson,
   tryParseXml,
 } from "../../http/http.ts";
 
@@ -52,7 +55,7 @@ const ownText = /^\s*(Not Found)?\s*$/;
 export function parseGcsError(status: number, body: string): ServiceError {
   const root = tryParseXml(body);
   const xml = root?.name === "Error" ? root : undefined;
-  const json = fieldsOf(parsed(body))["error"];
+  const json = fieldsOf(tryParseJson(body))["error"];
   const error = fieldsOf(json);
   const [first] = Array.isArray(error["errors"]) ? error["errors"] : [];
   const [code, message] = [textOf(fieldsOf(first), "reason"), textOf(error, "message")];
@@ -62,33 +65,6 @@ export function parseGcsError(status: number, body: string): ServiceError {
     message: message === "" ? (xml?.textOf("Message") ?? "") : message,
     isForeign: json === undefined && xml === undefined && !ownText.test(body),
   };
-}
-
-function parsed(body: string): unknown {
-  try {
-    return JSON.parse(body);
-  } catch {
-    // No JSON: proxies on the way answer in their own words, and the status is left.
-    return undefined;
-  }
-}
-
-/** The fields of what should be an object of JSON; none where it is not. */
-export function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null ? Object.fromEntries(Object.entries(value)) : {};
-}
-
-export function textOf(fields: Readonly<Record<string, unknown>>, name: string): string {
-  const value = fields[name];
-  return typeof value === "string" ? value : "";
-}
-
-/** Whatever a call to the store has thrown, as ours. */
-export function gcsError(error: unknown, { what }: Operation, signal?: AbortSignal): AppError {
-  if (isAppError(error)) return error;
-  if (signal?.aborted === true) return abortError(signal);
-  const message = `cannot ${what}: ${error instanceof Error ? error.message : String(error)}`;
-  return networkError(error, what) ?? new AppError("storage", message, { cause: error, retryable: false });
 }
 
 /** The auth library has looked everywhere. */

@@ -1,10 +1,10 @@
 /** One object, as the JSON interface shows it and as it is asked for. */
-import { encodePath, type Operation, type ResponseHeaders } from "../../http/http.ts";
+import { encodePath, type Operation, type ResponseHeaders, textOf } from "../../http/http.ts";
 import type { ObjectInfo, PutOptions } from "../contract.ts";
 import { dateMs } from "../remote/date-ms.ts";
+import { malformedAnswer } from "../remote/malformed-answer.ts";
 import { prefixedHeaders } from "../remote/metadata-headers.ts";
 import { objectSize } from "../remote/object-size.ts";
-import { textOf } from "./errors.ts";
 import type { GcsOptions } from "./options.ts";
 import type { Fields } from "./wire.ts";
 
@@ -16,8 +16,10 @@ export const objectFields = "name,size,timeCreated";
  * while `updated` moves with every change of what is beside the bytes.
  */
 export function infoOf(fields: Fields, operation: Operation): ObjectInfo {
+  const key = textOf(fields, "name");
+  if (key === "") throw malformedAnswer(operation, "without the name of an object");
   return {
-    key: textOf(fields, "name"),
+    key,
     sizeBytes: objectSize(textOf(fields, "size"), operation),
     modifiedMs: dateMs(textOf(fields, "timeCreated")) ?? 0,
   };

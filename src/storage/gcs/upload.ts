@@ -13,15 +13,16 @@ import {
   type Operation,
   type OptionalFields,
   serviceErrorOf,
+  textOf,
 } from "../../http/http.ts";
 import { Attempts, final } from "../../retry/retry.ts";
 import { formatBytes } from "../../units.ts";
 import type { ObjectInfo, PutOptions, RewindableSource } from "../contract.ts";
 import { BufferedParts } from "../remote/buffered-parts.ts";
+import { checksumText } from "../remote/checksum-text.ts";
 import type { ChunkBuffers } from "../remote/chunk-buffers.ts";
 import { malformedAnswer } from "../remote/malformed-answer.ts";
 import type { GcsContext } from "./context.ts";
-import { textOf } from "./errors.ts";
 import { bucketPath, createdWith, infoOf, objectFields, objectPath } from "./object.ts";
 import { type Fields, type GcsRequest, jsonBody } from "./wire.ts";
 
@@ -101,12 +102,6 @@ function asSpoiled(error: unknown): unknown {
   const answer = isAppError(error) ? serviceErrorOf(error) : undefined;
   if (!isAppError(error) || answer?.status !== 400 || !spoiledReasons.test(answer.code)) return error;
   return new AppError("corrupt", error.message, { retryable: true, cause: error.cause });
-}
-
-function checksumText(checksum: number): string {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(checksum);
-  return bytes.toString("base64");
 }
 
 /**

@@ -7,13 +7,16 @@ import { isAppError, throwIfAborted } from "../../errors.ts";
 import {
   answerWithin,
   bufferedBody,
+  callError,
   exchange,
+  fieldsOf,
   type HttpAgents,
   type HttpAnswer,
   type HttpBody,
   type HttpRequest,
   type HttpResponse,
   type HttpTimeouts,
+  type JsonFields,
   type Operation,
   type OptionalFields,
   presentFields,
@@ -23,7 +26,7 @@ import {
 } from "../../http/http.ts";
 import { malformedAnswer } from "../remote/malformed-answer.ts";
 import type { AuthorizationHeaders, GcsCredentials } from "./credentials.ts";
-import { fieldsOf, gcsError, gcsServiceError, parseGcsError } from "./errors.ts";
+import { gcsServiceError, parseGcsError } from "./errors.ts";
 
 export interface GcsWireOptions {
   readonly url: URL;
@@ -49,7 +52,7 @@ export interface GcsRequest {
   readonly operation: Operation;
 }
 
-export type Fields = ReturnType<typeof fieldsOf>;
+export type Fields = JsonFields;
 
 /** For calls that are answered at once. */
 const quickMs = 60_000;
@@ -115,7 +118,7 @@ export class GcsWire {
         accepts,
         serviceError: (status, { location }, text) =>
           gcsServiceError({ ...parseGcsError(status, text), location }, operation),
-        failure: (error) => gcsError(error, operation, signal),
+        failure: (error) => callError(error, operation.what, signal),
       },
     );
   }

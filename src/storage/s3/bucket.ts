@@ -12,12 +12,13 @@ import {
   type XmlElement,
 } from "../../http/http.ts";
 import type { CallOptions, DeleteResult } from "../contract.ts";
+import { checksumText } from "../remote/checksum-text.ts";
 import { endlessListing, type Lister } from "../remote/listing.ts";
 import { malformedAnswer } from "../remote/malformed-answer.ts";
 import { objectSize } from "../remote/object-size.ts";
 import type { S3Context } from "./context.ts";
 import { s3ErrorIn, s3ServiceError } from "./errors.ts";
-import { checksumHeader, checksumText } from "./payload.ts";
+import { checksumHeader } from "./payload.ts";
 
 const xmlType = "application/xml";
 

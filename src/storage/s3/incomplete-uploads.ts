@@ -4,9 +4,9 @@ import { crc32 } from "node:zlib";
 import { isAppError, throwIfAborted, toAppError } from "../../errors.ts";
 import type { Operation } from "../../http/http.ts";
 import type { ByteStream } from "../contract.ts";
+import { checksumText } from "../remote/checksum-text.ts";
 import { isTruncated } from "./bucket.ts";
 import type { S3Context } from "./context.ts";
-import { checksumText } from "./payload.ts";
 
 const abandonRounds = 3;
 const abandonedAfterMs = 24 * 3600 * 1000;

@@ -30,7 +30,7 @@ export function networkError(error: unknown, what: string): AppError | undefined
   return undefined;
 }
 
-/** Whatever a call has thrown, as ours: an abort, a failure of the network, or what nobody foresaw. */
+/** Converts any error of a call: an abort, a failure of the network, or anything else. */
 export function callError(error: unknown, what: string, signal?: AbortSignal): AppError {
   if (isAppError(error)) return error;
   if (signal?.aborted === true) return abortError(signal);

@@ -47,7 +47,7 @@ function hintFor({ code }: ServiceError, kind: ServiceErrorKind, { permission }:
 const ownText = /^\s*(Not Found)?\s*$/;
 
 /**
- * What is in an answer:
+ * The parts of an error response:
  *
  *   JSON interface  {"error": {"code": 403, "message": "…", "errors": [{"reason": "forbidden", …}]}}
  *   XML interface   <Error><Code>AccessDenied</Code><Message>…</Message></Error>
@@ -75,7 +75,7 @@ export function noCredentials(error: unknown): AppError {
   });
 }
 
-/** Whatever the auth library has thrown when it was to get a token: a failed request, or a file that was not there. */
+/** Converts an error of the auth library: a failed token request, or a missing file. */
 export function tokenError(error: unknown, { what }: Operation, signal?: AbortSignal): AppError {
   if (isAppError(error)) return error;
   if (signal?.aborted === true) return abortError(signal);

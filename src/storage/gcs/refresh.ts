@@ -6,7 +6,7 @@ import type { GcsContext } from "./context.ts";
 import { objectPath } from "./object.ts";
 import { jsonBody, slowMs } from "./wire.ts";
 
-/** What a rewrite would take from the bucket, or lose. */
+/** Properties that a rewrite takes from the bucket or loses. */
 const kept =
   "cacheControl,contentDisposition,contentEncoding,contentLanguage,contentType,customTime,metadata,storageClass";
 

@@ -67,16 +67,14 @@ export async function restoreLive(
   const wanted = wantedFiles(restore);
   const due = (name: typeof phase) => phase === undefined || phase === name;
   if (phase !== "cleanup") await checkTokens(restore.manifest, node, facts, run.signal);
-  const missing =
-    due("cleanup") && phase !== undefined ? [] : await missingFiles(wanted, fetchOptions(restore, restore.owner));
-  let report: FetchReport = {
-    fetched: { files: 0, bytes: 0 },
-    reused: { files: wanted.length, bytes: bytesOf(wanted) },
-  };
+  const cleaning = phase === "cleanup";
+  const missing = cleaning ? [] : await missingFiles(wanted, fetchOptions(restore, restore.owner));
+  const plan = planned(cleaning ? [] : wanted, missing);
   if (due("init") || due("download")) await checkRoom(restore, strategy, missing);
   if (due("download") || due("truncate") || due("import")) await checkHealth(node, run.signal);
   if (phase === undefined) await refuseToEmptyOthers(node, run.signal);
-  if (run.request.dryRun) return { fetched: { files: missing.length, bytes: bytesOf(missing) }, reused: report.reused };
+  if (run.request.dryRun || phase === "init") return plan;
+  let report: FetchReport = plan;
   if (due("download")) {
     if (run.request.noDownloadData && missing.length > 0) throw notDownloaded(missing);
     report = await fetchFiles(wanted, missing, fetchOptions(restore, restore.owner));
@@ -85,6 +83,14 @@ export async function restoreLive(
   if (due("import")) await importTables(restore, strategy);
   if (due("cleanup")) await cleanUp(restore);
   return report;
+}
+
+/** The files to download, and those that an earlier run has downloaded. */
+function planned(wanted: readonly WantedFile[], missing: readonly WantedFile[]): FetchReport {
+  return {
+    fetched: { files: missing.length, bytes: bytesOf(missing) },
+    reused: { files: wanted.length - missing.length, bytes: bytesOf(wanted) - bytesOf(missing) },
+  };
 }
 
 async function prepare(run: RestoreRun, node: CassandraNode, facts: NodeFacts): Promise<LiveRestore> {

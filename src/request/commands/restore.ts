@@ -104,7 +104,7 @@ const behaviourOptions = {
   }),
   hashAlgorithm: defaulted("hash-algorithm", hashAlgorithmKind, "SHA-256", {
     group: "behaviour",
-    help: "NONE: verify only the size of downloads, not the checksums in the manifest",
+    help: "NONE: verify only the size of downloads, not the checksums in the manifest; live files are never reused",
   }),
 };
 

@@ -178,6 +178,11 @@ export class CassandraNode {
     await this.#call(operations.clearSnapshot, [jmx.string(name), jmx.stringArray([])], options);
   }
 
+  /** Clears the snapshots of that name in one keyspace only. */
+  async clearSnapshotOf(keyspace: string, name: string, options?: JmxCallOptions): Promise<void> {
+    await this.#call(operations.clearSnapshot, [jmx.string(name), jmx.stringArray([keyspace])], options);
+  }
+
   async flush(keyspace: string, tables: readonly string[], options?: JmxCallOptions): Promise<void> {
     await this.#call(operations.flush, [jmx.string(keyspace), jmx.stringArray(tables)], options);
   }

@@ -1,5 +1,9 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { readTree, writeTree } from "../../../test/harness/file-tree.ts";
 import { LiveRestoreFixture } from "../../../test/harness/live-restore.ts";
+import { AppError } from "../../errors.ts";
 
 let fixture: LiveRestoreFixture;
 
@@ -8,6 +12,86 @@ beforeEach(async () => {
 });
 
 afterEach(() => fixture[Symbol.asyncDispose]());
+
+const phase = (name: string) => ({ "restoration-phase-type": name });
+const strategies = ["IMPORT", "HARDLINKS"] as const;
+
+/** Fails the import of one table as a node does. */
+function failImportOf(table: string): void {
+  fixture.node.before = (call) => {
+    const names = [`importNewSSTables ${table}`, `loadNewSSTables ${table.replace(".", " ")}`];
+    if (names.includes(call)) throw new AppError("node-refused", "the disk failed");
+  };
+}
+
+describe.each(strategies)("cleanup after %s", (strategy) => {
+  const how = { "restoration-strategy-type": strategy };
+  const backedUp = { t: { "nb-1-big-Data.db": "t 1" }, u: { "nb-1-big-Data.db": "u 1" } };
+
+  beforeEach(async () => {
+    await fixture.backUp(backedUp);
+    for (const table of ["ks.t", "ks.u"]) await writeTree(fixture.node.path(table), { "nb-9-big-Data.db": "newer" });
+  });
+
+  const staged = async () => Object.keys(await readTree(join(fixture.directory.path, "esop-restore"))).sort();
+
+  it("is refused until every table was imported, and deletes nothing", async () => {
+    failImportOf("ks.u");
+    await expect(fixture.restore(how)).rejects.toMatchObject({ code: "node-refused" });
+    const before = await staged();
+    for (const flags of [phase("cleanup"), { ...phase("cleanup"), entities: "ks.t" }]) {
+      await expect(fixture.restore({ ...how, ...flags })).rejects.toMatchObject({
+        code: "node-state",
+        message: "the import of ks.u is not complete",
+        hint: expect.stringContaining("--restoration-force-cleanup"),
+      });
+    }
+    expect(await staged()).toEqual(before);
+    for (const table of ["ks.t", "ks.u"]) expect(await fixture.node.snapshots(table)).toHaveLength(1);
+    fixture.node.before = () => undefined;
+    await fixture.restore({ ...how, ...phase("import") });
+    await fixture.restore({ ...how, ...phase("cleanup") });
+    expect(await staged()).toEqual([]);
+    for (const table of ["ks.t", "ks.u"]) expect(await fixture.node.snapshots(table)).toEqual([]);
+  });
+
+  it("is refused between truncate and import", async () => {
+    for (const name of ["download", "truncate"]) await fixture.restore({ ...how, ...phase(name) });
+    await expect(fixture.restore({ ...how, ...phase("cleanup") })).rejects.toMatchObject({ code: "node-state" });
+    await fixture.restore({ ...how, ...phase("import"), entities: "ks.t" });
+    await expect(fixture.restore({ ...how, ...phase("cleanup") })).rejects.toMatchObject({
+      message: "the import of ks.u is not complete",
+    });
+  });
+
+  it("by force keeps the snapshot of a table that was not imported", async () => {
+    failImportOf("ks.u");
+    await expect(fixture.restore(how)).rejects.toMatchObject({ code: "node-refused" });
+    await fixture.restore({ ...how, ...phase("cleanup"), "restoration-force-cleanup": "true" });
+    expect(await staged()).toEqual([]);
+    expect(await fixture.node.snapshots("ks.t")).toEqual([]);
+    const [kept = "", ...others] = await fixture.node.snapshots("ks.u");
+    expect(others).toEqual([]);
+    expect(Object.values(await readTree(join(fixture.node.path("ks.u"), "snapshots", kept)))).toEqual(["newer"]);
+    expect(fixture.warnings.join()).toContain(kept);
+  });
+
+  it("of downloads alone needs no import", async () => {
+    await fixture.restore({ ...how, ...phase("download") });
+    await fixture.restore({ ...how, ...phase("cleanup") });
+    expect(await staged()).toEqual([]);
+  });
+
+  it("requires an import where an earlier version left a journal that says nothing of imports", async () => {
+    await fixture.restore({ ...how, ...phase("download") });
+    const [file = ""] = await staged();
+    const journal = join(fixture.directory.path, "esop-restore", file.split("/")[0] ?? "", "live-journal.json");
+    await writeFile(journal, JSON.stringify({ before: { "ks.t": [] } }));
+    await expect(fixture.restore({ ...how, ...phase("cleanup") })).rejects.toMatchObject({
+      message: "the import of ks.t is not complete",
+    });
+  });
+});
 
 describe("--dry-run", () => {
   it("counts only downloaded files as already present", async () => {

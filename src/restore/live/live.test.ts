@@ -93,6 +93,61 @@ describe.each(strategies)("cleanup after %s", (strategy) => {
   });
 });
 
+describe.each(strategies)("before truncate, %s", (strategy) => {
+  const how = { "restoration-strategy-type": strategy };
+  it.each([
+    ["4.1.10", "da-1-bti-Data.db"],
+    ["4.0.19", "oa-1-big-Data.db"],
+  ])("refuses SSTables that Cassandra %s does not read: %s", async (version, file) => {
+    fixture.node.releaseVersion = version;
+    await fixture.backUp({ t: { "nb-1-big-Data.db": "t 1" }, u: { [file]: "u 1" } });
+    for (const flags of [{}, { "dry-run": "true" }, phase("init"), phase("download")]) {
+      await expect(fixture.restore({ ...how, ...flags })).rejects.toMatchObject({
+        code: "unsupported",
+        message: expect.stringContaining(file),
+      });
+    }
+    expect(fixture.node.calls).toEqual([]);
+    await fixture.restore({ ...how, entities: "ks.t" });
+  });
+});
+
+describe("before truncate, IMPORT", () => {
+  it("refuses a staging directory that the node does not see", async () => {
+    await fixture.backUp({ t: { "nb-1-big-Data.db": "t 1" } });
+    await writeTree(fixture.node.path("ks.t"), { "nb-9-big-Data.db": "newer" });
+    fixture.node.sees = () => false;
+    for (const flags of [{}, phase("download"), phase("truncate")]) {
+      await expect(fixture.restore(flags)).rejects.toMatchObject({
+        code: "node-refused",
+        hint: expect.stringContaining("--import-source-dir"),
+      });
+    }
+    expect(fixture.node.calls.filter((call) => call.startsWith("truncate"))).toEqual([]);
+    fixture.node.sees = () => true;
+    await fixture.restore();
+    expect(await readTree(join(fixture.directory.path, "esop-restore"))).toEqual({});
+  });
+});
+
+describe.each(strategies)("after the import, %s", (strategy) => {
+  it("fails if Cassandra ignored an SSTable, and keeps the snapshot from before truncate", async () => {
+    await fixture.backUp({ t: { "nb-1-big-Data.db": "t 1", "nb-2-big-Data.db": "t 2" } });
+    await writeTree(fixture.node.path("ks.t"), { "nb-9-big-Data.db": "newer" });
+    let seen = 0;
+    fixture.node.recognizes = () => seen++ % 2 === 0;
+    await expect(fixture.restore({ "restoration-strategy-type": strategy })).rejects.toMatchObject({
+      code: "node-refused",
+      message: "Cassandra did not load 1 of 2 SSTables of ks.t",
+    });
+    expect(await fixture.node.snapshots("ks.t")).toHaveLength(1);
+    await expect(fixture.restore(phase("cleanup"))).rejects.toMatchObject({ code: "node-state" });
+    fixture.node.recognizes = () => true;
+    await fixture.restore({ "restoration-strategy-type": strategy });
+    expect(Object.values(await readTree(fixture.node.path("ks.t"))).sort()).toEqual(["t 1", "t 2"]);
+  });
+});
+
 describe("--dry-run", () => {
   it("counts only downloaded files as already present", async () => {
     await fixture.backUp({ t: { "nb-1-big-Data.db": "t 1", "nb-1-big-TOC.txt": "toc" } });

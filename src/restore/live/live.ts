@@ -19,8 +19,9 @@ import type { FetchReport, RestoreRun } from "../context.ts";
 import { checkSpace } from "../directories.ts";
 import { bytesOf, fetchFiles, fetchOptions, missingFiles, type WantedFile } from "../fetch.ts";
 import { checkImported, cleanUp } from "./clean-up.ts";
+import { checkFormats } from "./formats.ts";
 import { checkHealth, checkTokens } from "./health.ts";
-import { importTables } from "./import.ts";
+import { importTables, probeStaging } from "./import.ts";
 import { findTargets, type LiveRestore, wantedFiles } from "./targets.ts";
 import { truncateTables } from "./truncate.ts";
 
@@ -42,6 +43,7 @@ export async function restoreLive(
   if (phase !== "cleanup") await checkTokens(restore.manifest, node, facts, run.signal);
   const cleaning = phase === "cleanup";
   const missing = cleaning ? [] : await missingFiles(wanted, fetchOptions(restore, restore.owner));
+  if (!cleaning) await checkFormats(restore, strategy);
   const plan = planned(cleaning ? [] : wanted, missing);
   if (due("init") || due("download")) await checkRoom(restore, strategy, missing);
   if (due("download") || due("truncate") || due("import")) await checkHealth(node, run.signal);
@@ -49,6 +51,7 @@ export async function restoreLive(
   if (cleaning) await checkImported(restore);
   if (run.request.dryRun || phase === "init") return plan;
   let report: FetchReport = plan;
+  if (strategy === "IMPORT" && (due("download") || due("truncate"))) await probeStaging(restore);
   if (due("download")) {
     if (run.request.noDownloadData && missing.length > 0) throw notDownloaded(missing);
     report = await fetchFiles(wanted, missing, fetchOptions(restore, restore.owner));

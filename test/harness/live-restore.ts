@@ -79,7 +79,8 @@ export class LiveRestoreFixture implements AsyncDisposable {
     await this.#sample.put(`manifests/${name.text}.json`, JSON.stringify(manifest));
   }
 
-  restore(flags: Flags = {}): Promise<RestoreReport> {
+  async restore(flags: Flags = {}): Promise<RestoreReport> {
+    await this.clock.advance(1000);
     const request = requestOf("restore", {
       "storage-location": this.#sample.location,
       "snapshot-tag": "snap",

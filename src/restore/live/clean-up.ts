@@ -4,7 +4,14 @@ import { AppError, fileError } from "../../errors.ts";
 import { syncDirectory } from "../../files/files.ts";
 import { existingDirectories, removeRestoreDirectory } from "../directories.ts";
 import { journalPath, type LiveJournal, readLiveJournal } from "./live-journal.ts";
-import { findLivePaths, type LiveRestore, type TargetTable, targetName, truncateSnapshots } from "./targets.ts";
+import {
+  findLivePaths,
+  isTruncateSnapshot,
+  type LiveRestore,
+  snapshotsOf,
+  type TargetTable,
+  targetName,
+} from "./targets.ts";
 
 /**
  * Throws `node-state` if a table of the journal, selected or not, was truncated but not imported, unless the request
@@ -64,16 +71,29 @@ async function clearSnapshots(
   journal: LiveJournal,
 ): Promise<void> {
   const pending = new Set(pendingTables(journal));
+  const kept = new Set<string>();
+  const cleared = new Map<string, { readonly keyspace: string; readonly snapshot: string }>();
   for (const table of tables) {
     const name = targetName(table);
-    const before = journal.before[name];
-    if (before === undefined) continue;
-    const ours = (await truncateSnapshots(table)).filter((snapshot) => !before.includes(snapshot));
-    if (ours.length === 0) continue;
-    if (pending.has(name)) {
+    const { keyspace } = table.target;
+    const ours = await snapshotsOfRestore(table, journal);
+    if (pending.has(name) && ours.length > 0) {
       log.warn(`${name} was not imported: keeping its snapshot ${ours.join(", ")} from before the restore`);
-      continue;
     }
-    for (const snapshot of ours) await node.clearSnapshotOf(table.target.keyspace, snapshot, { signal });
+    for (const snapshot of ours) {
+      if (pending.has(name)) kept.add(`${keyspace}/${snapshot}`);
+      else cleared.set(`${keyspace}/${snapshot}`, { keyspace, snapshot });
+    }
   }
+  for (const [key, { keyspace, snapshot }] of cleared) {
+    if (!kept.has(key)) await node.clearSnapshotOf(keyspace, snapshot, { signal });
+  }
+}
+
+/** None for a table that this restore did not truncate on this node. */
+async function snapshotsOfRestore(table: TargetTable, { before, snapshots }: LiveJournal): Promise<string[]> {
+  const former = before[targetName(table)];
+  if (former === undefined) return [];
+  const isOurs = (name: string) => snapshots.includes(name) || (isTruncateSnapshot(name) && !former.includes(name));
+  return (await snapshotsOf(table)).filter(isOurs);
 }

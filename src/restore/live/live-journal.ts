@@ -5,6 +5,8 @@ import { readJournal, writeJournal } from "../journal.ts";
 export interface LiveJournal {
   /** The `truncated-…` snapshots from before this restore's truncate; later ones belong to this restore. */
   readonly before: Readonly<Record<string, readonly string[]>>;
+  /** Our own snapshots of the tables from before truncate; those that are not needed are cleared already. */
+  readonly snapshots: readonly string[];
   /** "pending" from truncate, or the begin of the import, until Cassandra has loaded every SSTable of the table. */
   readonly imports: Readonly<Record<string, ImportState>>;
 }
@@ -25,7 +27,7 @@ export function readLiveJournal(staging: string): Promise<LiveJournal | undefine
 
 /** Applies `change` to the journal; the change survives a crash when this returns. */
 export async function updateLiveJournal(staging: string, change: (journal: LiveJournal) => LiveJournal): Promise<void> {
-  const journal = (await readLiveJournal(staging)) ?? { before: {}, imports: {} };
+  const journal = (await readLiveJournal(staging)) ?? { before: {}, snapshots: [], imports: {} };
   await writeJournal(journalPath(staging), change(journal));
 }
 
@@ -39,9 +41,11 @@ function parseLiveJournal(value: unknown): LiveJournal | undefined {
   const before = recordOf(value.before, namesOf);
   if (before === undefined) return undefined;
   // Earlier versions did not record imports: whether their tables were imported cannot be told.
-  if (!("imports" in value)) return withImports({ before, imports: {} }, Object.keys(before), "pending");
+  const snapshots = "snapshots" in value ? namesOf(value.snapshots) : [];
+  if (snapshots === undefined) return undefined;
+  if (!("imports" in value)) return withImports({ before, snapshots, imports: {} }, Object.keys(before), "pending");
   const imports = recordOf(value.imports, (state) => (state === "pending" || state === "done" ? state : undefined));
-  return imports === undefined ? undefined : { before, imports };
+  return imports === undefined ? undefined : { before, snapshots, imports };
 }
 
 /** Undefined unless it is an object whose values all parse. */

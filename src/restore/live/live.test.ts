@@ -130,6 +130,50 @@ describe("before truncate, IMPORT", () => {
   });
 });
 
+describe("a snapshot from before truncate", () => {
+  const snapshotsOf = (table: string) => fixture.node.snapshots(table);
+
+  beforeEach(async () => {
+    await fixture.backUp({ t: { "nb-1-big-Data.db": "t 1" }, u: { "nb-1-big-Data.db": "u 1" } });
+    await writeTree(fixture.node.path("ks.t"), { "nb-9-big-Data.db": "newer" });
+  });
+
+  it("exists without auto_snapshot until the cleanup, and its place is reported", async () => {
+    fixture.node.autoSnapshot = false;
+    for (const name of ["download", "truncate"]) await fixture.restore(phase(name));
+    const [ours = "", ...others] = await snapshotsOf("ks.t");
+    expect(others).toEqual([]);
+    const path = join(fixture.node.path("ks.t"), "snapshots", ours);
+    expect(await readTree(path)).toEqual({ "nb-9-big-Data.db": "newer" });
+    expect(fixture.warnings).toEqual([expect.stringContaining(path)]);
+    for (const name of ["import", "cleanup"]) await fixture.restore(phase(name));
+    for (const table of ["ks.t", "ks.u"]) expect(await snapshotsOf(table)).toEqual([]);
+  });
+
+  it("is kept after the cleanup on request", async () => {
+    fixture.node.autoSnapshot = false;
+    await fixture.restore({ "restoration-no-delete-truncates": "true" });
+    expect(await snapshotsOf("ks.t")).toHaveLength(1);
+  });
+
+  it("is Cassandra's own where it takes one", async () => {
+    for (const name of ["download", "truncate"]) await fixture.restore(phase(name));
+    expect(await snapshotsOf("ks.t")).toEqual([expect.stringMatching(/^truncated-/)]);
+    expect(fixture.warnings).toEqual([]);
+  });
+
+  it("remains if truncate fails", async () => {
+    fixture.node.before = (call) => {
+      if (call === "truncate ks u") throw new AppError("node-refused", "a node is down");
+    };
+    await expect(fixture.restore()).rejects.toMatchObject({ code: "node-refused" });
+    expect((await snapshotsOf("ks.t")).length).toBeGreaterThan(0);
+    fixture.node.before = () => undefined;
+    await fixture.restore();
+    for (const table of ["ks.t", "ks.u"]) expect(await snapshotsOf(table)).toEqual([]);
+  });
+});
+
 describe.each(strategies)("after the import, %s", (strategy) => {
   it("fails if Cassandra ignored an SSTable, and keeps the snapshot from before truncate", async () => {
     await fixture.backUp({ t: { "nb-1-big-Data.db": "t 1", "nb-2-big-Data.db": "t 2" } });

@@ -100,7 +100,11 @@ export function targetName({ target }: Pick<TargetTable, "target">): string {
 
 /** The snapshots that Cassandra took before it truncated the table. */
 export async function truncateSnapshots(table: TargetTable): Promise<string[]> {
-  return (await snapshotsOf(table)).filter((name) => name.startsWith("truncated-"));
+  return (await snapshotsOf(table)).filter(isTruncateSnapshot);
+}
+
+export function isTruncateSnapshot(name: string): boolean {
+  return name.startsWith("truncated-");
 }
 
 export async function snapshotsOf({ livePaths, target }: TargetTable): Promise<string[]> {

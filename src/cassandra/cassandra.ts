@@ -21,6 +21,12 @@ export {
 export { CassandraNode, type ClusterHealth, type ClusterNode, type NodeFacts } from "./node.ts";
 export { processUsing } from "./processes.ts";
 export {
+  parseSnapshotSchema,
+  type SnapshotSchema,
+  type TableSchema,
+  type ViewSchema,
+} from "./schema-statements.ts";
+export {
   appearanceRank,
   type ComponentName,
   isImmutable,

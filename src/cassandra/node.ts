@@ -173,6 +173,12 @@ export class CassandraNode {
     await this.#call(operations.takeSnapshot, args, options);
   }
 
+  /** A snapshot of keyspaces without a flush: of the SSTables and the schema only. */
+  async takeSnapshotOfFiles(name: string, keyspaces: readonly string[], options?: JmxCallOptions): Promise<void> {
+    const args = [jmx.string(name), jmx.stringMap({ skipFlush: "true" }), jmx.stringArray(keyspaces)];
+    await this.#call(operations.takeSnapshot, args, options);
+  }
+
   /** No error if there is no snapshot of that name. */
   async clearSnapshot(name: string, options?: JmxCallOptions): Promise<void> {
     await this.#call(operations.clearSnapshot, [jmx.string(name), jmx.stringArray([])], options);

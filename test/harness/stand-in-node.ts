@@ -11,6 +11,10 @@ export interface StandInTable {
   readonly cql?: string;
 }
 
+function simpleTable(name: string): string {
+  return `CREATE TABLE IF NOT EXISTS ${name} (k int PRIMARY KEY, v text);`;
+}
+
 const importSignature = ["java.util.Set", ...Array<string>(7).fill("boolean")];
 
 export class StandInNode {
@@ -104,17 +108,16 @@ export class StandInNode {
 
   async #invoke(bean: string, operation: string, args: readonly JmxArgument[]): Promise<JmxValue> {
     const texts = args.flatMap(textsOf);
+    const isProbe = texts[0]?.startsWith("esop-schema-") === true;
     if (operation === "getDatacenter") return "dc1";
     if (operation === "getRack") return "r1";
     const call = operation === "importNewSSTables" ? `${operation} ${tableOf(bean)}` : [operation, ...texts].join(" ");
     this.before(call);
-    this.calls.push(call);
-    const [first = "", second = "", ...others] = texts;
+    if (!isProbe) this.calls.push(call);
+    const [first = "", second = ""] = texts;
     switch (operation) {
       case "takeSnapshot":
-        for (const entity of [second, ...others].filter((text) => text.includes("."))) {
-          await this.#snapshot(entity, first);
-        }
+        for (const table of this.#tablesOf(texts.slice(1))) await this.#snapshot(table, first);
         return null;
       case "clearSnapshot":
         for (const table of this.tables.keys()) {
@@ -132,6 +135,13 @@ export class StandInNode {
     throw new AppError("node-refused", `the stand-in has no ${operation}`);
   }
 
+  /** `entities` are tables or keyspaces. */
+  #tablesOf(entities: readonly string[]): string[] {
+    return [...this.tables.keys()].filter((table) =>
+      entities.some((entity) => entity === table || table.startsWith(`${entity}.`)),
+    );
+  }
+
   async #files(directory: string): Promise<string[]> {
     return (await readdir(directory)).filter((name) => parseComponentName(name) !== undefined);
   }
@@ -141,8 +151,7 @@ export class StandInNode {
     const to = join(from, "snapshots", name);
     await mkdir(to, { recursive: true });
     for (const file of await this.#files(from)) await link(join(from, file), join(to, file));
-    const cql = this.tables.get(table)?.cql;
-    if (cql !== undefined) await writeFile(join(to, "schema.cql"), cql);
+    await writeFile(join(to, "schema.cql"), this.tables.get(table)?.cql ?? simpleTable(table));
   }
 
   async #truncate(table: string): Promise<JmxValue> {

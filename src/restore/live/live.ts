@@ -18,6 +18,7 @@ import { formatFiles } from "../../units.ts";
 import type { FetchReport, RestoreRun } from "../context.ts";
 import { checkSpace } from "../directories.ts";
 import { bytesOf, fetchFiles, fetchOptions, missingFiles, type WantedFile } from "../fetch.ts";
+import { checkSchema } from "./check-schema.ts";
 import { checkImported, cleanUp } from "./clean-up.ts";
 import { checkFormats } from "./formats.ts";
 import { checkHealth, checkTokens } from "./health.ts";
@@ -51,12 +52,17 @@ export async function restoreLive(
   if (cleaning) await checkImported(restore);
   if (run.request.dryRun || phase === "init") return plan;
   let report: FetchReport = plan;
+  if (due("download") || phase === "truncate") await checkSchema(restore);
   if (strategy === "IMPORT" && (due("download") || due("truncate"))) await probeStaging(restore);
   if (due("download")) {
     if (run.request.noDownloadData && missing.length > 0) throw notDownloaded(missing);
     report = await fetchFiles(wanted, missing, fetchOptions(restore, restore.owner));
   } else if ((due("truncate") || due("import")) && missing.length > 0) throw notDownloaded(missing);
-  if (due("truncate")) await truncateTables(restore);
+  if (due("truncate")) {
+    // The download can have taken hours.
+    if (phase === undefined) await checkSchema(restore);
+    await truncateTables(restore);
+  }
   if (due("import")) await importTables(restore, strategy);
   if (due("cleanup")) await cleanUp(restore);
   return report;

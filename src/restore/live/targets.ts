@@ -46,6 +46,10 @@ export async function findTargets(run: RestoreRun, node: CassandraNode, facts: N
   const tables: LiveTable[] = [];
   for (const table of selected) {
     const livePaths = await findLivePaths({ ...run, node, facts }, table.target);
+    if (livePaths === undefined && table.withBase === true) {
+      run.log.info(`${table.keyspace}.${table.table} is not restored: this node has no materialized view of that name`);
+      continue;
+    }
     if (livePaths === undefined) throw noTarget(table, backup.text);
     const stagingPath = join(staging, "files", table.keyspace, `${table.table}-${table.content.id}`);
     tables.push({ ...table, livePaths, stagingPath });

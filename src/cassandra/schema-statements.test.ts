@@ -56,6 +56,7 @@ describe("the schema.cql of a snapshot", () => {
     expect(parseSnapshotSchema(base)).toEqual({
       types: new Map(),
       view: undefined,
+      indexes: ["base_d_idx"],
       table: {
         id: expect.stringMatching(/^[0-9a-f]{32}$/),
         partitionKey: ["a", "b"],
@@ -106,8 +107,14 @@ describe("the schema.cql of a snapshot", () => {
     );
   });
 
+  it("gives the indexes of all kinds", () => {
+    const cql = `CREATE INDEX IF NOT EXISTS a ON ks.t (v); CREATE CUSTOM INDEX IF NOT EXISTS "B c" ON ks.t (w) USING
+      'StorageAttachedIndex';`;
+    expect(parseSnapshotSchema(cql).indexes).toEqual(["a", "B c"]);
+  });
+
   it("has no table where the statement is a comment, or is none", () => {
-    const none = { table: undefined, view: undefined, types: new Map() };
+    const none = { table: undefined, view: undefined, types: new Map(), indexes: [] };
     expect(parseSnapshotSchema("/*\nCREATE TABLE ks.t (k int PRIMARY KEY);\n*/")).toEqual(none);
     for (const text of ["", "CREATE", ";;(", "\u0000"]) expect(parseSnapshotSchema(text)).toEqual(none);
   });

@@ -31,6 +31,8 @@ export interface SnapshotSchema {
   readonly view: ViewSchema | undefined;
   /** The field types of each user-defined type. */
   readonly types: ReadonlyMap<string, readonly string[]>;
+  /** The names of the indexes of the table. */
+  readonly indexes: readonly string[];
 }
 
 const tokenPattern = /\/\*[\s\S]*?\*\/|--[^\n]*|\/\/[^\n]*|"(?:[^"]|"")*"|'(?:[^']|'')*'|\w+(?:-\w+)*|[^\s\w]/g;
@@ -40,16 +42,19 @@ export function parseSnapshotSchema(cql: string): SnapshotSchema {
   let table: TableSchema | undefined;
   let view: ViewSchema | undefined;
   const types = new Map<string, readonly string[]>();
+  const indexes: string[] = [];
   for (const statement of split(tokens, ";")) {
     const [verb = "", kind = ""] = statement.map((token) => token.toUpperCase());
-    const rest = statement.slice(startsWith(statement, "CREATE", "MATERIALIZED", "VIEW") ? 3 : 2);
+    const hasTwoWords = startsWith(statement, "CREATE", "MATERIALIZED") || startsWith(statement, "CREATE", "CUSTOM");
+    const rest = statement.slice(hasTwoWords ? 3 : 2);
     const named = startsWith(rest, "IF", "NOT", "EXISTS") ? rest.slice(3) : rest;
     if (verb === "CREATE" && kind === "TYPE") types.set(nameAt(named).name, fieldTypes(nameAt(named).after));
     if (verb === "CREATE" && kind === "TABLE") table ??= parseTable(nameAt(named).after);
     if (verb === "CREATE" && kind === "MATERIALIZED") view ??= parseView(nameAt(named).after);
+    if (verb === "CREATE" && (kind === "INDEX" || kind === "CUSTOM")) indexes.push(nameAt(named).name);
     if (verb === "ALTER" && kind === "TABLE" && table !== undefined) table = altered(table, nameAt(named).after);
   }
-  return { table, view, types };
+  return { table, view, types, indexes };
 }
 
 function startsWith(tokens: readonly string[], ...words: readonly string[]): boolean {

@@ -34,6 +34,7 @@ import {
 import { bytesOf, fetchFiles, fetchOptions, missingFiles, type WantedFile } from "../fetch.ts";
 import { readJournal, writeJournal } from "../journal.ts";
 import type { SelectedTable } from "../select-tables.ts";
+import { rebuildCommands } from "./indexes.ts";
 import type { StoppedNode } from "./stopped-node.ts";
 import {
   type CommitLogTreatment,
@@ -292,7 +293,11 @@ async function finish(
   log.info(`what was replaced is in ${roots.join(", ")}`);
   return {
     ...report,
-    next: ["start the node", "when it has proved itself, run the same command with --restoration-phase-type cleanup"],
+    next: [
+      "start the node",
+      ...(await rebuildCommands(run, stopped.dataDirectories)),
+      "when it has proved itself, run the same command with --restoration-phase-type cleanup",
+    ],
   };
 }
 

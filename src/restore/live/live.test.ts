@@ -1,4 +1,4 @@
-import { writeFile } from "node:fs/promises";
+import { chmod, chown, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { readTree, writeTree } from "../../../test/harness/file-tree.ts";
@@ -232,6 +232,25 @@ describe("a snapshot from before truncate", () => {
     fixture.node.before = () => undefined;
     await fixture.restore();
     for (const table of ["ks.t", "ks.u"]) expect(await snapshotsOf(table)).toEqual([]);
+  });
+});
+
+describe.each(strategies)("before truncate, downloads for %s", (strategy) => {
+  it.runIf(process.geteuid?.() === 0)("must be readable by Cassandra's user", async () => {
+    const how = { "restoration-strategy-type": strategy };
+    await fixture.backUp({ t: { "nb-1-big-Data.db": "t 1" } });
+    await fixture.restore({ ...how, ...phase("download") });
+    const staged = join(fixture.directory.path, "esop-restore");
+    const [file = ""] = Object.keys(await readTree(staged)).filter((path) => path.endsWith("-Data.db"));
+    await chown(fixture.node.path("ks.t"), 1234, 1234);
+    await chmod(join(staged, file), 0o600);
+    await expect(fixture.restore({ ...how, ...phase("truncate") })).rejects.toMatchObject({
+      code: "node-state",
+      message: expect.stringContaining("user 1234"),
+    });
+    expect(fixture.node.calls.filter((call) => call.startsWith("truncate"))).toEqual([]);
+    await chmod(join(staged, file), 0o644);
+    await fixture.restore({ ...how, ...phase("truncate") });
   });
 });
 

@@ -23,6 +23,7 @@ import { checkImported, cleanUp } from "./clean-up.ts";
 import { checkFormats } from "./formats.ts";
 import { checkHealth, checkTokens } from "./health.ts";
 import { importTables, probeStaging } from "./import.ts";
+import { checkReadable } from "./readable.ts";
 import { findTargets, type LiveRestore, wantedFiles } from "./targets.ts";
 import { truncateTables } from "./truncate.ts";
 
@@ -61,6 +62,7 @@ export async function restoreLive(
   if (due("truncate")) {
     // The download can have taken hours.
     if (phase === undefined) await checkSchema(restore);
+    await checkReadable(restore);
     await truncateTables(restore);
   }
   if (due("import")) await importTables(restore, strategy);

@@ -223,7 +223,7 @@ async function fetchFile(
   }
 }
 
-/** Bytes may have been spoiled on their way: only what comes damaged again is damaged in the store. */
+/** A transfer can damage bytes: an object is damaged in the store only if it arrives damaged twice. */
 async function twiceIfDamaged<T>(how: FetchHow, fetch: (onBytes: (bytes: number) => void) => Promise<T>): Promise<T> {
   const { log, onBytes = () => undefined } = how;
   let moved = 0;

@@ -2,23 +2,24 @@ import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { parseSnapshotSchema, type SnapshotSchema, snapshotSchema } from "../../cassandra/cassandra.ts";
 import { AppError } from "../../errors.ts";
-import { systemKeyspaces } from "../../request/request.ts";
 import { differenceOf, schemaError } from "./schema.ts";
-import { findLivePaths, type LiveRestore, targetName } from "./targets.ts";
+import { type LiveRestore, livePathsOf, targetName } from "./targets.ts";
 import { checkViews } from "./views.ts";
 
 /**
  * Compares the tables and views of the node with those of the backup. The node's schema is that in the schema.cql of a
- * snapshot, which is taken without a flush and cleared again: JMX does not tell it.
+ * snapshot, which is taken without a flush and cleared again, as JMX has no schema. Cassandra 4.0 writes none of system
+ * tables, neither here nor in backups.
  */
 export async function checkSchema(restore: LiveRestore): Promise<void> {
   const ofNode = await readNodeSchema(restore);
   for (const table of restore.tables) {
     const name = targetName(table);
     const target = ofNode.get(name);
-    if (target === undefined && !systemKeyspaces.has(table.target.keyspace)) throw unknownSchema(name);
-    if (target === undefined || table.content.schemaContent === undefined) continue;
-    const difference = differenceOf(parseSnapshotSchema(table.content.schemaContent), target);
+    const { schemaContent } = table.content;
+    if (schemaContent === undefined) continue;
+    if (target === undefined) throw unknownSchema(name);
+    const difference = differenceOf(parseSnapshotSchema(schemaContent), target);
     if (difference !== undefined) throw schemaError(name, difference);
   }
   checkViews(restore.tables, ofNode);
@@ -30,7 +31,7 @@ function unknownSchema(table: string): AppError {
   });
 }
 
-/** The schema of each table of the target keyspaces, by "keyspace.table"; Cassandra 4.0 tells none of system tables. */
+/** The schema of each table and view of the target keyspaces, by "keyspace.table". */
 async function readNodeSchema(restore: LiveRestore): Promise<ReadonlyMap<string, SnapshotSchema>> {
   const { node, tables, signal } = restore;
   const keyspaces = [...new Set(tables.map(({ target }) => target.keyspace))];
@@ -41,7 +42,7 @@ async function readNodeSchema(restore: LiveRestore): Promise<ReadonlyMap<string,
     await node.takeSnapshotOfFiles(snapshot, keyspaces, { signal });
     for (const keyspace of keyspaces) {
       for (const table of await node.tables(keyspace, { signal })) {
-        const cql = await readSchema((await findLivePaths(restore, { keyspace, table })) ?? [], snapshot);
+        const cql = await readSchema(await livePathsOf(restore, { keyspace, table }), snapshot);
         if (cql !== undefined) found.set(`${keyspace}.${table}`, parseSnapshotSchema(cql));
       }
     }

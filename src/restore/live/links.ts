@@ -4,10 +4,10 @@ import { basename, join } from "node:path";
 import { appearanceRank, parseComponentName, withGeneration } from "../../cassandra/cassandra.ts";
 import { AppError, fileError, systemErrorCode } from "../../errors.ts";
 
-/** What Cassandra appends to or overwrites in the file itself: with a link it would change our download with it. */
+/** Components that Cassandra rewrites in place: through a link, it would change the download. */
 const copied = new Set(["TOC.txt", "Filter.db"]);
 
-/** Gives Cassandra a file of ours under a name of its own; costs no space but for a few small components. */
+/** Links a download to a path of Cassandra; only a few small components are copied and take space. */
 async function give(from: string, to: string): Promise<void> {
   try {
     if (copied.has(componentOf(from))) await copyDurably(from, to);

@@ -57,12 +57,23 @@ export async function findTargets(run: RestoreRun, node: CassandraNode, facts: N
   return { ...run, node, facts, tables, staging, owner: await ownerToPreserve(firstDirectory) };
 }
 
-/** The live directories of a table of the node, as this process sees them; undefined if there is no such table. */
+type NodeDirectories = Pick<LiveRestore, "node" | "facts" | "dataDirectories" | "signal">;
+
+/** The live directories of a table; undefined if the node has no such table. */
 export async function findLivePaths(
-  { node, facts, dataDirectories, signal }: Pick<LiveRestore, "node" | "facts" | "dataDirectories" | "signal">,
-  { keyspace, table }: SelectedTable["target"],
+  directories: NodeDirectories,
+  target: SelectedTable["target"],
 ): Promise<readonly string[] | undefined> {
-  if (!(await node.tables(keyspace, { signal })).includes(table)) return undefined;
+  const { node, signal } = directories;
+  if (!(await node.tables(target.keyspace, { signal })).includes(target.table)) return undefined;
+  return livePathsOf(directories, target);
+}
+
+/** The live directories of a table of the node, as this process sees them. */
+export async function livePathsOf(
+  { node, facts, dataDirectories, signal }: NodeDirectories,
+  { keyspace, table }: SelectedTable["target"],
+): Promise<readonly string[]> {
   const seenByNode = await node.dataPaths(keyspace, table, { signal });
   return seenByNode.map((path) => localPath(path, facts.dataDirectories, dataDirectories));
 }

@@ -20,6 +20,7 @@ export {
 } from "./data-directories.ts";
 export { CassandraNode, type ClusterHealth, type ClusterNode, type NodeFacts } from "./node.ts";
 export { processUsing } from "./processes.ts";
+export { snapshotDataFiles } from "./snapshot-manifest.ts";
 export {
   appearanceRank,
   type ComponentName,
@@ -28,3 +29,4 @@ export {
   sstableDigest,
   withGeneration,
 } from "./sstable/sstable.ts";
+export { missingComponent, tocComponent } from "./sstable/table-of-contents.ts";

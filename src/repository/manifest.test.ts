@@ -51,6 +51,24 @@ describe("a manifest of Esop's own", () => {
   });
 });
 
+describe("two objects for one file of a table", () => {
+  const other = `data/ks/t-${id}/1-3/nb-1-big-Data.db`;
+  const filesOf = (...keys: readonly string[]) => {
+    const entries = keys.map((objectKey) => ({ objectKey, type: "FILE" }));
+    return [...manifestFiles(parseManifest(withTable({ id, sstables: { "nb-1-big": entries } }), "n"))];
+  };
+
+  it("are refused, since only one could be restored", () => {
+    expect(() => filesOf(key, other)).toThrow("the backup has two SSTables nb-1-big of ks.t, and one path for both");
+    const otherId = `data/ks/t-1${id.slice(1)}/1-2/nb-1-big-Data.db`;
+    expect(() => filesOf(key, otherId)).toThrow("two SSTables");
+  });
+
+  it("are not the same object twice, nor the file of an index", () => {
+    expect(filesOf(key, key, `data/ks/t-${id}/.i/1-3/nb-1-big-Data.db`)).toHaveLength(3);
+  });
+});
+
 describe("what other tools may write", () => {
   it("fields nobody knows are ignored, at every level", () => {
     const text = esopText.replaceAll('"objectKey"', '"strange":{"a":[1]},"objectKey"');

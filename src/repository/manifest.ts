@@ -45,7 +45,10 @@ export interface ManifestFile {
   readonly baseName: string;
 }
 
-/** Every entry of a manifest (or of the tables that `wanted` accepts), in the manifest's order. */
+/**
+ * Every entry of a manifest (or of the tables that `wanted` accepts), in the manifest's order. Throws `unsupported` for
+ * a table with two different objects for one file, which could not both be restored.
+ */
 export function* manifestFiles(
   manifest: Manifest,
   wanted?: (keyspace: string, table: string) => boolean,
@@ -53,10 +56,15 @@ export function* manifestFiles(
   for (const [keyspace, { tables }] of Object.entries(manifest.snapshot.keyspaces)) {
     for (const [table, { sstables }] of Object.entries(tables)) {
       if (wanted !== undefined && !wanted(keyspace, table)) continue;
+      const keys = new Map<string, string>();
       for (const [baseName, entries] of Object.entries(sstables)) {
         for (const entry of entries) {
           const path = parseObjectKey(entry.objectKey);
           if (path === undefined) throw foreignKey(entry.objectKey);
+          const file = `${path.index ?? ""}/${path.file}`;
+          if ((keys.get(file) ?? entry.objectKey) !== entry.objectKey)
+            throw doubledFile(`${keyspace}.${table}`, baseName);
+          keys.set(file, entry.objectKey);
           yield { entry, path, baseName };
         }
       }
@@ -71,6 +79,12 @@ export function* manifestEntries(manifest: Manifest): Generator<ManifestEntry> {
       for (const entries of Object.values(sstables)) yield* entries;
     }
   }
+}
+
+function doubledFile(table: string, baseName: string): AppError {
+  return new AppError("unsupported", `the backup has two SSTables ${baseName} of ${table}, and one path for both`, {
+    hint: "restore another backup, or name the other tables with --entities",
+  });
 }
 
 function foreignKey(key: unknown): AppError {
@@ -97,7 +111,7 @@ function dropNull(object: Json, field: string): void {
   if (object[field] === null) delete object[field];
 }
 
-function checkEntry(value: unknown, keyspace: string, table: string): void {
+function checkEntry(value: unknown, keyspace: string, table: string): value is ManifestEntry {
   const entry = requireObject(value, "object behind an entry");
   dropNull(entry, "size");
   if (typeof entry["kmsKeyId"] !== "string" || entry["kmsKeyId"] === "") delete entry["kmsKeyId"];
@@ -111,6 +125,13 @@ function checkEntry(value: unknown, keyspace: string, table: string): void {
     throw new AppError("corrupt", `gives ${JSON.stringify(hash)} as the hash of ${String(objectKey)}`);
   }
   if (typeof hash === "string" && hash !== hash.toLowerCase()) entry["hash"] = hash.toLowerCase();
+  return true;
+}
+
+/** An entry of a table as {@link parseManifest} takes it. Throws `corrupt` with a message that lacks the manifest. */
+export function checkedEntry(value: unknown, keyspace: string, table: string): ManifestEntry {
+  if (checkEntry(value, keyspace, table)) return value;
+  throw foreignKey(value);
 }
 
 function checkTable(value: unknown, keyspace: string, table: string): void {
@@ -153,22 +174,33 @@ function isManifest(value: unknown): value is Manifest {
  * names can never leave the repository or a data directory. Throws `corrupt`; `name` is the manifest's for the message.
  */
 export function parseManifest(text: string, name: string): Manifest {
-  const hint = "the backup cannot be used as it is; `esop list` shows the others";
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new AppError("corrupt", `manifest '${name}' is not JSON`, { hint, cause: error });
+    throw unreadable(name, "is not JSON", error);
   }
+  return manifestOf(value, name);
+}
+
+/** As {@link parseManifest}, of parsed JSON. */
+export function manifestOf(value: unknown, name: string): Manifest {
   try {
     if (isManifest(value)) return value;
   } catch (error) {
-    if (error instanceof AppError) {
-      throw new AppError("corrupt", `manifest '${name}' ${error.message}`, { hint, cause: error });
-    }
+    if (error instanceof AppError) throw unreadable(name, error.message, error);
     throw error;
   }
-  throw new AppError("corrupt", `manifest '${name}' is not one`, { hint });
+  throw unreadable(name, "is not one");
+}
+
+/** `why` continues "manifest 'x' …"; an error that names the manifest already is given back. */
+export function unreadable(name: string, why: string, cause?: unknown): AppError {
+  if (cause instanceof AppError && why.startsWith("manifest '")) return cause;
+  return new AppError("corrupt", `manifest '${name}' ${why}`, {
+    hint: "the backup cannot be used as it is; `esop list` shows the others",
+    cause,
+  });
 }
 
 /** What a hash in a manifest was made with, told by its form. */

@@ -77,7 +77,7 @@ describe("manifests", () => {
     const stored = await repository.readStoredManifest(name);
     expect(stored.manifest).toEqual(manifest);
     expect(stored.ours).toBe(true);
-    expect(JSON.parse(stored.text)).toEqual(manifest);
+    expect(JSON.parse(stored.text ?? "")).toEqual(manifest);
   });
 
   it("of Esop are known for its own, however they are written", async () => {

@@ -28,6 +28,7 @@ export {
   manifestFiles,
   parseManifest,
 } from "./manifest.ts";
+export { checkManifestBytes, type StoredManifest } from "./manifest-file.ts";
 export {
   isComponentFile,
   isKeyspaceName,
@@ -38,5 +39,5 @@ export {
   isToken,
 } from "./names.ts";
 export { newestIfEncrypted } from "./newest-encrypted.ts";
-export { listNodes, NodeRepository, type StoredBackup, type StoredManifest } from "./node-repository.ts";
+export { listNodes, NodeRepository, type StoredBackup } from "./node-repository.ts";
 export { readTopologyFiles, removeTopology, type TopologyFile, type TopologyNode } from "./topology.ts";

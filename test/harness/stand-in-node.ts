@@ -65,6 +65,11 @@ export class StandInNode {
     return id;
   }
 
+  dropTable(keyspace: string, table: string): void {
+    this.tables.splice(this.tables.indexOf(this.#table(keyspace, table)), 1);
+    this.schemaVersion = randomUUID();
+  }
+
   /** The table's directory in one data directory. */
   directoryOf(keyspace: string, table: string, directory = 0): string {
     const { id } = this.#table(keyspace, table);

@@ -3,8 +3,10 @@ import { createServer } from "node:http";
 import { expect, test } from "vitest";
 import { listening } from "../../test/harness/listening.ts";
 import { requestOf } from "../../test/harness/request-of.ts";
+import { temporaryDirectory } from "../../test/harness/temporary-directory.ts";
 import { systemClock } from "../clock.ts";
 import { silentLogger } from "../log.ts";
+import { acquireLock, repositoryLockName } from "../operation/operation.ts";
 import { silentProgress } from "../progress.ts";
 import type { AppContext } from "./context.ts";
 import { run } from "./run.ts";
@@ -31,5 +33,23 @@ test("what a verb has opened stays open until the verb has ended", async () => {
   await expect(run("list", request, { ...context, environment })).rejects.toMatchObject({
     code: "not-found",
     message: "there is no bucket s3://bucket",
+  });
+});
+
+test("rotate-key is refused while a backup of the node holds its part of the repository", async () => {
+  await using directory = await temporaryDirectory();
+  const [root, cacheDir] = [directory.path, `${directory.path}/cache`];
+  const request = requestOf("rotate-key", {
+    "storage-location": `file://${root}/bucket/c/dc1/node1`,
+    "cache-dir": cacheDir,
+    "encryption-key-file": `${root}/key`,
+    "new-data-key": "true",
+  });
+  const node = { cluster: "c", datacenter: "dc1", node: "node1" };
+  const name = await repositoryLockName({ protocol: "file", root, bucket: "bucket", node });
+  await using _lock = await acquireLock({ ...context, name, subject: "it", verb: "backup", cacheDir });
+  await expect(run("rotate-key", request, context)).rejects.toMatchObject({
+    code: "busy",
+    message: expect.stringMatching(/^the repository of node node1 is in use by backup, process \d+/),
   });
 });

@@ -20,6 +20,12 @@ export {
 } from "./data-directories.ts";
 export { CassandraNode, type ClusterHealth, type ClusterNode, type NodeFacts } from "./node.ts";
 export { processUsing } from "./processes.ts";
+export {
+  parseSnapshotSchema,
+  type SnapshotSchema,
+  type TableSchema,
+  type ViewSchema,
+} from "./schema-statements.ts";
 export { snapshotDataFiles } from "./snapshot-manifest.ts";
 export {
   appearanceRank,

@@ -3,7 +3,7 @@ import { type JmxArgument, type JmxCallOptions, type JmxConnection, type JmxValu
 import type { ImportOptions } from "../request/request.ts";
 import { beans, importSignatures, operations } from "./mbeans.ts";
 
-/** What the node says of itself, read in one go. */
+/** The identity, state and directories of the node. */
 export interface NodeFacts {
   readonly clusterName: string;
   readonly hostId: string;
@@ -58,7 +58,7 @@ function textMap(value: JmxValue | undefined, what: string): Map<string, string>
   return new Map([...value].map(([key, item]) => [text(key, what), text(item, what)]));
 }
 
-/** The node beside us, as typed calls over JMX. The door of everything that a running Cassandra is asked. */
+/** Typed calls to a running Cassandra node over JMX. */
 export class CassandraNode {
   readonly #connection: JmxConnection;
   readonly #longCallTimeoutMs: number;
@@ -108,7 +108,7 @@ export class CassandraNode {
     return text(await this.#connection.getAttribute(beans.storageService, "OperationMode", options), "mode");
   }
 
-  /** What the node's clock says, in milliseconds since 1970: its virtual machine's start and the time since then. */
+  /** The clock of the node, in milliseconds since 1970: the start of its virtual machine plus its uptime. */
   async clockMs(options?: JmxCallOptions): Promise<number> {
     const values = await this.#connection.getAttributes(beans.runtime, ["StartTime", "Uptime"], options);
     const [start, uptime] = [values.get("StartTime"), values.get("Uptime")];
@@ -173,9 +173,20 @@ export class CassandraNode {
     await this.#call(operations.takeSnapshot, args, options);
   }
 
+  /** A snapshot of keyspaces without a flush: of the SSTables and the schema only. */
+  async takeSnapshotOfFiles(name: string, keyspaces: readonly string[], options?: JmxCallOptions): Promise<void> {
+    const args = [jmx.string(name), jmx.stringMap({ skipFlush: "true" }), jmx.stringArray(keyspaces)];
+    await this.#call(operations.takeSnapshot, args, options);
+  }
+
   /** No error if there is no snapshot of that name. */
   async clearSnapshot(name: string, options?: JmxCallOptions): Promise<void> {
     await this.#call(operations.clearSnapshot, [jmx.string(name), jmx.stringArray([])], options);
+  }
+
+  /** Clears the snapshots of that name in one keyspace only. */
+  async clearSnapshotOf(keyspace: string, name: string, options?: JmxCallOptions): Promise<void> {
+    await this.#call(operations.clearSnapshot, [jmx.string(name), jmx.stringArray([keyspace])], options);
   }
 
   async flush(keyspace: string, tables: readonly string[], options?: JmxCallOptions): Promise<void> {

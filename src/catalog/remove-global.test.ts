@@ -28,9 +28,12 @@ beforeEach(() => {
   node = new SampleNode(storage);
 });
 
+const warnings: string[] = [];
+const log = { ...quietLog, warn: (message: string) => warnings.push(message) };
+
 function remove(flags: Readonly<Record<string, string>>): Promise<RemoveReport> {
   const request = requestOf("remove-backup", { "storage-location": node.location, "cache-dir": cacheDir, ...flags });
-  return removeBackups(request, { storage, clock, log: quietLog, signal });
+  return removeBackups(request, { storage, clock, log, signal });
 }
 
 /** The time that many hours before now. */
@@ -64,6 +67,13 @@ describe("a global request", () => {
     await using _lock = await acquireLock({ name, subject: "it", verb: "backup", cacheDir, clock, log: quietLog });
     await expect(remove({ name: "both", "global-request": "true" })).rejects.toMatchObject({ code: "busy" });
     expect([(await tags(node)).toSorted(), await tags(far)]).toEqual([["both", "near"], ["newest"]]);
+  });
+
+  it("goes on with the other nodes where one has a manifest that cannot be read, and reports it", async () => {
+    await node.put("manifests/weekly.json", "{}");
+    await expect(remove({ name: "both", "global-request": "true" })).rejects.toMatchObject({ code: "corrupt" });
+    expect([(await tags(node)).toSorted(), await tags(far)]).toEqual([["both", "near"], ["newest"]]);
+    expect(warnings).toContainEqual(expect.stringMatching(`^node ${node.repository.path.node}: .*weekly.json`));
   });
 
   it("is an error only where no node has it", async () => {

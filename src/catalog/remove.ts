@@ -51,45 +51,61 @@ export async function removeBackups(request: RemoveRequest, dependencies: Remove
   if (!request.skipBucketVerification && !(await storage.bucketExists({ signal }))) {
     throw new AppError("not-found", `there is no ${storage.description}`, { hint: "check --storage-location" });
   }
-  const removed: RemovedBackup[] = [];
-  const keptNewest: { path: NodePath; name: string }[] = [];
-  let finished = 0;
-  let [unknown, inUse]: (AppError | undefined)[] = [];
+  const report: NodeReport = { removed: [], keptNewest: [], finished: 0 };
+  let [unknown, refused]: (AppError | undefined)[] = [];
   for (const path of await nodesOf(request, storage, signal)) {
-    const repository = new NodeRepository(storage, path, log);
-    await using lock = new AsyncDisposableStack();
     try {
-      if (!request.dry) lock.use(await lockRepository(request, path, dependencies));
+      unknown = (await removeOnNode(request, path, report, dependencies)) ?? unknown;
     } catch (error) {
-      if (!request.globalRequest || !isAppError(error, "busy")) throw error;
-      log.warn(`${error.message}; its backups are left as they are`);
-      inUse = error;
-      continue;
-    }
-    const node = new NodeRemoval(repository, request.dry, log, signal);
-    await node.load();
-    finished += await node.finishEarlier();
-    let chosen: Chosen;
-    try {
-      chosen = choose(request, node, repository, dependencies.clock);
-    } catch (error) {
-      // Not every node of a cluster has every backup.
-      if (!request.globalRequest || !isAppError(error, "not-found")) throw error;
-      unknown = error;
-      continue;
-    }
-    keptNewest.push(...chosen.kept.map((name) => ({ path, name: name.text })));
-    for (const name of chosen.remove) {
-      removed.push({ path, name: name.text, ...(await node.remove(name)) });
-      log.debug(`${request.dry ? "would remove" : "removed"} ${name.text} of ${path.node}`);
+      if (!request.globalRequest || !(isAppError(error, "busy") || isAppError(error, "corrupt"))) throw error;
+      refused ??= error;
+      log.warn(`node ${path.node}: ${error.message}; going on with the other nodes`);
     }
   }
-  if (removed.length === 0 && inUse === undefined && unknown !== undefined) throw unknown;
+  const { removed } = report;
   if (request.globalRequest && request.dcs.length === 0 && !request.dry) {
     await removeTopology(storage, [...new Set(removed.map(({ name }) => name))], signal);
   }
-  if (inUse !== undefined) throw inUse;
-  return { removed, keptNewest, finished };
+  if (refused !== undefined) throw refused;
+  if (removed.length === 0 && unknown !== undefined) throw unknown;
+  return report;
+}
+
+interface NodeReport extends RemoveReport {
+  readonly removed: RemovedBackup[];
+  readonly keptNewest: { readonly path: NodePath; readonly name: string }[];
+  finished: number;
+}
+
+/**
+ * Adds to the report what it has done, also where it fails midway. Gives the error for a backup that the node does not
+ * have where that is none: not every node of a cluster has every backup.
+ */
+async function removeOnNode(
+  request: RemoveRequest,
+  path: NodePath,
+  report: NodeReport,
+  dependencies: RemoveDependencies,
+): Promise<AppError | undefined> {
+  const { storage, clock, log, signal } = dependencies;
+  const repository = new NodeRepository(storage, path, log);
+  await using _lock = request.dry ? undefined : await lockRepository(request, path, dependencies);
+  const node = new NodeRemoval(repository, request.dry, log, signal);
+  await node.load();
+  report.finished += await node.finishEarlier();
+  let chosen: Chosen;
+  try {
+    chosen = choose(request, node, repository, clock);
+  } catch (error) {
+    if (!request.globalRequest || !isAppError(error, "not-found")) throw error;
+    return error;
+  }
+  report.keptNewest.push(...chosen.kept.map((name) => ({ path, name: name.text })));
+  for (const name of chosen.remove) {
+    report.removed.push({ path, name: name.text, ...(await node.remove(name)) });
+    log.debug(`${request.dry ? "would remove" : "removed"} ${name.text} of ${path.node}`);
+  }
+  return undefined;
 }
 
 async function nodesOf(request: RemoveRequest, storage: Storage, signal: AbortSignal): Promise<readonly NodePath[]> {

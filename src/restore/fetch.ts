@@ -1,3 +1,4 @@
+import type { Stats } from "node:fs";
 import { link, lstat, readdir, rm } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { forEachConcurrently, type RateLimit } from "../concurrency/concurrency.ts";
@@ -21,7 +22,7 @@ import { makeDirectory, type Owner } from "./directories.ts";
 export interface WantedFile {
   readonly entry: ManifestEntry;
   readonly path: string;
-  /** A file on the same file system that may already hold the content; it is hashed, and linked where it does. */
+  /** A live file on the same file system that may have the content; it is linked to `path` if its hash is equal. */
   readonly candidate?: string;
 }
 
@@ -30,7 +31,7 @@ export interface FetchOptions {
   readonly decrypt: Decrypt;
   readonly owner: Owner | undefined;
   readonly connections: number;
-  /** Check content by the manifest's hashes; else only sizes. */
+  /** Compare downloads with the hashes in the manifest; otherwise only with the sizes. */
   readonly verify: boolean;
   readonly rateLimit: RateLimit;
   readonly progress: Progress;
@@ -46,7 +47,7 @@ export function fetchOptions(run: RestoreRun, owner: Owner | undefined): FetchOp
   return { repository, decrypt, connections, verify, rateLimit, progress, log, signal, owner };
 }
 
-/** What lies in directories, each asked once: in a restore from scratch, nothing. */
+/** The names of files, each directory listed once: a restore from scratch finds none. */
 class DirectoryNames {
   readonly #names = new Map<string, Promise<ReadonlySet<string>>>();
 
@@ -67,32 +68,44 @@ async function namesIn(directory: string): Promise<ReadonlySet<string>> {
   }
 }
 
-async function sizeOf(path: string): Promise<number | undefined> {
+async function statFile(path: string): Promise<Stats | undefined> {
   try {
     const found = await lstat(path);
-    return found.isFile() ? found.size : undefined;
+    return found.isFile() ? found : undefined;
   } catch (error) {
     if (systemErrorCode(error) === "ENOENT") return undefined;
     throw error;
   }
 }
 
-/** Whether the file at `path` is what the manifest says; without a hash there, its size has to do. */
+/** A staged file was verified by the run that downloaded it; a live file is Cassandra's, of whatever content. */
+type Origin = "staged" | "live";
+
+/**
+ * Whether the file at `path` is the one in the manifest. Without a hash to compare, the size suffices for a download of
+ * an earlier run, but not for a live file or a link to one.
+ */
 async function holds(
   path: string,
   { size, hash }: ManifestEntry,
+  origin: Origin,
   { verify, signal }: Pick<FetchOptions, "verify" | "signal">,
 ): Promise<boolean> {
-  const found = await sizeOf(path);
-  if (found === undefined || (size !== undefined && found !== size)) return false;
+  const found = await statFile(path);
+  if (found === undefined || (size !== undefined && found.size !== size)) return false;
   const algorithm = verify ? hashAlgorithmOf(hash) : "NONE";
-  return algorithm === "NONE" ? size !== undefined : (await hashFile(path, algorithm, { signal })) === hash;
+  if (algorithm !== "NONE") return (await hashFile(path, algorithm, { signal })) === hash;
+  return origin === "staged" && size !== undefined;
+}
+
+/** Whether a live file was linked to this path, so that Cassandra can have changed the content since. */
+async function isLinked(path: string): Promise<boolean> {
+  return ((await statFile(path))?.nlink ?? 1) > 1;
 }
 
 /**
- * The files that are not yet at their path. Those that are were put there whole and verified by an earlier run, and are
- * hashed once more here. A candidate that holds the content counts as there; unless nothing may be touched, it is linked
- * to its place.
+ * The files that must be downloaded. A file at its path is compared with the manifest; so is its candidate, which is
+ * linked to the path if it has the content, unless nothing may be touched.
  */
 export async function missingFiles(
   files: readonly WantedFile[],
@@ -100,18 +113,20 @@ export async function missingFiles(
 ): Promise<readonly WantedFile[]> {
   const missing: WantedFile[] = [];
   const names = new DirectoryNames();
-  const there = async (path: string, entry: ManifestEntry, signal: AbortSignal) =>
-    (await names.has(path)) && (await holds(path, entry, { ...options, signal }));
+  const there = async (path: string, entry: ManifestEntry, origin: Origin, signal: AbortSignal) =>
+    (await names.has(path)) && (await holds(path, entry, origin, { ...options, signal }));
   await forEachConcurrently(
     files,
     options.connections,
     async (file, signal) => {
-      if (await there(file.path, file.entry, signal)) return;
-      if (file.candidate !== undefined && (await there(file.candidate, file.entry, signal))) {
+      const { path, entry, candidate } = file;
+      const origin = candidate !== undefined && (await isLinked(path)) ? "live" : "staged";
+      if (await there(path, entry, origin, signal)) return;
+      if (candidate !== undefined && (await there(candidate, entry, "live", signal))) {
         if (options.touchNothing === true) return;
-        await makeDirectory(dirname(file.path), options.owner);
-        await rm(file.path, { force: true });
-        await link(file.candidate, file.path);
+        await makeDirectory(dirname(path), options.owner);
+        await rm(path, { force: true });
+        await link(candidate, path);
         return;
       }
       missing.push(file);
@@ -208,7 +223,7 @@ async function fetchFile(
   }
 }
 
-/** Bytes may have been spoiled on their way: only what comes damaged again is damaged in the store. */
+/** A transfer can damage bytes: an object is damaged in the store only if it arrives damaged twice. */
 async function twiceIfDamaged<T>(how: FetchHow, fetch: (onBytes: (bytes: number) => void) => Promise<T>): Promise<T> {
   const { log, onBytes = () => undefined } = how;
   let moved = 0;

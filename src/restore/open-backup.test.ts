@@ -23,8 +23,9 @@ beforeEach(() => {
 
 /** One file under each key tag; "" for one that is not encrypted. */
 function filesUnder(keyTags: readonly string[], size = 164): ManifestFile[] {
-  const entries = keyTags.map((keyTag) => {
-    const objectKey = keyTag === "" ? sampleKey(1) : sampleKey(1).replace("/nb-", `-${keyTag}/nb-`);
+  const entries = keyTags.map((keyTag, generation) => {
+    const key = sampleKey(generation);
+    const objectKey = keyTag === "" ? key : key.replace("/nb-", `-${keyTag}/nb-`);
     return { objectKey, type: "FILE", size, hash: null } as const;
   });
   return [...manifestFiles(sampleManifest(backup, entries))];

@@ -13,7 +13,7 @@ import { checkStrategy, completeLocation, type RestoreRequest } from "../request
 import type { Storage } from "../storage/storage.ts";
 import { formatCount } from "../units.ts";
 import type { FetchReport, RestoreDependencies, RestoreReport, RestoreRun, Strategy } from "./context.ts";
-
+import { gcGraceWarning } from "./gc-grace.ts";
 import { cleanUpInPlace, restoreInPlace } from "./in-place/in-place.ts";
 import { stoppedNode } from "./in-place/stopped-node.ts";
 import { restoreLive } from "./live/live.ts";
@@ -120,6 +120,9 @@ async function prepare(
   }
   const manifest = await repository.readManifest(backup, signal);
   const selected = selectTables(manifest, request);
+  const { createdMs } = backup;
+  const warning = gcGraceWarning({ request, selected, createdMs, nowMs: dependencies.clock.now() });
+  if (warning !== undefined) log.warn(warning);
   const names = new Set(selected.map(({ keyspace, table }) => `${keyspace}.${table}`));
   const files = (wanted?: (keyspace: string, table: string) => boolean) =>
     manifestFiles(

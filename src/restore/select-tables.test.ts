@@ -56,6 +56,32 @@ describe("the tables to restore", () => {
   });
 });
 
+describe("materialized views", () => {
+  const view = "CREATE MATERIALIZED VIEW ks.v AS SELECT * FROM ks.t WHERE k IS NOT NULL PRIMARY KEY (v, k);";
+  const tables = { t: content, u: content, v: { ...content, schemaContent: view } };
+  const manifest: Manifest = { ...whole, snapshot: { name: "n", keyspaces: { ks: { tables } } } };
+
+  it("are restored with their table, once", () => {
+    for (const entities of ["", "ks", "ks.t,ks.u", "ks.t,ks.u,ks.v"]) {
+      expect(select({ entities }, manifest).sort()).toEqual(["ks.t", "ks.u", "ks.v"]);
+    }
+    expect(select({ entities: "ks.u" }, manifest)).toEqual(["ks.u"]);
+  });
+
+  it("are not restored with a table of another name, and can have one themselves", () => {
+    expect(select({ entities: "ks.t", rename: ["ks.t=ks.x"] }, manifest)).toEqual(["ks.t=ks.x"]);
+    expect(select({ entities: "ks.v", rename: ["ks.v=ks.x"] }, manifest)).toEqual(["ks.v=ks.x"]);
+  });
+
+  it("are refused without their table", () => {
+    for (const flags of [{ entities: "ks.v" }, { entities: "ks.t,ks.v", rename: ["ks.t=ks.x"] }]) {
+      expect(() => select(flags, manifest)).toThrow(
+        expect.objectContaining({ code: "usage", hint: expect.stringContaining("select ks.t") }),
+      );
+    }
+  });
+});
+
 describe("what cannot be restored is refused", () => {
   it.each([
     [{ entities: "nope" }, "not-found", "keyspace 'nope' is not in the backup", "it has ks, other"],

@@ -1,3 +1,4 @@
+import { parseSnapshotSchema } from "../cassandra/cassandra.ts";
 import { AppError } from "../errors.ts";
 import type { Manifest, ManifestTable } from "../repository/repository.ts";
 import { type RestoreRequest, systemKeyspaces } from "../request/request.ts";
@@ -8,6 +9,8 @@ export interface SelectedTable {
   readonly table: string;
   readonly content: ManifestTable;
   readonly target: { readonly keyspace: string; readonly table: string };
+  /** A materialized view that is selected because its base table is; the node may no longer have it. */
+  readonly withBase?: boolean;
 }
 
 /** The system keyspaces that the request's flags ask for. */
@@ -48,9 +51,46 @@ function checkNamed(request: RestoreRequest, manifest: Manifest): void {
   }
 }
 
+/** The base table of a materialized view, "keyspace.table"; undefined for a table. */
+function baseOf({ content }: SelectedTable): string | undefined {
+  // Most schemas are of tables, and a backup can have many.
+  if (content.schemaContent?.includes("MATERIALIZED VIEW") !== true) return undefined;
+  const { view } = parseSnapshotSchema(content.schemaContent);
+  return view === undefined ? undefined : `${view.baseKeyspace}.${view.baseTable}`;
+}
+
 /**
- * The tables that a request means: those named, or all but system tables, and the system keyspaces that its flags ask
- * for. Throws `not-found` for a name the backup does not have, listing what it has.
+ * Adds the views of the selected tables: their rows would be those from before the restore. Throws `usage` for a view
+ * without its base table, for the same reason.
+ */
+function withViews(selected: readonly SelectedTable[], all: readonly SelectedTable[]): readonly SelectedTable[] {
+  const inPlace = selected.filter(
+    ({ keyspace, table, target }) => target.keyspace === keyspace && target.table === table,
+  );
+  const names = new Set(inPlace.map(nameOf));
+  for (const view of inPlace) {
+    const base = baseOf(view);
+    if (base === undefined || names.has(base)) continue;
+    throw new AppError("usage", `${nameOf(view)} is a materialized view of ${base}, which is not selected`, {
+      hint: `select ${base}, which restores the view as well, or restore the view into a table with --rename`,
+    });
+  }
+  const named = new Set(selected.map(nameOf));
+  const views = all.flatMap((table) => {
+    const base = named.has(nameOf(table)) ? undefined : baseOf(table);
+    return base !== undefined && names.has(base) ? [{ ...table, withBase: true }] : [];
+  });
+  return [...selected, ...views];
+}
+
+function nameOf({ keyspace, table }: SelectedTable): string {
+  return `${keyspace}.${table}`;
+}
+
+/**
+ * The tables that a request means: those named, or all but system tables, the system keyspaces that its flags ask for,
+ * and the materialized views of these tables. Throws `not-found` for a name that the backup does not have, with those
+ * that it has.
  */
 export function selectTables(manifest: Manifest, request: RestoreRequest): readonly SelectedTable[] {
   checkNamed(request, manifest);
@@ -66,14 +106,16 @@ export function selectTables(manifest: Manifest, request: RestoreRequest): reado
         return entities.tables.some((wanted) => wanted.keyspace === keyspace && wanted.table === table);
     }
   };
-  const selected = allTables(manifest).filter((table) => named(table) || flagged.has(table.keyspace));
+  const all = allTables(manifest);
+  const selected = all.filter((table) => named(table) || flagged.has(table.keyspace));
   if (selected.length === 0) {
     throw new AppError("not-found", "the backup holds no tables to restore", {
       hint: "it has system keyspaces only; --restore-system-keyspace restores them",
     });
   }
-  return selected.map((table) => {
+  const targeted = selected.map((table) => {
     const renamed = request.rename.find(({ from }) => from.keyspace === table.keyspace && from.table === table.table);
     return renamed === undefined ? table : { ...table, target: renamed.to };
   });
+  return withViews(targeted, all);
 }

@@ -48,7 +48,7 @@ it("--rate goes on after a removal that was refused since a backup was running",
   const warnings: string[] = [];
   const log = { ...quietLog, warn: (message: string) => warnings.push(message) };
   const nothing = () => undefined;
-  const settings = { json: false, quiet: true, debug: false };
+  const settings = { json: false, quiet: true, debug: false, logFormat: "text" } as const;
   const output = {
     settings,
     columns: undefined,

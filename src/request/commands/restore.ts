@@ -102,9 +102,14 @@ const behaviourOptions = {
     group: "behaviour",
     help: "keep the snapshots that Cassandra takes before it truncates tables",
   }),
+  forceCleanup: toggle("restoration-force-cleanup", {
+    json: "forceCleanup",
+    group: "behaviour",
+    help: "phase cleanup: delete the downloads although a table was truncated and not imported; its snapshots are kept",
+  }),
   hashAlgorithm: defaulted("hash-algorithm", hashAlgorithmKind, "SHA-256", {
     group: "behaviour",
-    help: "NONE: verify only the size of downloads, not the checksums in the manifest",
+    help: "NONE: verify only the size of downloads, not the checksums in the manifest; live files are never reused",
   }),
 };
 
@@ -184,7 +189,7 @@ const options = {
 
 type StrategyOptions = Pick<
   RestoreRequest,
-  "import" | "rename" | "phase" | "restoreSystemKeyspace" | "updateCassandraYaml"
+  "import" | "rename" | "phase" | "forceCleanup" | "restoreSystemKeyspace" | "updateCassandraYaml"
 >;
 
 /**
@@ -199,6 +204,7 @@ export function checkStrategy(request: StrategyOptions, strategy: RestoreStrateg
     refuse(importing, "is for IMPORT, and an IN_PLACE restore imports nothing");
     refuse(given(sourceDir, "--import-source-dir"), "is for HARDLINKS and IMPORT");
     refuse(given(request.rename[0], "--rename"), "is for HARDLINKS and IMPORT");
+    refuse(given(request.forceCleanup, "--restoration-force-cleanup"), "is for HARDLINKS and IMPORT");
     const phase = request.phase === "init" || request.phase === "cleanup" ? undefined : request.phase;
     refuse(
       given(phase, `--restoration-phase-type ${phase}`),
@@ -243,6 +249,11 @@ function checkTogether(values: Values<typeof options>): void {
   checkRenames(values.rename, values.entities);
   if (values.singlePhase && values.phase === undefined) {
     throw new AppError("usage", "--single-phase is given without a phase", { hint: "add --restoration-phase-type" });
+  }
+  if (values.forceCleanup && values.phase !== "cleanup") {
+    throw new AppError("usage", "--restoration-force-cleanup is for the phase cleanup", {
+      hint: "leave it out, or add --restoration-phase-type cleanup",
+    });
   }
   const { quick, extendedVerify, noVerify } = values.import;
   if (extendedVerify && (quick || noVerify)) {

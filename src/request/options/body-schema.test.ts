@@ -65,6 +65,7 @@ const acrossFields = [
   /^--\S+ is for (IMPORT|HARDLINKS|IN_PLACE)/,
   /^--restoration-phase-type \w+ is for HARDLINKS and IMPORT, IN_PLACE has only init and cleanup$/,
   /^--single-phase is given without a phase$/,
+  /^--restoration-force-cleanup is for the phase cleanup$/,
   /^tables can be renamed only when the entities are named$/,
   /^\w+\.\w+ is (to be renamed but is not among the entities|the target of a renaming and among the entities itself)$/,
   /^\w+\.\w+ is (renamed twice|the target of two renamings)$/,

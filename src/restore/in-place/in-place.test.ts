@@ -118,6 +118,19 @@ const failingFor = (part: string) =>
     { method: "get", matches: (key) => key.includes(part), times: 100, fault: { kind: "before" } },
   ]);
 
+describe("a legacy index that was created after the backup", () => {
+  it("must be rebuilt after the start, and others not", async () => {
+    await writeTree(directory.path, { [`data/${t}/.later/nb-1-big-Data.db`]: "index", [`data/${t}/.idx/x`]: "" });
+    const { next } = await run();
+    expect(next).toEqual([
+      "start the node",
+      "nodetool rebuild_index ks t later",
+      expect.stringContaining("--restoration-phase-type cleanup"),
+    ]);
+    expect((await nodeTree())[`data/${t}/.later/nb-1-big-Data.db`]).toBeUndefined();
+  });
+});
+
 describe("one table of a stopped node", () => {
   it("comes back as it was, and all else stays as it is", async () => {
     const report = await run({ entities: "ks.t" });

@@ -33,6 +33,8 @@ import {
 } from "../directories.ts";
 import { bytesOf, fetchFiles, fetchOptions, missingFiles, type WantedFile } from "../fetch.ts";
 import { readJournal, writeJournal } from "../journal.ts";
+import type { SelectedTable } from "../select-tables.ts";
+import { rebuildCommands } from "./indexes.ts";
 import type { StoppedNode } from "./stopped-node.ts";
 import {
   type CommitLogTreatment,
@@ -59,7 +61,10 @@ export async function restoreInPlace(run: RestoreRun, stopped: StoppedNode): Pro
   await refuseUnfinished(places, run.backup.text);
   const touchNothing = request.dryRun || request.phase === "init";
   if (journal !== undefined && !journal.done) {
-    const tables = run.selected.map(tableName);
+    // A view of the backup that the node no longer has is not in the journal.
+    const isExpected = ({ withBase }: SelectedTable, name: string) =>
+      withBase !== true || journal.tables.includes(name);
+    const tables = run.selected.filter((table) => isExpected(table, tableName(table))).map(tableName);
     if (touchNothing || tables.join() !== journal.tables.join()) throw unfinished(run.backup.text, journal.tables);
     run.log.warn("an earlier run of this restore was interrupted while it replaced files; finishing it");
     return finish(run, stopped, places, journalPath, journal, { fetched: nothing, reused: nothing });
@@ -288,7 +293,11 @@ async function finish(
   log.info(`what was replaced is in ${roots.join(", ")}`);
   return {
     ...report,
-    next: ["start the node", "when it has proved itself, run the same command with --restoration-phase-type cleanup"],
+    next: [
+      "start the node",
+      ...(await rebuildCommands(run, stopped.dataDirectories)),
+      "when it has proved itself, run the same command with --restoration-phase-type cleanup",
+    ],
   };
 }
 

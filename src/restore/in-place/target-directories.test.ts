@@ -18,11 +18,12 @@ afterEach(() => directory[Symbol.asyncDispose]());
 
 async function targetOf(
   files: readonly string[],
-  more: { readonly keyspace?: string; readonly restored?: boolean } = {},
+  more: { readonly keyspace?: string; readonly restored?: boolean; readonly withBase?: boolean } = {},
 ) {
   await writeTree(directory.path, Object.fromEntries(files.map((path) => [path, ""])));
   const keyspace = more.keyspace ?? "ks";
-  const table = { keyspace, table: "t", content: { id: ofBackup, sstables: {} }, target: { keyspace, table: "t" } };
+  const named = { keyspace, table: "t" };
+  const table = { ...named, content: { id: ofBackup, sstables: {} }, target: named, withBase: more.withBase ?? false };
   const directories = ["d1", "d2", "not-made-yet"].map((path) => join(directory.path, path));
   const [target, ...others] = await findTargets([table], directories, more.restored ?? false, signal);
   expect(others).toEqual([]);
@@ -63,6 +64,12 @@ describe("the table's id on a stopped node", () => {
       message: "table 'ks.t' does not exist on this node",
       hint: expect.stringContaining("--restore-into-new-cluster"),
     });
+  });
+
+  it("is not needed of a view that is selected with its table and was dropped since", async () => {
+    const dropped = [`d1/ks/t-${former}/snapshots/dropped-1-t/nb-1-big-Data.db`];
+    expect(await targetOf(dropped, { withBase: true })).toBeUndefined();
+    expect(await idOf([...dropped, `d1/ks/t-${present}/nb-1-big-Data.db`], { withBase: true })).toBe(present);
   });
 
   it("is an error where several may be the table's", async () => {

@@ -30,6 +30,7 @@ export async function findTargets(
     const ofBackup = table.content.id;
     const keeps = schemaIsRestored || systemKeyspaces.has(table.keyspace);
     const found = keeps ? { tableId: ofBackup, certain: true } : await findOnNode(table, dataDirectories, signal);
+    if (found === undefined) continue;
     targets.push({ ...table, ...found });
   }
   return targets;
@@ -39,7 +40,7 @@ async function findOnNode(
   table: SelectedTable,
   dataDirectories: readonly string[],
   signal: AbortSignal,
-): Promise<Pick<StoppedTable, "tableId" | "certain">> {
+): Promise<Pick<StoppedTable, "tableId" | "certain"> | undefined> {
   const { keyspace, table: name } = table;
   const present = await existingDirectories(dataDirectories);
   const wanted = (ks: string, t: string) => ks === keyspace && t === name;
@@ -55,6 +56,8 @@ async function findOnNode(
   }
   const [tableId, ...others] = alive;
   if (tableId !== undefined && others.length === 0) return { tableId, certain };
+  // A view that was dropped since the backup.
+  if (tableId === undefined && table.withBase === true) return undefined;
   if (tableId === undefined) {
     throw new AppError("node-state", `table '${keyspace}.${name}' does not exist on this node`, {
       hint:

@@ -62,14 +62,14 @@ describe("links into live directories", () => {
     expect((await stat(join(from, "nb-3-big-Data.db"))).nlink).toBe(2);
   });
 
-  it("share no bytes of what Cassandra changes in the file itself", async () => {
+  it("are copies of the components that Cassandra rewrites in place", async () => {
     await linkForImport(from, live[0], ["nb-1-big-TOC.txt", "nb-1-big-Data.db"]);
     await appendFile(join(live[0], "nb-1-big-TOC.txt"), "SAI+aa+Meta.db");
     expect(await readTree(from)).toEqual(downloads);
     expect((await stat(join(from, "nb-1-big-Data.db"))).nlink).toBe(2);
   });
 
-  it("put the data last, so that one cut short is no SSTable", async () => {
+  it("put Data.db last, so that an interrupted run leaves no SSTable", async () => {
     const broken = ["nb-1-big-Data.db", "nb-1-big-TOC.txt", "nb-1-big-Missing.db"];
     await expect(linkIntoLiveDirectory(from, broken, [live[0]])).rejects.toMatchObject({ code: "not-found" });
     const left = Object.keys(await readTree(live[0]));
@@ -77,8 +77,8 @@ describe("links into live directories", () => {
   });
 });
 
-describe("leftovers of a run that was cut short", () => {
-  it("are taken away, and nothing of Cassandra's own", async () => {
+describe("links that an interrupted run left", () => {
+  it("are removed, and no file of Cassandra", async () => {
     await linkIntoLiveDirectory(from, names, live);
     const own = {
       "nb-1500000001-big-Data.db": "a high generation",
@@ -93,7 +93,7 @@ describe("leftovers of a run that was cut short", () => {
     expect(await readTree(from)).toEqual(downloads);
   });
 
-  it("of downloads that are gone are not looked for", async () => {
+  it("are not searched for once their downloads are gone", async () => {
     await linkIntoLiveDirectory(from, ["nb-3-big-Data.db"], [live[0]]);
     await unlinkLeftovers(join(directory.path, "gone"), names, live);
     expect(Object.values(await readTree(live[0]))).toEqual(["data 3"]);

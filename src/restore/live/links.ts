@@ -4,10 +4,10 @@ import { basename, join } from "node:path";
 import { appearanceRank, parseComponentName, withGeneration } from "../../cassandra/cassandra.ts";
 import { AppError, fileError, systemErrorCode } from "../../errors.ts";
 
-/** What Cassandra appends to or overwrites in the file itself: with a link it would change our download with it. */
+/** Components that Cassandra rewrites in place: through a link, it would change the download. */
 const copied = new Set(["TOC.txt", "Filter.db"]);
 
-/** Gives Cassandra a file of ours under a name of its own; costs no space but for a few small components. */
+/** Links a download to a path of Cassandra; only a few small components are copied and take space. */
 async function give(from: string, to: string): Promise<void> {
   try {
     if (copied.has(componentOf(from))) await copyDurably(from, to);
@@ -70,27 +70,31 @@ function rank(file: string): number {
 }
 
 /**
- * Removes SSTables that an interrupted run put there and Cassandra never loaded: those with a generation of ours of
- * which a component is the same file as a downloaded one. Both must hold, so that nothing of Cassandra's own is ever
- * touched.
+ * Removes the SSTables that {@link linkIntoLiveDirectory} linked and Cassandra did not load, and returns their number.
+ * They have a generation of ours, and a component that is the same file as a downloaded one: an SSTable of Cassandra has
+ * only one of both at most.
  */
 export async function unlinkLeftovers(
   from: string,
   names: readonly string[],
   livePaths: readonly string[],
-): Promise<void> {
+): Promise<number> {
   const inodes = new Set<string>();
   for (const name of names) inodes.add(await identity(join(from, name)));
-  // What is gone has no identity, and is nothing's equal.
+  // A file that is gone has no identity, and is equal to no other.
   inodes.delete("");
+  let removed = 0;
   for (const livePath of livePaths) {
     const ours = (await readdir(livePath)).filter((name) => isOurGeneration(name));
     for (const components of Map.groupBy(ours, (name) => parseComponentName(name)?.baseName).values()) {
       const paths = components.map((name) => join(livePath, name));
       const known = await Promise.all(paths.map(identity));
-      if (known.some((file) => inodes.has(file))) for (const path of paths) await rm(path, { force: true });
+      if (!known.some((file) => inodes.has(file))) continue;
+      for (const path of paths) await rm(path, { force: true });
+      removed += 1;
     }
   }
+  return removed;
 }
 
 function isOurGeneration(name: string): boolean {

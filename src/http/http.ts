@@ -4,7 +4,7 @@
  */
 
 export { type HttpAgents, makeAgents } from "./agents.ts";
-export { answerWithin, type HttpAnswer, wholeAnswer } from "./answer.ts";
+export { answerWithin, type HttpAnswer, patientTerms, quickMs, wholeAnswer } from "./answer.ts";
 export { bufferedBody, type HttpBody } from "./buffered-body.ts";
 export {
   exchange,

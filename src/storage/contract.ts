@@ -20,7 +20,7 @@
  */
 export type ByteStream = AsyncIterable<Uint8Array>;
 
-/** What a read gives: the bytes, and what was put beside them. */
+/** The result of a read: the bytes and the metadata of the object. */
 export interface ObjectStream extends ByteStream {
   /** As {@link PutOptions.metadata} had it, names in lower case; left out where the store keeps none. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;

@@ -21,7 +21,7 @@ export function describeFaults(store: ProxiedStore): void {
 
 function describeFlips(store: ProxiedStore): void {
   const cases = store.proofs.flatMap((proof) => [1000, 300_000, 3 * mebibyte].map((size) => ({ proof, size })));
-  test.each(cases)("is refused by $proof in $size bytes, and mended by trying again", async ({ proof, size }) => {
+  test.each(cases)("is refused by $proof in $size bytes, and succeeds when tried again", async ({ proof, size }) => {
     await using opened = await store.open({ proof });
     const { storage, proxy } = opened;
     const bytes = sampleBytes(size);

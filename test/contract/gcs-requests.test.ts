@@ -39,7 +39,7 @@ casesOn("requests: Google Cloud Storage", await startFakeGcs(), (server) => {
     expect(hashed).toEqual([false, false, false, false, true]);
   });
 
-  test("a rewrite that takes several calls is gone on with", async () => {
+  test("a rewrite that takes several calls is continued", async () => {
     await using gcs = await openGcs(server);
     const { storage, proxy } = gcs;
     await storage.put("k", bytesSource(sampleBytes(10)));

@@ -54,7 +54,7 @@ const kinds: Readonly<Record<string, ServiceErrorKind>> = {
 export function azureServiceError(answer: ServiceError, operation: Operation): AppError {
   const known = Object.hasOwn(kinds, answer.code) ? kinds[answer.code] : undefined;
   const kind = known ?? kindOfStatus(answer.status);
-  // What follows the first line identifies the request; the cause keeps it.
+  // The lines after the first identify the request; the cause keeps them.
   const [message = ""] = answer.message.split("\n");
   return serviceError({ ...answer, message }, kind, operation, hintOf(kind, answer, operation.permission));
 }
@@ -98,7 +98,7 @@ export function parseAzureError(status: number, headers: ResponseHeaders, body: 
   return { status, code, message: error?.textOf("Message") ?? "" };
 }
 
-/** Whatever a call to the store has thrown, as ours. */
+/** Converts any error of a call to the store. */
 export function azureError(error: unknown, { what }: Operation, signal?: AbortSignal): AppError {
   if (isAppError(error)) return error;
   if (signal?.aborted === true) return abortError(signal);
@@ -110,7 +110,7 @@ export function azureError(error: unknown, { what }: Operation, signal?: AbortSi
 const identityErrors =
   /^(CredentialUnavailableError|AuthenticationError|AuthenticationRequiredError|AggregateAuthenticationError)$/;
 
-/** Whatever the identity library has thrown when it was asked for a token, as ours. */
+/** Converts an error of the identity library. */
 export function tokenError(error: unknown, operation: Operation, signal?: AbortSignal): AppError {
   if (isAppError(error)) return error;
   if (signal?.aborted === true) return abortError(signal);

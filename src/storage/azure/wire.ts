@@ -15,7 +15,9 @@ import {
   type Operation,
   type OptionalFields,
   parseXml,
+  patientTerms,
   presentFields,
+  quickMs,
   sortedQuery,
   type XmlElement,
 } from "../../http/http.ts";
@@ -53,8 +55,6 @@ export interface EmbeddedRequest {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** For calls that are answered at once. */
-const quickMs = 60_000;
 /** From this size on the server is asked first whether it wants the body. */
 const expectContinueBytes = 1024 * 1024;
 /** Of the protocol: the oldest that has all we use, so that servers behind the newest know it, too. */
@@ -79,10 +79,8 @@ export class AzureWire {
   ask(request: AzureRequest, ms = quickMs): Promise<HttpAnswer> {
     const { signal, operation } = request;
     const { clock, timeouts } = this.#options;
-    // A server that may work for longer may also be silent for longer.
-    const idleMs = timeouts.idleMs * Math.max(1, ms / quickMs);
     return answerWithin({ ms, signal, what: operation.what, clock }, (bounded) =>
-      this.#send({ ...request, signal: bounded }, { timeouts: { ...timeouts, idleMs }, anyByteIsProgress: true }),
+      this.#send({ ...request, signal: bounded }, patientTerms(timeouts, ms)),
     );
   }
 
@@ -98,7 +96,7 @@ export class AzureWire {
     }
   }
 
-  /** What {@link send} would send, for the body of a batch, where the version is that of the batch. */
+  /** The request as {@link send} would send it, to be embedded in a batch, which has the version header. */
   async embed(request: AzureRequest): Promise<EmbeddedRequest> {
     const { target, headers } = await this.#prepare(request, { "x-ms-date": this.#date() });
     return { target, headers };

@@ -41,7 +41,7 @@ function hintFor({ code }: ServiceError, kind: ServiceErrorKind, { permission }:
 }
 
 /**
- * What is in an answer:
+ * The parts of an error response:
  *
  *   JSON interface  {"error": {"code": 403, "message": "…", "errors": [{"reason": "forbidden", …}]}}
  *   XML interface   <Error><Code>AccessDenied</Code><Message>…</Message></Error>
@@ -77,7 +77,7 @@ export function textOf(fields: Readonly<Record<string, unknown>>, name: string):
   return typeof value === "string" ? value : "";
 }
 
-/** Whatever a call to the store has thrown, as ours. */
+/** Converts any error of a call to the store. */
 export function gcsError(error: unknown, { what }: Operation, signal?: AbortSignal): AppError {
   if (isAppError(error)) return error;
   if (signal?.aborted === true) return abortError(signal);
@@ -93,7 +93,7 @@ export function noCredentials(error: unknown): AppError {
   });
 }
 
-/** Whatever the auth library has thrown when it was to get a token: a failed request, or a file that was not there. */
+/** Converts an error of the auth library: a failed token request, or a missing file. */
 export function tokenError(error: unknown, { what }: Operation, signal?: AbortSignal): AppError {
   if (isAppError(error)) return error;
   if (signal?.aborted === true) return abortError(signal);

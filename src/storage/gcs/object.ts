@@ -7,7 +7,7 @@ import { textOf } from "./errors.ts";
 import type { GcsOptions } from "./options.ts";
 import type { Fields } from "./wire.ts";
 
-/** What is asked for of an object; the rest of its resource is left out of the answer. */
+/** The fields requested of an object resource. */
 export const objectFields = "name,size,timeCreated";
 
 /**
@@ -30,7 +30,7 @@ export function objectPath(bucket: string, key: string): string {
   return `${bucketPath(bucket)}/o/${encodeURIComponent(key)}`;
 }
 
-/** What was put beside an object, from the headers of the XML interface. */
+/** The metadata of an object, from the headers of the XML API. */
 export function metadataOf(headers: ResponseHeaders): Record<string, string> {
   return prefixedHeaders(headers, "x-goog-meta-");
 }
@@ -40,7 +40,7 @@ export function plainPath(bucket: string, key: string): string {
   return `/${encodeURIComponent(bucket)}/${encodePath(key)}`;
 }
 
-/** What a new object is created with. Google has no tags of objects: they become metadata, like what is put beside it. */
+/** The resource of a new object. Google has no object tags: they are stored as metadata. */
 export function createdWith({ storageClass, tags }: GcsOptions, { metadata, tags: own }: PutOptions): Fields {
   const beside = { ...tags, ...own, ...metadata };
   return {

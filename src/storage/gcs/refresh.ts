@@ -7,7 +7,7 @@ import { textOf } from "./errors.ts";
 import { objectPath } from "./object.ts";
 import { jsonBody, slowMs } from "./wire.ts";
 
-/** What a rewrite would take from the bucket, or lose. */
+/** Properties that a rewrite takes from the bucket or loses. */
 const kept =
   "cacheControl,contentDisposition,contentEncoding,contentLanguage,contentType,customTime,metadata,storageClass";
 

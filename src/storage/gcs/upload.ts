@@ -32,7 +32,7 @@ export interface GcsPut {
   readonly source: RewindableSource;
   readonly options: PutOptions;
   readonly operation: Operation;
-  /** What is larger goes in a session. A multiple of 256 KiB, as the protocol has it. */
+  /** Larger objects are uploaded in a session. A multiple of 256 KiB, as the protocol requires. */
   readonly chunkBytes: number;
   /** Of that size. */
   readonly buffers: ChunkBuffers;
@@ -92,7 +92,7 @@ async function uploadWhole(context: GcsContext, put: GcsPut, bytes: Uint8Array):
   return proved(context, put, await context.wire.fields(response, put.operation), checksum);
 }
 
-/** What Google says of a checksum that does not match, or of a request that it cannot read; nothing where it is mute. */
+/** The reason Google gives for a checksum mismatch or an unreadable request; empty where it gives none. */
 const spoiledReasons = /^(badRequest|invalid|parseError)?$/;
 
 /** Of a request that was sound when it was made, the store refuses bytes that were spoiled on the way. */
@@ -109,7 +109,7 @@ function checksumText(checksum: number): string {
 }
 
 /**
- * What the store says it has must be what was sent. Google refuses anything else before it makes an object; where a
+ * The checksum that the store reports must be that of the bytes sent. Google refuses anything else before it makes an object; where a
  * server does not, the object that it has made is taken away again.
  */
 async function proved(context: GcsContext, put: GcsPut, made: Fields, checksum: string): Promise<ObjectInfo> {
@@ -235,7 +235,7 @@ class Session {
     });
   }
 
-  /** What the store has; where it has all, it finishes or has finished. */
+  /** The number of bytes the store has; with all of them the object exists. */
   #ask(): Promise<Progress> {
     return this.#progress(this.#request({ "content-range": `bytes */${this.#put.source.sizeBytes}` }, bufferedBody()));
   }

@@ -17,6 +17,7 @@ import {
   type Operation,
   type OptionalFields,
   presentFields,
+  quickMs,
   serviceErrorOf,
   sortedQuery,
   wholeAnswer,
@@ -51,8 +52,6 @@ export interface GcsRequest {
 
 export type Fields = ReturnType<typeof fieldsOf>;
 
-/** For calls that are answered at once. */
-const quickMs = 60_000;
 /** For calls that make the store move bytes. */
 export const slowMs = 15 * 60_000;
 
@@ -63,7 +62,7 @@ export class GcsWire {
     this.#options = options;
   }
 
-  /** Throws what the store refuses, and every failure on the way, as AppErrors. A token that it refuses is got anew. */
+  /** Throws what the store refuses, and every failure on the way, as AppErrors. A refused token is renewed once. */
   async send(request: GcsRequest): Promise<HttpResponse> {
     const { credentials } = this.#options;
     const { operation, signal } = request;

@@ -22,7 +22,7 @@ export interface SentPart {
 }
 
 /**
- * The unfinished uploads below the prefix. Those that were begun more than a day ago are thrown away: they cost space
+ * The incomplete uploads below the prefix. Those that are more than a day old are aborted: they cost space
  * unseen. A store that cannot list them, or does not let us, has none.
  */
 export async function findIncomplete(
@@ -125,7 +125,7 @@ export async function holdsBytes(part: SentPart, sizeBytes: number, bytes: ByteS
 }
 
 /**
- * Also after an abort of the run, and so without its signal; what cannot be thrown away now is swept some day. A part
+ * Also after an abort of the run, and so without its signal; what cannot be aborted now is aborted by a later run. A part
  * that was under way may still arrive: only an answer that there is no such upload is the end of it.
  */
 export async function abandon(context: S3Context, key: string, uploadId: string): Promise<void> {

@@ -121,11 +121,11 @@ function signedPayload(from: SourcePart): SignedBody {
     wireBytes,
     frames: async function* (signChunk) {
       for await (const chunk of regrouped(exactly(from), signedFrameBytes)) {
-        yield Buffer.from(header(chunk.length, await signChunk(chunk)));
+        yield Buffer.from(header(chunk.length, signChunk(chunk)));
         yield chunk;
         yield lineBreak;
       }
-      yield Buffer.from(header(0, await signChunk(Buffer.alloc(0))));
+      yield Buffer.from(header(0, signChunk(Buffer.alloc(0))));
       yield lineBreak;
     },
   };

@@ -74,7 +74,7 @@ export class Refresher {
   }
 }
 
-/** Names the source, and the keys to read it and to write it anew. */
+/** Headers that name the source, and the keys to read and to write it. */
 function copyHeaders({ bucket, settings }: S3Context, key: string): Headers {
   const source = { "x-amz-copy-source": `${bucket}/${encodePath(key)}` };
   return { ...source, ...settings.customerKey, ...settings.copySource };
@@ -122,7 +122,7 @@ async function copyParts(
   return parts;
 }
 
-/** For an object that is made anew, which takes no tags over by itself. */
+/** For an object that is created again, which does not take over tags. */
 async function recreatedHeaders(context: S3Context, { key, old, operation, signal }: Copy): Promise<Headers> {
   const own = { ...keptHeaders(old), ...context.settings.customerKey };
   if (Number(old["x-amz-tagging-count"] ?? 0) === 0) return own;

@@ -41,7 +41,7 @@ export interface S3StorageOptions {
   readonly retry: RetryPolicy;
   /**
    * So many leading segments of a key name what one machine alone writes: uploads there that were begun and never
-   * finished are gone on with, or thrown away after a day. All are left alone when left out.
+   * finished are resumed, or aborted after a day. All are left alone when left out.
    */
   readonly ownDepth?: number | undefined;
   readonly timeouts?: HttpTimeouts | undefined;

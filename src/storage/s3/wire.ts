@@ -11,6 +11,7 @@ import {
   type HttpTimeouts,
   type Operation,
   parseXml,
+  quickMs,
   type ResponseHeaders,
   serviceErrorOf,
   type XmlElement,
@@ -44,8 +45,6 @@ export interface S3Request {
   readonly operation: Operation;
 }
 
-/** For calls that are answered at once. */
-const quickMs = 60_000;
 /** For calls that make the server move bytes. */
 export const slowMs = 15 * 60_000;
 
@@ -109,7 +108,7 @@ function parsed(text: string, { what }: Operation): XmlElement {
   throw noXml();
 }
 
-/** Reads an error of a request with a body anew: the store has accepted a signature of the same key before. */
+/** Reclassifies an error of a request with a body: the store has accepted a signature of the same key before. */
 function reconsidered(error: AppError, mayBeTransient: boolean, body: SignedBody): AppError {
   const answer = serviceErrorOf(error);
   if (answer === undefined) return error;

@@ -3,23 +3,25 @@
  *
  *   ask the node who it is, check what can be checked -> hold the node -> clear leftovers -> snapshot, in one schema version
  *   -> plan (the snapshot's files minus what one listing of the repository shows) -> send what is missing, each file read
- *   once -> renew what is old -> manifest, the commit point -> clear the snapshot
+ *   once -> renew what is old -> list once more, and send again what has vanished -> manifest, the commit point -> clear
+ *   the snapshot
  *
  * Whatever ends a run midway, the repository holds complete objects and no manifest, and the next run sends the rest.
  */
-import { join } from "node:path";
 import { type CassandraNode, checkDataDirectories, type NodeFacts } from "../cassandra/cassandra.ts";
 import type { Clock } from "../clock.ts";
 import { forEachConcurrently, type RateLimit, rateLimit, unlimited, withDeadline } from "../concurrency/concurrency.ts";
 import type { BackupEncryptor, Keys } from "../encryption/encryption.ts";
 import { AppError, isAppError } from "../errors.ts";
+import { joinBelow } from "../files/files.ts";
 import type { Logger } from "../log.ts";
-import { acquireLock } from "../operation/operation.ts";
+import { acquireLock, dataLockFiles, repositoryLockName } from "../operation/operation.ts";
 import type { Progress } from "../progress.ts";
 import { backupName, dataPrefix, EarlierBackups, NodeRepository, type TopologyFile } from "../repository/repository.ts";
 import { type BackupRequest, completeLocation, defaultSnapshotTag, type Entities } from "../request/request.ts";
-import type { Storage } from "../storage/storage.ts";
+import type { ObjectInfo, Storage } from "../storage/storage.ts";
 import { fileSource, HashThreads, hashFile, hashStream, type UploadOptions, upload } from "../transfer/transfer.ts";
+import { formatCount } from "../units.ts";
 import { checkMode, type ExpectedTables, expectedTables } from "./check-node.ts";
 import { chooseEncryption } from "./choose-encryption.ts";
 import { HashRecord } from "./hash-record.ts";
@@ -29,6 +31,7 @@ import type { LocalTable } from "./local-table.ts";
 import { checkManifestSize, newManifest } from "./new-manifest.ts";
 import { type BackupPlan, type PlannedFile, planBackup } from "./plan.ts";
 import { clearLeftovers, snapshotName, withSnapshot } from "./snapshot.ts";
+import { vanishedFiles } from "./vanished.ts";
 
 export interface BackupDependencies {
   readonly storage: Storage;
@@ -84,7 +87,7 @@ async function prepare(request: BackupRequest, dependencies: BackupDependencies)
   if (exists && path.node !== facts.hostId) await refuseForeignPlace(repository, earlier, facts, dependencies);
   checkNames(request, repository, facts, dependencies.clock.now());
   const encryptor = await chooseEncryption({ request, repository, earlier, exists, keys, log, signal });
-  const record = await HashRecord.load(join(request.cacheDir, "hashes", `${facts.hostId}.json`), log);
+  const record = await HashRecord.load(joinBelow(request.cacheDir, "hashes", `${facts.hostId}.json`), log);
   return { ...dependencies, request, facts, dataDirectories, expected, repository, earlier, record, encryptor };
 }
 
@@ -137,11 +140,8 @@ export async function backup(request: BackupRequest, dependencies: BackupDepende
   const startedMs = clock.monotonic();
   using signal = withDeadline(request.timeoutMs, dependencies.signal, "the backup");
   const run = await prepare(request, { ...dependencies, signal });
-  const { facts, repository } = run;
-  await using _hold = await acquireLock(
-    `esop/backup/${facts.hostId}`,
-    `another backup of node ${facts.hostId} is running on this machine`,
-  );
+  const { repository } = run;
+  await using _locks = await lockNode(run);
   if (request.createMissingBucket) await storage.createBucket({ signal });
   await run.encryptor?.commit();
   await clearLeftovers(node, run.dataDirectories, log, signal);
@@ -160,12 +160,31 @@ export async function backup(request: BackupRequest, dependencies: BackupDepende
     const hashes = await sendMissing(plan, run);
     const refreshed = await renewOld(plan, hashes, run);
     if (!request.skipRefreshing) await run.encryptor?.renew();
+    await sendVanished(plan, hashes, run);
     await repository.writeManifest(name, newManifest(plan, hashes, name, facts, run.encryptor?.kmsKeyId), signal);
     if (topology !== undefined) await repository.writeTopology(name, topology, signal);
     return { name: name.text, sent: plan.send, kept: plan.keep, refreshed, tables: tables.length };
   });
   await run.record.save();
   return { location: repository.description, ...report, durationMs: clock.monotonic() - startedMs };
+}
+
+/**
+ * Excludes other backups of the node, whose snapshots this one would clear, and everything else that changes the node's
+ * part of the repository.
+ */
+async function lockNode({ request, facts, dataDirectories, clock, log }: Run): Promise<AsyncDisposable> {
+  const { cacheDir } = request;
+  const location = completeLocation(request.storageLocation, facts);
+  const names = [`esop/backup/${facts.hostId}`, await repositoryLockName(location)];
+  const shared = await dataLockFiles(dataDirectories, "backup");
+  await using stack = new AsyncDisposableStack();
+  for (const [index, name] of names.entries()) {
+    const files = index === 0 ? shared : [];
+    const subject = index === 0 ? `node ${facts.hostId}` : `the repository of node ${location.node.node}`;
+    stack.use(await acquireLock({ name, subject, verb: "backup", cacheDir, files, clock, log }));
+  }
+  return stack.move();
 }
 
 /** What a backup would do now, from the live directories: nothing is flushed, snapshotted or written. */
@@ -198,11 +217,9 @@ async function makePlan(tables: readonly LocalTable[], run: Run): Promise<Backup
   const { request, repository, earlier, record, encryptor, log, signal } = run;
   const ids = new Set(tables.map(({ keyspace, table, tableId }) => `${keyspace}/${table}-${tableId}`));
   const stored = new Map<string, { sizeBytes: number; modifiedMs: number }>();
-  for (const prefix of listedPrefixes(request.entities)) {
-    for await (const { key, sizeBytes, modifiedMs } of repository.listData(prefix, signal)) {
-      const [, keyspace = "", directory = ""] = key.split("/", 3);
-      if (ids.has(`${keyspace}/${directory}`)) stored.set(key, { sizeBytes, modifiedMs });
-    }
+  for await (const { key, sizeBytes, modifiedMs } of listStored(run)) {
+    const [, keyspace = "", directory = ""] = key.split("/", 3);
+    if (ids.has(`${keyspace}/${directory}`)) stored.set(key, { sizeBytes, modifiedMs });
   }
   const plan = await planBackup(tables, {
     algorithm: request.hashAlgorithm,
@@ -230,6 +247,10 @@ async function makePlan(tables: readonly LocalTable[], run: Run): Promise<Backup
   });
   for (const { files } of plan.tables) for (const { objectKey } of files) repository.checkDataKey(objectKey);
   return plan;
+}
+
+async function* listStored({ request, repository, signal }: Run): AsyncGenerator<ObjectInfo> {
+  for (const prefix of listedPrefixes(request.entities)) yield* repository.listData(prefix, signal);
 }
 
 /** The fewest listings that show everything the backup may find stored. */
@@ -326,6 +347,36 @@ async function renewOld(plan: BackupPlan, hashes: Map<string, string | null>, ru
     { signal },
   );
   return old.length;
+}
+
+/**
+ * A manifest must never name an object that is missing. So everything is looked for in a new listing, since locks do not
+ * exclude removals on other machines, and what has vanished is sent again. Throws `storage` where it vanishes once more.
+ */
+async function sendVanished(plan: BackupPlan, hashes: Map<string, string | null>, run: Run): Promise<void> {
+  const { request, repository, log, signal } = run;
+  const vanished = await vanishedFiles(plan, listStored(run));
+  if (vanished.length === 0) return;
+  const objects = `${formatCount(vanished.length, "object")} of this backup vanished from ${repository.description}`;
+  log.warn(`${objects} since the backup began; uploading again`);
+  await forEachConcurrently(
+    vanished,
+    request.concurrentConnections,
+    async (file, signal) => {
+      hashes.set(file.objectKey, await sendFile(file, { ...run, signal }));
+    },
+    { signal },
+  );
+  const again = await vanishedFiles(plan, listStored(run));
+  if (again.length === 0) return;
+  throw new AppError(
+    "storage",
+    `${formatCount(again.length, "object")} of this backup vanished from ${repository.description} twice`,
+    {
+      hint: "find out what deletes objects there (a removal on another machine, a lifecycle rule), then run the backup again",
+      retryable: false,
+    },
+  );
 }
 
 async function topologyOf({ node, signal }: Run, facts: NodeFacts, timestamp: number): Promise<TopologyFile> {

@@ -1,5 +1,6 @@
 import { AppError } from "../errors.ts";
 import { type ComponentPath, parseObjectKey } from "./layout.ts";
+import { isKeyspaceName, isSSTableName, isTableId, isTableName, isToken } from "./names.ts";
 
 /**
  * The manifest: the one file that makes a backup exist. These types are the JSON itself (Esop's field names), so that
@@ -90,6 +91,10 @@ function foreignKey(key: unknown): AppError {
   return new AppError("corrupt", `names an object that is no part of an SSTable: ${JSON.stringify(key)}`);
 }
 
+function foreignName(kind: string, name: string): AppError {
+  return new AppError("corrupt", `gives ${JSON.stringify(name)} as the name of ${kind}`);
+}
+
 type Json = Record<string, unknown>;
 
 function isObject(value: unknown): value is Json {
@@ -133,13 +138,14 @@ function checkTable(value: unknown, keyspace: string, table: string): void {
   const content = requireObject(value, `table ${keyspace}.${table}`);
   dropNull(content, "schemaContent");
   const { sstables, id, schemaContent } = content;
-  if (typeof id !== "string" || !/^[0-9a-f]{32}$/.test(id)) {
+  if (typeof id !== "string" || !isTableId(id)) {
     throw new AppError("corrupt", `has no valid id for table ${keyspace}.${table}`);
   }
   if (schemaContent !== undefined && typeof schemaContent !== "string") {
     throw new AppError("corrupt", `has no readable schema of ${keyspace}.${table}`);
   }
-  for (const entries of Object.values(requireObject(sstables, `SSTables of ${keyspace}.${table}`))) {
+  for (const [name, entries] of Object.entries(requireObject(sstables, `SSTables of ${keyspace}.${table}`))) {
+    if (!isSSTableName(name)) throw foreignName("an SSTable", name);
     if (!Array.isArray(entries))
       throw new AppError("corrupt", `has no components for an SSTable of ${keyspace}.${table}`);
     for (const entry of entries) checkEntry(entry, keyspace, table);
@@ -150,12 +156,14 @@ function isManifest(value: unknown): value is Manifest {
   const { snapshot, tokens } = requireObject(value, "content");
   const { keyspaces } = requireObject(snapshot, "snapshot");
   for (const [keyspace, content] of Object.entries(requireObject(keyspaces, "keyspaces"))) {
+    if (!isKeyspaceName(keyspace)) throw foreignName("a keyspace", keyspace);
     const { tables } = requireObject(content, `keyspace ${keyspace}`);
     for (const [table, content] of Object.entries(requireObject(tables, `tables of ${keyspace}`))) {
+      if (!isTableName(table)) throw foreignName("a table", table);
       checkTable(content, keyspace, table);
     }
   }
-  if (!Array.isArray(tokens) || tokens.some((token) => typeof token !== "string")) {
+  if (!Array.isArray(tokens) || tokens.some((token) => typeof token !== "string" || !isToken(token))) {
     throw new AppError("corrupt", "has no tokens");
   }
   return true;

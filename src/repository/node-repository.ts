@@ -23,6 +23,11 @@ export interface StoredBackup {
   readonly manifestBytes: number;
 }
 
+export interface ManifestListing {
+  readonly backups: readonly StoredBackup[];
+  readonly unknown: readonly string[];
+}
+
 export class NodeRepository {
   readonly storage: Storage;
   readonly path: NodePath;
@@ -49,26 +54,35 @@ export class NodeRepository {
     return { storage: this.storage, prefix: this.key(keyPrefix) };
   }
 
-  /** All backups of the node, newest first. Files that are no manifests of ours are passed over with a warning. */
+  /** All backups of the node, newest first. Objects that are no manifests are passed over with a warning. */
   async listBackups(signal?: AbortSignal): Promise<readonly StoredBackup[]> {
+    return (await this.listManifests(signal)).backups;
+  }
+
+  /** All backups of the node, newest first, and the keys of all other objects below `manifests/`. */
+  async listManifests(signal?: AbortSignal): Promise<ManifestListing> {
     return this.#listNames(manifestPrefix, signal);
   }
 
   /** Removals that were begun and not finished. */
   async listRemovals(signal?: AbortSignal): Promise<readonly StoredBackup[]> {
-    return this.#listNames(removalPrefix, signal);
+    return (await this.#listNames(removalPrefix, signal)).backups;
   }
 
-  async #listNames(folder: string, signal: AbortSignal | undefined): Promise<readonly StoredBackup[]> {
+  async #listNames(folder: string, signal: AbortSignal | undefined): Promise<ManifestListing> {
     const prefix = this.key(folder);
     const found: StoredBackup[] = [];
+    const unknown: string[] = [];
     for await (const { key, sizeBytes } of this.storage.list(prefix, { signal })) {
       const file = key.slice(prefix.length);
       const name = file.endsWith(".json") ? parseBackupName(file.slice(0, -".json".length)) : undefined;
-      if (name === undefined) this.#log.warn(`passed over ${key}: not a manifest's name`);
-      else found.push({ name, manifestBytes: sizeBytes });
+      if (name === undefined) {
+        unknown.push(key);
+        this.#log.warn(`passed over ${key}: not a manifest's name`);
+      } else found.push({ name, manifestBytes: sizeBytes });
     }
-    return found.sort((a, b) => b.name.createdMs - a.name.createdMs || (a.name.text < b.name.text ? -1 : 1));
+    const backups = found.sort((a, b) => b.name.createdMs - a.name.createdMs || (a.name.text < b.name.text ? -1 : 1));
+    return { backups, unknown };
   }
 
   /**

@@ -29,6 +29,15 @@ export {
   parseManifest,
 } from "./manifest.ts";
 export { checkManifestBytes, type StoredManifest } from "./manifest-file.ts";
+export {
+  isComponentFile,
+  isKeyspaceName,
+  isNodeSegment,
+  isSSTableName,
+  isTableId,
+  isTableName,
+  isToken,
+} from "./names.ts";
 export { newestIfEncrypted } from "./newest-encrypted.ts";
 export { listNodes, NodeRepository, type StoredBackup } from "./node-repository.ts";
 export { readTopologyFiles, removeTopology, type TopologyFile, type TopologyNode } from "./topology.ts";

@@ -1,6 +1,7 @@
 import type { Storage } from "../storage/storage.ts";
 import { readText } from "../transfer/transfer.ts";
 import { parseBackupName, topologyPrefix } from "./layout.ts";
+import { isNodeSegment } from "./names.ts";
 
 /** The topology file: who was in the cluster when a backup was made. Field names are Esop's. */
 export interface TopologyFile {
@@ -65,6 +66,7 @@ function isTopologyFile(value: unknown): value is TopologyFile {
     (node: unknown) =>
       typeof node === "object" &&
       node !== null &&
-      fields.every((field) => typeof Reflect.get(node, field) === "string"),
+      fields.every((field) => typeof Reflect.get(node, field) === "string") &&
+      isNodeSegment(String(Reflect.get(node, "nodeId"))),
   );
 }

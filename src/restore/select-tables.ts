@@ -1,5 +1,5 @@
 import { AppError } from "../errors.ts";
-import type { Manifest, ManifestTable } from "../repository/repository.ts";
+import { checkDistinctFiles, type Manifest, type ManifestTable } from "../repository/repository.ts";
 import { type RestoreRequest, systemKeyspaces } from "../request/request.ts";
 
 /** A table to restore, and the table it is restored into: the same one unless it is renamed. */
@@ -50,7 +50,8 @@ function checkNamed(request: RestoreRequest, manifest: Manifest): void {
 
 /**
  * The tables that a request means: those named, or all but system tables, and the system keyspaces that its flags ask
- * for. Throws `not-found` for a name the backup does not have, listing what it has.
+ * for. Throws `not-found` for a name the backup does not have, listing what it has, and `unsupported` for a table that
+ * has two objects for one file.
  */
 export function selectTables(manifest: Manifest, request: RestoreRequest): readonly SelectedTable[] {
   checkNamed(request, manifest);
@@ -72,6 +73,7 @@ export function selectTables(manifest: Manifest, request: RestoreRequest): reado
       hint: "it has system keyspaces only; --restore-system-keyspace restores them",
     });
   }
+  for (const { keyspace, table, content } of selected) checkDistinctFiles(content, `${keyspace}.${table}`);
   return selected.map((table) => {
     const renamed = request.rename.find(({ from }) => from.keyspace === table.keyspace && from.table === table.table);
     return renamed === undefined ? table : { ...table, target: renamed.to };

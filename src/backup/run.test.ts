@@ -14,7 +14,7 @@ import { fileStorage } from "../storage/file/file.ts";
 import type { Storage } from "../storage/storage.ts";
 import { memoryStorage } from "../storage/testing/testing.ts";
 import { bytesSource } from "../transfer/transfer.ts";
-import { backup } from "./run.ts";
+import { backup, planOnly } from "./run.ts";
 
 let directory: TemporaryDirectory;
 let node: StandInNode;
@@ -32,9 +32,11 @@ afterEach(() => directory[Symbol.asyncDispose]());
 
 const at = (path: string) => join(directory.path, path);
 
-async function run(given: Readonly<Record<string, string | readonly string[]>> = {}, store = storage) {
+type Flags = Readonly<Record<string, string | readonly string[]>>;
+
+function parameters(given: Flags, store = storage): Parameters<typeof backup> {
   const flags = { "storage-location": "s3://bucket", "cache-dir": at("cache"), ...given };
-  return backup(requestOf("backup", flags), {
+  const dependencies = {
     storage: store,
     node: node.cassandra,
     keys: openKeys({ secret: undefined, clock, random: (size) => new Uint8Array(size) }),
@@ -42,8 +44,11 @@ async function run(given: Readonly<Record<string, string | readonly string[]>> =
     log: quietLog,
     progress: silentProgress,
     signal: new AbortController().signal,
-  });
+  };
+  return [requestOf("backup", flags), dependencies];
 }
+
+const run = (given: Flags = {}, store = storage) => backup(...parameters(given, store));
 
 function repository(store = storage): NodeRepository {
   return new NodeRepository(store, { cluster: "c", datacenter: "dc1", node: node.hostId }, quietLog);
@@ -213,6 +218,19 @@ describe("the schema may change while a backup begins", () => {
   it("a schema that keeps changing fails the backup", async () => {
     node.afterSnapshot = async () => void (await node.createTable("ks", `t${node.tables.length}`));
     await expectRefusal({ code: "node-state", message: "the schema changed during each of 5 snapshots" });
+  });
+});
+
+it("a plan fails like the backup where a data directory is another node's", async () => {
+  await node.write({ keyspace: "ks", table: "t", generation: 1 }, "one");
+  const plan = (given: Flags) => planOnly(...parameters(given));
+  expect(await plan({})).toMatchObject({ send: { files: 8 } });
+  node.seenAs = ["/in-the-container/0", "/in-the-container/1"];
+  const strange = ["0", "1"].map((number) => at(`strange${number}`));
+  for (const path of strange) await mkdir(join(path, "ks", "u-0978d800e67611f19a07dbe54d2f2ac2"), { recursive: true });
+  await expect(plan({ "data-dir": strange })).rejects.toMatchObject({
+    code: "not-found",
+    message: "table system.local is in none of the data directories",
   });
 });
 

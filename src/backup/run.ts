@@ -191,7 +191,9 @@ async function lockNode({ request, facts, dataDirectories, clock, log }: Run): P
 export async function planOnly(request: BackupRequest, dependencies: BackupDependencies): Promise<BackupPlan> {
   using signal = withDeadline(request.timeoutMs, dependencies.signal, "the plan");
   const run = await prepare(request, { ...dependencies, signal });
-  return makePlan(await readLocalTables({ ...sourceOf(run, run.expected), source: "live" }), run);
+  const tables = await readLocalTables({ ...sourceOf(run, run.expected), source: "live" });
+  checkComplete(tables, run.expected);
+  return makePlan(tables, run);
 }
 
 function sourceOf({ dataDirectories, signal }: Run, expected: ExpectedTables) {
@@ -199,13 +201,13 @@ function sourceOf({ dataDirectories, signal }: Run, expected: ExpectedTables) {
   return { dataDirectories, wanted, signal };
 }
 
-/** Every table that the node says it has must have been in the snapshot, or the data directories are not all there. */
+/** Every table that the node has must be in the snapshot, or the data directories are not all there. */
 function checkComplete(tables: readonly LocalTable[], expected: ExpectedTables): void {
   const found = new Set(tables.map(({ keyspace, table }) => `${keyspace}.${table}`));
   for (const [keyspace, names] of expected) {
     const missing = names.find((table) => !found.has(`${keyspace}.${table}`));
     if (missing === undefined) continue;
-    throw new AppError("not-found", `the snapshot of ${keyspace}.${missing} is in none of the data directories`, {
+    throw new AppError("not-found", `table ${keyspace}.${missing} is in none of the data directories`, {
       hint: "check --data-dir and that nothing clears the node's snapshots meanwhile, then run the backup again",
     });
   }

@@ -53,6 +53,15 @@ const [quote, backslash, comma, colon] = [0x22, 0x5c, 0x2c, 0x3a];
 const [openBracket, closeBracket, openBrace, closeBrace] = [0x5b, 0x5d, 0x7b, 0x7d];
 const isBlank = (byte: number | undefined) => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 
+/** Where the scan for the end of a value has come to. */
+interface ScanState {
+  depth: number;
+  inString: boolean;
+  escaped: boolean;
+  /** Bytes of the value that were scanned. */
+  offset: number;
+}
+
 class JsonReader {
   readonly #bytes: AsyncIterator<Uint8Array>;
   readonly #options: ReadJsonOptions;
@@ -71,6 +80,14 @@ class JsonReader {
     if (levels > 0 && first === openBracket) return this.#array(levels);
     const parsed: unknown = JSON.parse(await this.#piece());
     return parsed;
+  }
+
+  /** As {@link value}, without a wait where the value is read at once and is in the buffer; undefined elsewhere. */
+  #valueNow(levels: number): unknown {
+    const first = this.#peekNow();
+    if (first === undefined || (levels > 0 && (first === openBrace || first === openBracket))) return undefined;
+    const piece = this.#scan({ depth: 0, inString: false, escaped: false, offset: 0 });
+    return piece === undefined ? undefined : JSON.parse(piece);
   }
 
   async end(): Promise<void> {
@@ -95,7 +112,9 @@ class JsonReader {
     const elements: unknown[] = [];
     const { keep } = this.#options;
     await this.#members(closeBracket, async () => {
-      const element = await this.value(levels - 1);
+      const now = this.#valueNow(levels - 1);
+      // Null is a value of its own.
+      const element = now === undefined ? await this.value(levels - 1) : now;
       if (keep === undefined || keep(element, this.#path)) elements.push(element);
     });
     return elements;
@@ -110,7 +129,7 @@ class JsonReader {
     }
     for (;;) {
       await read();
-      const next = await this.#peek();
+      const next = this.#peekNow() ?? (await this.#peek());
       this.#position += 1;
       if (next === close) return;
       if (next !== comma) throw new SyntaxError("no comma between values");
@@ -120,38 +139,54 @@ class JsonReader {
   /** The next byte that is not blank; undefined at the end. */
   async #peek(): Promise<number | undefined> {
     for (;;) {
-      while (isBlank(this.#buffer[this.#position])) this.#position += 1;
-      const byte = this.#buffer[this.#position];
+      const byte = this.#peekNow();
       if (byte !== undefined || !(await this.#more())) return byte;
     }
   }
 
+  /** As {@link #peek}, in the buffer alone. */
+  #peekNow(): number | undefined {
+    while (isBlank(this.#buffer[this.#position])) this.#position += 1;
+    return this.#buffer[this.#position];
+  }
+
   /** The text of one value. */
   async #piece(): Promise<string> {
-    let [depth, inString, escaped, offset] = [0, false, false, 0];
+    const state: ScanState = { depth: 0, inString: false, escaped: false, offset: 0 };
     for (;;) {
-      const buffer = this.#buffer;
-      for (let position = this.#position + offset; position < buffer.length; position += 1) {
-        const byte = buffer[position];
-        if (inString) {
-          if (escaped) escaped = false;
-          else if (byte === backslash) escaped = true;
-          else if (byte === quote) {
-            inString = false;
-            if (depth === 0) return this.#take(position + 1);
-          }
-        } else if (byte === quote) inString = true;
-        else if (byte === openBrace || byte === openBracket) depth += 1;
-        else if (byte === closeBrace || byte === closeBracket) {
-          if (depth === 0) return this.#take(position);
-          depth -= 1;
-          if (depth === 0) return this.#take(position + 1);
-        } else if (depth === 0 && (byte === comma || byte === colon || isBlank(byte))) return this.#take(position);
-      }
-      offset = buffer.length - this.#position;
-      if (offset > this.#options.pieceBytes) throw new SyntaxError("a value is too long");
-      if (!(await this.#more())) return this.#take(buffer.length);
+      const piece = this.#scan(state);
+      if (piece !== undefined) return piece;
+      if (state.offset > this.#options.pieceBytes) throw new SyntaxError("a value is too long");
+      if (!(await this.#more())) return this.#take(this.#buffer.length);
     }
+  }
+
+  /** The text of one value if its end is in the buffer; else `state` says where to go on. */
+  #scan(state: ScanState): string | undefined {
+    const buffer = this.#buffer;
+    let { depth, inString, escaped } = state;
+    for (let position = this.#position + state.offset; position < buffer.length; position += 1) {
+      const byte = buffer[position];
+      if (inString) {
+        if (escaped) escaped = false;
+        else if (byte === backslash) escaped = true;
+        else if (byte === quote) {
+          inString = false;
+          if (depth === 0) return this.#take(position + 1);
+        }
+      } else if (byte === quote) inString = true;
+      else if (byte === openBrace || byte === openBracket) depth += 1;
+      else if (byte === closeBrace || byte === closeBracket) {
+        if (depth === 0) return this.#take(position);
+        depth -= 1;
+        if (depth === 0) return this.#take(position + 1);
+      } else if (depth === 0 && (byte === comma || byte === colon || isBlank(byte))) return this.#take(position);
+    }
+    state.depth = depth;
+    state.inString = inString;
+    state.escaped = escaped;
+    state.offset = buffer.length - this.#position;
+    return undefined;
   }
 
   #take(end: number): string {

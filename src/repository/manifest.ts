@@ -45,10 +45,7 @@ export interface ManifestFile {
   readonly baseName: string;
 }
 
-/**
- * Every entry of a manifest (or of the tables that `wanted` accepts), in the manifest's order. Throws `unsupported` for
- * a table with two different objects for one file, which could not both be restored.
- */
+/** Every entry of a manifest (or of the tables that `wanted` accepts), in the manifest's order. */
 export function* manifestFiles(
   manifest: Manifest,
   wanted?: (keyspace: string, table: string) => boolean,
@@ -56,15 +53,10 @@ export function* manifestFiles(
   for (const [keyspace, { tables }] of Object.entries(manifest.snapshot.keyspaces)) {
     for (const [table, { sstables }] of Object.entries(tables)) {
       if (wanted !== undefined && !wanted(keyspace, table)) continue;
-      const keys = new Map<string, string>();
       for (const [baseName, entries] of Object.entries(sstables)) {
         for (const entry of entries) {
           const path = parseObjectKey(entry.objectKey);
           if (path === undefined) throw foreignKey(entry.objectKey);
-          const file = `${path.index ?? ""}/${path.file}`;
-          if ((keys.get(file) ?? entry.objectKey) !== entry.objectKey)
-            throw doubledFile(`${keyspace}.${table}`, baseName);
-          keys.set(file, entry.objectKey);
           yield { entry, path, baseName };
         }
       }
@@ -81,10 +73,24 @@ export function* manifestEntries(manifest: Manifest): Generator<ManifestEntry> {
   }
 }
 
-function doubledFile(table: string, baseName: string): AppError {
-  return new AppError("unsupported", `the backup has two SSTables ${baseName} of ${table}, and one path for both`, {
-    hint: "restore another backup, or name the other tables with --entities",
-  });
+/**
+ * Throws `unsupported` for a table with two different objects for one file: they could not both be restored. `name` is
+ * for the message.
+ */
+export function checkDistinctFiles({ sstables }: ManifestTable, name: string): void {
+  const keys = new Map<string, string>();
+  for (const [baseName, entries] of Object.entries(sstables)) {
+    for (const { objectKey } of entries) {
+      const path = parseObjectKey(objectKey);
+      const file = `${path?.index ?? ""}/${path?.file ?? objectKey}`;
+      if ((keys.get(file) ?? objectKey) !== objectKey) {
+        throw new AppError("unsupported", `the backup has two SSTables ${baseName} of ${name}, and one path for both`, {
+          hint: "restore another backup, or name the other tables with --entities",
+        });
+      }
+      keys.set(file, objectKey);
+    }
+  }
 }
 
 function foreignKey(key: unknown): AppError {

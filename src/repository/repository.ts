@@ -19,6 +19,7 @@ export {
   tablePrefix,
 } from "./layout.ts";
 export {
+  checkDistinctFiles,
   hashAlgorithmOf,
   type Manifest,
   type ManifestEntry,

@@ -83,6 +83,16 @@ describe("materialized views", () => {
 });
 
 describe("what cannot be restored is refused", () => {
+  it("a selected table with two objects for one file", () => {
+    const entries = ["1-2", "1-3"].map((version) => {
+      return { objectKey: `data/ks/t-${content.id}/${version}/nb-1-big-Data.db`, type: "FILE" } as const;
+    });
+    const doubled = { tables: { t: { ...content, sstables: { "nb-1-big": entries } }, u: content } };
+    const manifest = { ...whole, snapshot: { name: "n", keyspaces: { ks: doubled } } };
+    expect(() => select({}, manifest)).toThrow("the backup has two SSTables nb-1-big of ks.t, and one path for both");
+    expect(select({ entities: "ks.u" }, manifest)).toEqual(["ks.u"]);
+  });
+
   it.each([
     [{ entities: "nope" }, "not-found", "keyspace 'nope' is not in the backup", "it has ks, other"],
     [{ entities: "ks.nope" }, "not-found", "table 'ks.nope' is not in the backup", "it has t, u"],

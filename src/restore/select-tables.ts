@@ -1,6 +1,6 @@
 import { parseSnapshotSchema } from "../cassandra/cassandra.ts";
 import { AppError } from "../errors.ts";
-import type { Manifest, ManifestTable } from "../repository/repository.ts";
+import { checkDistinctFiles, type Manifest, type ManifestTable } from "../repository/repository.ts";
 import { type RestoreRequest, systemKeyspaces } from "../request/request.ts";
 
 /** A table to restore, and the table it is restored into: the same one unless it is renamed. */
@@ -90,7 +90,7 @@ function nameOf({ keyspace, table }: SelectedTable): string {
 /**
  * The tables that a request means: those named, or all but system tables, the system keyspaces that its flags ask for,
  * and the materialized views of these tables. Throws `not-found` for a name that the backup does not have, with those
- * that it has.
+ * that it has, and `unsupported` for a table that has two objects for one file.
  */
 export function selectTables(manifest: Manifest, request: RestoreRequest): readonly SelectedTable[] {
   checkNamed(request, manifest);
@@ -117,5 +117,7 @@ export function selectTables(manifest: Manifest, request: RestoreRequest): reado
     const renamed = request.rename.find(({ from }) => from.keyspace === table.keyspace && from.table === table.table);
     return renamed === undefined ? table : { ...table, target: renamed.to };
   });
-  return withViews(targeted, all);
+  const wanted = withViews(targeted, all);
+  for (const { keyspace, table, content } of wanted) checkDistinctFiles(content, `${keyspace}.${table}`);
+  return wanted;
 }

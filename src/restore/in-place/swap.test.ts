@@ -6,7 +6,9 @@ import { body, lz4, mutation, mutationsIn, of, segment } from "../../../test/har
 import { type FileTree, readTree, writeTree } from "../../../test/harness/file-tree.ts";
 import { type TemporaryDirectory, temporaryDirectory } from "../../../test/harness/temporary-directory.ts";
 import { readJournal, writeJournal } from "../journal.ts";
-import { type CommitLogTreatment, outsidePlaces, type Place, parseSwapJournal, planSwap, runSwap } from "./swap.ts";
+import type { Place } from "./places.ts";
+import { type CommitLogTreatment, outsidePlaces, planSwap, runSwap } from "./swap.ts";
+import { parseSwapJournal } from "./swap-journal.ts";
 
 /** Renames that still succeed; every step of a swap that changes anything is one. */
 const renames = vi.hoisted(() => ({ left: Number.POSITIVE_INFINITY, made: 0 }));
@@ -311,13 +313,13 @@ describe("a commit log on another file system", () => {
     expect(Object.keys(await readTree(elsewhere))).toEqual(
       ["esop-restore/b/commitlog/CommitLog-7-3.log", "esop-restore/b/hints/a", "esop-restore/b/hints.1/a"].sort(),
     );
-    expect(outsidePlaces(places, done)).toEqual([join(elsewhere, "esop-restore/b")]);
+    expect(await outsidePlaces(places, done)).toEqual([join(elsewhere, "esop-restore/b")]);
     const inside = await planSwap(places, [target], {
       stopped: stoppedIn(directory.path),
       commitLog: treatment,
       everything: true,
     });
-    expect(outsidePlaces(places, inside)).toEqual([]);
+    expect(await outsidePlaces(places, inside)).toEqual([]);
   });
 });
 
@@ -325,11 +327,15 @@ describe("a journal", () => {
   const journal = {
     done: false,
     tables: ["ks.t"],
-    aside: [["/a", "/b"]],
+    directories: { data: ["/d"], commitlog: "/c", hints: "/h", saved_caches: "/s" },
+    aside: [
+      [0, `${table}/nb-1-big-Data.db`],
+      [0, `${table}/.idx/nb-1-big-Data.db`],
+      ["hints", "1.hints"],
+    ],
     asideDone: false,
-    commitLogDirectory: "/c",
-    mask: { segments: ["s"], wanted: ["w"], foreign: [] },
-    originals: "/o",
+    mask: { segments: ["CommitLog-7-1.log"], wanted: [tableId], foreign: [] },
+    kept: { commitlog: "commitlog", hints: "hints.12", saved_caches: "saved_caches" },
   };
 
   it("is read back as it was written", () => {
@@ -343,16 +349,36 @@ describe("a journal", () => {
     {},
     { ...journal, done: "no" },
     { ...journal, tables: undefined },
-    { ...journal, aside: [["/a"]] },
-    { ...journal, aside: [["/a", 1]] },
+    { ...journal, directories: { ...journal.directories, hints: undefined } },
+    { ...journal, aside: [[0]] },
+    { ...journal, aside: [[0, 1]] },
     { ...journal, aside: "x" },
     { ...journal, asideDone: undefined },
-    { ...journal, commitLogDirectory: 1 },
     { ...journal, mask: null },
     { ...journal, mask: { segments: [], wanted: [] } },
     { ...journal, mask: { ...journal.mask, wanted: [1] } },
-    { ...journal, originals: undefined },
+    { ...journal, kept: undefined },
   ])("of another form is none: %j", (value) => {
+    expect(parseSwapJournal(value)).toBeUndefined();
+  });
+
+  const aside = (...file: readonly unknown[]) => ({ ...journal, aside: [file] });
+  it.each([
+    aside(0, "/etc/shadow"),
+    aside(0, `../${table}/nb-1-big-Data.db`),
+    aside(0, `${table}/../x`),
+    aside(0, `${table}/..`),
+    aside(0, `${table}/snapshots/s/x`),
+    aside(0, `${table}/../../../etc/shadow`),
+    aside(0, `ks/u-${otherId}/nb-1-big-Data.db`),
+    aside(1, `${table}/nb-1-big-Data.db`),
+    aside("hints", "../../etc/shadow"),
+    aside("commitlog", ".."),
+    aside("elsewhere", "x"),
+    { ...journal, mask: { ...journal.mask, segments: ["../../etc/shadow"] } },
+    { ...journal, kept: { ...journal.kept, hints: "../../root" } },
+    { ...journal, kept: { ...journal.kept, hints: "hints./../x.1" } },
+  ])("that names a file outside the restored tables and the node's folders is none: %j", (value) => {
     expect(parseSwapJournal(value)).toBeUndefined();
   });
 

@@ -54,6 +54,7 @@ export class StoppedSample implements AsyncDisposable {
     const [t, u, local] = [tableDirectory("t"), tableDirectory("u"), tableDirectory("local")];
     await writeTree(sample.path, {
       [`data0/${t}/nb-1-big-Data.db`]: "former t",
+      [`data0/${t}/nb-1-big-Filter.db`]: "filter t 1",
       [`data0/${u}/nb-1-big-Data.db`]: "former u",
       [`data0/${local}/nb-1-big-Data.db`]: "former local",
       "hints/1.hints": "hints",
@@ -75,12 +76,17 @@ export class StoppedSample implements AsyncDisposable {
     for (const table of ["t", "u", "local"] as const) {
       const keyspace = keyspaces[table];
       const sstables: Record<string, unknown[]> = {};
-      for (const number of [1, 2]) {
-        const [file, content] = [`nb-${number}-big-Data.db`, `restored ${table} ${number}`];
+      const contents = [
+        [1, "Data.db", `restored ${table} 1`],
+        [1, "Filter.db", `filter ${table} 1`],
+        [2, "Data.db", `restored ${table} 2`],
+      ] as const;
+      for (const [number, component, content] of contents) {
+        const file = `nb-${number}-big-${component}`;
         const key = objectKey({ keyspace, table, tableId: ids[table], index: undefined, version: `${number}-1`, file });
         await this.#node.put(key, content);
         const entry = { objectKey: key, type: "FILE", size: content.length, hash: hash("sha256", content) };
-        sstables[`nb-${number}-big`] = [entry];
+        sstables[`nb-${number}-big`] = [...(sstables[`nb-${number}-big`] ?? []), entry];
       }
       const tables = found[keyspace]?.tables;
       if (tables !== undefined) tables[table] = { sstables, id: ids[table] };

@@ -3,6 +3,7 @@ import { readdir, realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { listTableDirectories } from "../../cassandra/cassandra.ts";
 import { AppError } from "../../errors.ts";
+import { existingParent } from "../../files/files.ts";
 import { existingDirectories } from "../directories.ts";
 
 interface OtherDirectories {
@@ -22,6 +23,8 @@ export async function checkDirectories(
     ["saved caches", savedCachesDirectory],
   ] as const;
   await checkDistinct([...tableDirectories, ...others.map(([, directory]) => directory)]);
+  const [data = ""] = tableDirectories;
+  for (const [name, directory] of others) await checkWritable(`${name} directory ${directory}`, directory, data);
   const present = await existingDirectories(tableDirectories);
   const tables = await listTableDirectories(present, () => true);
   if (tables.length === 0) await refuseParent(present);
@@ -39,6 +42,21 @@ async function checkPresent(description: string, directory: string, tables: numb
   const how = found === undefined ? "does not exist, though the node holds tables" : "is no directory";
   throw new AppError("not-found", `${description} ${how}`, {
     hint: "check --cassandra-dir, --config-directory and the mounts; if the node really has none, make it, empty",
+  });
+}
+
+/**
+ * Root moves whatever files are in these directories, and may come to them by a link that the account of Cassandra made:
+ * where that account may not write, there is none of its directories.
+ */
+async function checkWritable(description: string, directory: string, dataDirectory: string): Promise<void> {
+  const found = await stat(directory).catch(() => undefined);
+  const { uid, gid } = await stat(await existingParent(dataDirectory));
+  if (process.geteuid?.() !== 0 || uid === 0 || found === undefined || found.uid === uid) return;
+  const { mode } = found;
+  if ((found.gid === gid && (mode & 0o020) !== 0) || (mode & 0o1002) === 0o002) return;
+  throw new AppError("usage", `${description} is not writable for user ${uid}, who owns ${dataDirectory}`, {
+    hint: "check --cassandra-dir and cassandra.yaml, and whether a link leads there; if it is right, chown it to that user",
   });
 }
 

@@ -68,7 +68,10 @@ export async function restoreInPlace(run: RestoreRun, stopped: StoppedNode): Pro
   }
   await treatCommitLog(restore, targets);
   if (journal !== undefined && !touchNothing) await keepFormerRestore(places);
-  if (!touchNothing) await openPlaces(places, restore.owner);
+  if (!touchNothing) {
+    await openPlaces(places, restore.owner);
+    await tryRenames(places, selected);
+  }
   const wanted = await assignPlaces(run, stopped, places, targets);
   const files = [...wanted.values()].flat();
   const options = fetchOptions(run, restore.owner);
@@ -119,6 +122,7 @@ async function planUnderGuard(
     }
     await tryRenames(places, restore.selected);
     const commitLog = await treatCommitLog(restore, targets);
+    await refuseChanged(restore, files);
     await unstageOthers(places, files);
     const everything = request.entities.kind === "all";
     const swap = await planSwap(places, targets, { stopped, commitLog, everything });
@@ -130,6 +134,20 @@ async function planUnderGuard(
     await allowStart(allDirectories(stopped));
     throw error;
   }
+}
+
+/**
+ * Staged files may be links to those of the node, and a node that ran during the download may have overwritten a bloom
+ * filter or a table of contents in the file itself.
+ */
+async function refuseChanged(restore: InPlaceRestore, files: readonly WantedFile[]): Promise<void> {
+  const rewritable = files.filter(({ path }) => /-(?:Filter\.db|TOC\.txt)$/.test(path));
+  const staged = rewritable.map(({ entry, path }) => ({ entry, path }));
+  const [changed] = await missingFiles(staged, { ...fetchOptions(restore, restore.owner), touchNothing: true });
+  if (changed === undefined) return;
+  throw new AppError("node-state", `${changed.path} was changed after it was verified: the node ran meanwhile`, {
+    hint: "keep the node stopped and run the same command again",
+  });
 }
 
 /** Finishes what an interrupted run began. */

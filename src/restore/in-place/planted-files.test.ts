@@ -2,7 +2,7 @@
  * What the account of Cassandra could plant in the directories of a restore, for root to act on: links, files of others
  * and a journal.
  */
-import { chown, mkdir, rename, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, chown, lchown, mkdir, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type FileTree, readTree, writeTree } from "../../../test/harness/file-tree.ts";
 import { ids, StoppedSample, tableDirectory } from "../../../test/harness/stopped-sample.ts";
@@ -117,6 +117,31 @@ describe.runIf(process.geteuid?.() === 0)("as root", () => {
     await writeFile(node.at(`${root()}/journal.json`), "{}");
     await chown(node.at(`${root()}/journal.json`), 4799, 4799);
     await refused("already-exists");
+  });
+
+  it.each(["hints", "saved_caches", "commitlog"])(
+    "a link in place of the %s directory to root's files is refused",
+    async (name) => {
+      await chmod(node.at("precious"), 0o755);
+      await rm(node.at(name), { recursive: true });
+      await symlink(node.at("precious"), node.at(name));
+      await lchown(node.at(name), cassandra.uid, cassandra.gid);
+      const before = await readTree(node.path);
+      await expect(node.restore({ entities: "", "restore-system-keyspace": "true" })).rejects.toMatchObject({
+        code: "usage",
+      });
+      expect(await readTree(node.path)).toEqual(before);
+    },
+  );
+
+  it("a cassandra.yaml that is a link to root's file is not edited", async () => {
+    await writeTree(node.path, { "precious/app.yaml": "a: 1\n" });
+    await symlink(node.at("precious/app.yaml"), node.at("conf/cassandra.yaml"));
+    await node.restore({ "dry-run": "true", "update-cassandra-yaml": "true" });
+    await lchown(node.at("conf/cassandra.yaml"), cassandra.uid, cassandra.gid);
+    const before = await readTree(node.path);
+    await expect(node.restore({ "update-cassandra-yaml": "true" })).rejects.toMatchObject({ code: "usage" });
+    expect(await readTree(node.path)).toEqual(before);
   });
 
   it("all directories that the restore makes are the owner's of the data directory, for nobody else", async () => {

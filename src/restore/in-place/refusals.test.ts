@@ -1,12 +1,12 @@
 /** What an IN_PLACE restore refuses before it has changed anything of the node. */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmod, cp, mkdir, mkdtemp, rename, rm, stat, symlink } from "node:fs/promises";
+import { chmod, cp, mkdir, mkdtemp, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { mutationsIn } from "../../../test/harness/commit-log.ts";
+import { body, mutation, mutationsIn, of, segment } from "../../../test/harness/commit-log.ts";
 import { writeTree } from "../../../test/harness/file-tree.ts";
 import { ids, StoppedSample, tableDirectory } from "../../../test/harness/stopped-sample.ts";
 import type { Storage } from "../../storage/storage.ts";
@@ -40,23 +40,32 @@ describe("the strategy", () => {
   });
 });
 
-/** A process that holds the file open, once the first object is read. */
-function startingMeanwhile(storage: Storage, path: string) {
-  const program = `require("fs").openSync(${JSON.stringify(path)}); console.log("open"); setInterval(() => {}, 1000)`;
-  let child: ReturnType<typeof spawn> | undefined;
+/** The store, where something happens when the first data object is read. */
+function withEvent(storage: Storage, event: () => Promise<void>): Storage {
+  let happened = false;
   const get: Storage["get"] = async (key, options) => {
-    if (key.includes("/data/") && child === undefined) {
-      child = spawn(process.execPath, ["-e", program], { stdio: ["ignore", "pipe", "inherit"] });
-      if (child.stdout !== null) await once(child.stdout, "data");
+    if (key.includes("/data/") && !happened) {
+      happened = true;
+      await event();
     }
     return storage.get(key, options);
   };
-  const intercepted = new Proxy(storage, {
+  return new Proxy(storage, {
     get: (target, property) => {
       if (property === "get") return get;
       const value: unknown = Reflect.get(target, property);
       return typeof value === "function" ? value.bind(target) : value;
     },
+  });
+}
+
+/** A process that holds the file open, once the first object is read. */
+function startingMeanwhile(storage: Storage, path: string) {
+  const program = `require("fs").openSync(${JSON.stringify(path)}); console.log("open"); setInterval(() => {}, 1000)`;
+  let child: ReturnType<typeof spawn> | undefined;
+  const intercepted = withEvent(storage, async () => {
+    child = spawn(process.execPath, ["-e", program], { stdio: ["ignore", "pipe", "inherit"] });
+    if (child.stdout !== null) await once(child.stdout, "data");
   });
   return { storage: intercepted, end: () => child?.kill("SIGKILL") };
 }
@@ -69,6 +78,23 @@ describe("a node that is started while the restore downloads", () => {
     } finally {
       meanwhile.end();
     }
+  });
+
+  it("and stopped again has its new commit log and its changed components looked at", async () => {
+    const log = node.at("commitlog/CommitLog-9-1.log");
+    const newer = segment({ sections: [[mutation(body(of(ids.t))), mutation(body(of(ids.u)))]] });
+    await node.restore(
+      {},
+      withEvent(node.storage, () => writeFile(log, newer)),
+    );
+    const left = mutationsIn(await readFile(log)).map(({ table }) => table);
+    expect(left).toContain(ids.u);
+    expect(left).not.toContain(ids.t);
+    await rm(node.at("esop-restore"), { recursive: true });
+    await rm(node.at(`data0/${tableDirectory("t")}/nb-2-big-Data.db`));
+    const overwrite = () => writeFile(node.at(`data0/${tableDirectory("t")}/nb-1-big-Filter.db`), "another 12");
+    await expect(node.restore({}, withEvent(node.storage, overwrite))).rejects.toMatchObject({ code: "node-state" });
+    expect(Object.keys(await node.tree()).filter((path) => path.includes("unfinished"))).toEqual([]);
   });
 });
 

@@ -1,4 +1,4 @@
-import { realpath, stat } from "node:fs/promises";
+import { lstat, realpath, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import {
   type CassandraConfig,
@@ -141,6 +141,7 @@ async function findConfig(request: RestoreRequest): Promise<ConfigFile | undefin
   const path = configFilePath(request.configDirectory);
   try {
     const text = await readConfigFile(path);
+    if (request.updateCassandraYaml) await refuseForeignLink(path);
     return { path, text, config: parseConfig(text, path) };
   } catch (error) {
     const needed = request.updateCassandraYaml || request.dataDirs.length === 0;
@@ -153,6 +154,15 @@ async function findConfig(request: RestoreRequest): Promise<ConfigFile | undefin
       cause: error,
     });
   }
+}
+
+/** Root would edit whatever file the owner of a link lets it lead to. */
+async function refuseForeignLink(path: string): Promise<void> {
+  const [link, file] = [await lstat(path), await stat(path)];
+  if (process.geteuid?.() !== 0 || !link.isSymbolicLink() || link.uid === 0 || link.uid === file.uid) return;
+  throw new AppError("usage", `${path} is a link of user ${link.uid} to a file of user ${file.uid}`, {
+    hint: "give --config-directory, the directory of the file itself",
+  });
 }
 
 async function findDataDirectories(

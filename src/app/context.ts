@@ -4,7 +4,7 @@ import type { Logger } from "../log.ts";
 import type { Finding } from "../preflight/preflight.ts";
 import type { Progress } from "../progress.ts";
 
-/** What a run may use of the world. */
+/** The clock, log, signal and other means of a run. */
 export interface AppContext {
   readonly clock: Clock;
   readonly log: Logger;

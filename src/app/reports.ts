@@ -8,7 +8,7 @@ import type { AppContext } from "./context.ts";
 import type { ListReport } from "./list.ts";
 import type { Resources } from "./resources.ts";
 
-/** What comes of the request of each verb. */
+/** The report of each verb. */
 export interface Reports {
   /** The plan alone for a dry run. */
   readonly backup: ({ readonly kind: "backup" } & BackupReport) | ({ readonly kind: "plan" } & BackupPlan);

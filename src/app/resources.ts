@@ -15,7 +15,7 @@ export interface StorageAccess {
   readonly tidy?: boolean;
 }
 
-/** What one run has open. Disposing closes everything in reverse order. Each part is loaded when it is first asked for. */
+/** The resources that one run has open. Disposing closes them in reverse order. Each is loaded when first requested. */
 export class Resources implements AsyncDisposable {
   readonly #context: AppContext;
   readonly #open = new AsyncDisposableStack();
@@ -55,7 +55,7 @@ export class Resources implements AsyncDisposable {
     return node === undefined ? undefined : this.#open.adopt(node, (opened) => opened.close());
   }
 
-  /** What the operator gave to encrypt and decrypt with; read when it is first needed. */
+  /** The keys to encrypt and decrypt with; read when first needed. */
   async keys(request: StorageOptions & { readonly encryptionKey?: EncryptionKey | undefined }): Promise<Keys> {
     const [{ openKeys, openKmsKeys }, { speaksS3 }] = await Promise.all([
       import("../encryption/encryption.ts"),
@@ -79,7 +79,7 @@ export class Resources implements AsyncDisposable {
     return this.#open.adopt(keys, (opened) => opened.close());
   }
 
-  /** What a store, or a service beside it, may be told. */
+  /** Settings of the store, and of a service beside it. */
   #storeSettings({ s3, insecureHttp, proxy, concurrentConnections: maxUploads }: StorageOptions): S3Options {
     return { ...s3, insecureHttp, proxy, maxUploads, environment: this.#context.environment };
   }

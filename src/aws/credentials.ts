@@ -17,6 +17,8 @@ export type Credentials = (signal?: AbortSignal) => Promise<SigningIdentity>;
 
 const connectMs = 15_000;
 const credentialsMs = 60_000;
+/** Before they expire; the library does not renew earlier. */
+const renewedBeforeMs = 5 * 60_000;
 
 /**
  * Esop's variables, or AWS's default chain: variables, profile (SSO, roles, processes), web identity, container, machine.
@@ -30,9 +32,15 @@ export async function awsCredentials(options: CredentialsOptions): Promise<Crede
   const { defaultProvider } = await import("@aws-sdk/credential-provider-node");
   const requestHandler = { httpAgent: agents.http, httpsAgent: agents.https, connectionTimeout: connectMs };
   const provide = defaultProvider({ clientConfig: { requestHandler }, parentClientConfig: { region } });
+  let current: Awaited<ReturnType<typeof provide>> | undefined;
+  const isValid = (expiration: Date | undefined) =>
+    expiration === undefined || expiration.getTime() - clock.now() > renewedBeforeMs;
   return async (outer) => {
+    // The library caches them as well, but asks through several promises and a deadline for each request.
+    if (current !== undefined && isValid(current.expiration)) return current;
     using signal = withDeadline(credentialsMs, outer, "the request for credentials", clock);
-    return await orAborted(provide(), signal);
+    current = await orAborted(provide(), signal);
+    return current;
   };
 }
 

@@ -11,12 +11,13 @@ import {
   type HttpTerms,
   type HttpTimeouts,
   type Operation,
+  patientTerms,
   type ResponseHeaders,
   sortedQuery,
 } from "../http/http.ts";
 import type { Credentials } from "./credentials.ts";
 import { awsError } from "./errors.ts";
-import { emptyHash, type SignChunk, type Signed, type SigningIdentity, sha256, signRequest } from "./sign.ts";
+import { emptyHash, type SignChunk, type Signed, Signer, type SigningIdentity, sha256 } from "./sign.ts";
 
 export interface AwsWireOptions<O extends Operation> {
   /** Of the server, or of a bucket: its path is the caller's concern. */
@@ -30,7 +31,7 @@ export interface AwsWireOptions<O extends Operation> {
   readonly timeouts: HttpTimeouts;
   /** The error of an answer that is none of 2xx. */
   serviceError(status: number, headers: ResponseHeaders, body: string, operation: O): AppError;
-  /** Judges an error anew where the service has accepted a signature of the same key before. */
+  /** Reclassifies an error where the service has accepted a signature of the same key before. */
   reconsider?(error: AppError, request: AwsWireRequest<O>): AppError;
 }
 
@@ -67,11 +68,13 @@ type Patience = Pick<HttpTerms, "timeouts" | "anyByteIsProgress">;
 
 export class AwsWire<O extends Operation = Operation> {
   readonly #options: AwsWireOptions<O>;
+  readonly #signer: Signer;
   /** The key of which the service has accepted a signature. */
   #provenKey: string | undefined;
 
   constructor(options: AwsWireOptions<O>) {
     this.#options = options;
+    this.#signer = new Signer(options);
   }
 
   /** Throws service errors, and every failure on the way, as AppErrors. */
@@ -83,10 +86,8 @@ export class AwsWire<O extends Operation = Operation> {
   call(request: AwsWireRequest<O>, ms: number): Promise<HttpAnswer> {
     const { clock, timeouts } = this.#options;
     const { operation, signal } = request;
-    // A server that may work for longer may also be silent for longer.
-    const idleMs = Math.max(timeouts.idleMs, ms);
     return answerWithin({ ms, signal, what: operation.what, clock }, (bounded) =>
-      this.#send({ ...request, signal: bounded }, { timeouts: { ...timeouts, idleMs }, anyByteIsProgress: true }),
+      this.#send({ ...request, signal: bounded }, patientTerms(timeouts, ms)),
     );
   }
 
@@ -97,7 +98,7 @@ export class AwsWire<O extends Operation = Operation> {
     try {
       const identity = await credentials(signal);
       try {
-        const response = await this.#exchange(request, await this.#signed(request, identity), patience);
+        const response = await this.#exchange(request, this.#signed(request, identity), patience);
         this.#provenKey = identity.accessKeyId;
         return response;
       } catch (error) {
@@ -109,18 +110,17 @@ export class AwsWire<O extends Operation = Operation> {
     }
   }
 
-  #signed(request: AwsWireRequest<O>, identity: SigningIdentity): Promise<Signed> {
-    const { url, clock, region, service } = this.#options;
+  #signed(request: AwsWireRequest<O>, identity: SigningIdentity): Signed {
+    const { url, clock } = this.#options;
     const { method, path, query = {}, headers, body } = request;
     const isUpload = method === "POST" || method === "PUT";
     const length = isUpload ? { "content-length": "0" } : {};
-    return signRequest(
+    return this.#signer.sign(
       {
         ...{ method, path, query, payloadHash: body?.hash ?? emptyHash, timeMs: clock.now() },
         headers: { host: url.host, ...length, ...headers, ...body?.headers },
       },
       identity,
-      { region, service },
     );
   }
 

@@ -27,6 +27,7 @@ export {
 export { findListening, type ListenAddress } from "./listening.ts";
 export { CassandraNode, type ClusterHealth, type ClusterNode, type NodeFacts } from "./node.ts";
 export { type FoundProcess, findProcessUsing, type ProcessFindings } from "./processes.ts";
+export { snapshotDataFiles } from "./snapshot-manifest.ts";
 export {
   appearanceRank,
   type ComponentName,
@@ -35,3 +36,4 @@ export {
   sstableDigest,
   withGeneration,
 } from "./sstable/sstable.ts";
+export { missingComponent, tocComponent } from "./sstable/table-of-contents.ts";

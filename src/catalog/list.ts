@@ -12,7 +12,7 @@ export interface ListedBackup {
   readonly bytes: number;
   /** What deleting this backup alone would free. */
   readonly reclaimableBytes: number;
-  /** The key tags of the keys that its objects are encrypted with; none for a backup in the clear. */
+  /** The tags of the keys that its objects are encrypted with; empty for an unencrypted backup. */
   readonly encryptedWith: readonly string[];
   readonly damaged: string | undefined;
 }

@@ -14,7 +14,7 @@ export interface BackupTally {
   readonly tables: number;
   readonly files: number;
   readonly bytes: number;
-  /** The key tags of the keys that its objects are encrypted with; none for a backup in the clear. */
+  /** The tags of the keys that its objects are encrypted with; empty for an unencrypted backup. */
   readonly encryptedWith: readonly string[];
   /** The manifest cannot be read, and why: nothing is known of what it names. */
   readonly damaged: string | undefined;

@@ -24,7 +24,7 @@ const settled = () => new Promise((resolve) => setImmediate(resolve));
 const refusal = new AppError("throttled", "too many");
 
 describe("AdaptiveLimit", () => {
-  test("lets everybody go until somebody is refused, then as many as are still under way", async () => {
+  test("limits nothing until a call is refused, then to the number still under way", async () => {
     const limit = new AdaptiveLimit(new ManualClock());
     const { calls, running } = started(limit, 8);
     expect(running()).toBe(8);

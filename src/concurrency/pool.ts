@@ -67,7 +67,7 @@ class SharedSource<T> {
     try {
       throwIfAborted(this.#signal);
       const next = this.#iterator.next();
-      // What is there already is not waited for.
+      // Items that are available already need no wait.
       const step = "then" in next ? await orAborted(next, this.#signal) : next;
       if (step.done === true) this.#ended = true;
       return step;

@@ -14,7 +14,7 @@ export const unlimited: RateLimit = {
   take: async (_bytes, signal) => throwIfAborted(signal),
 };
 
-/** What was not used in the last moment may still be used, so that a late timer costs no throughput: 4 % over 10 s. */
+/** Bandwidth that was not used in the last moment may still be used, so that a late timer costs no throughput: 4 % over 10 s. */
 const catchUpMs = 400;
 /** A timer is never that precise: below this, going at once and paying later is as exact. */
 const minSleepMs = 2;

@@ -34,7 +34,7 @@ export interface DemoDependencies extends AppContext {
 }
 
 export interface DemoStep {
-  /** What was done, as one clause. */
+  /** The step, as one clause. */
   readonly title: string;
   readonly durationMs: number;
   /** The command line that does the same. */
@@ -50,7 +50,7 @@ export interface DemoReport {
   /** Rows that were compared, each of them equal. */
   readonly rows: number;
   readonly durationMs: number;
-  /** What was left, where that was asked for. */
+  /** What --keep left behind. */
   readonly kept: KeptDemo | undefined;
 }
 
@@ -147,7 +147,7 @@ function startNode(sandbox: Sandbox, steps: Steps, { signal }: DemoDependencies)
   }));
 }
 
-/** What the steps work with. */
+/** The resources of the steps. */
 interface Scene {
   readonly sandbox: Sandbox;
   readonly cql: CqlSession;

@@ -131,7 +131,7 @@ export interface Difference {
   readonly unexpected: number;
 }
 
-/** What of `expected` is not in `found` as it was, and what is there beside it; an entry for each table. */
+/** The differences between the tables, an entry for each table. */
 export function compareShops(expected: ShopContent, found: ShopContent): readonly Difference[] {
   return [...expected].map(([name, rows]) => {
     const now = found.get(name) ?? new Map<string, string>();

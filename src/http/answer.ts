@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import { withDeadline } from "../concurrency/concurrency.ts";
 import { AppError, throwIfAborted } from "../errors.ts";
-import type { HttpResponse } from "./exchange.ts";
+import type { HttpResponse, HttpTerms, HttpTimeouts } from "./exchange.ts";
 import type { ResponseHeaders } from "./response-parser.ts";
 
 /** A response whose body has come whole. */
@@ -17,6 +17,15 @@ export interface AnswerBound {
   /** Continues the sentences "the call to …" and "cannot …". */
   readonly what: string;
   readonly clock: Clock;
+}
+
+/** The deadline of calls that are answered at once. */
+export const quickMs = 60_000;
+
+/** A server that may work for longer may also be silent for longer, and may keep the connection alive by single bytes. */
+export function patientTerms(timeouts: HttpTimeouts, ms: number): Pick<HttpTerms, "timeouts" | "anyByteIsProgress"> {
+  const idleMs = timeouts.idleMs * Math.max(1, ms / quickMs);
+  return { timeouts: { ...timeouts, idleMs }, anyByteIsProgress: true };
 }
 
 /** Reads a response whole, within a deadline for the request and the response together. */

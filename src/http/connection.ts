@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { chunkBytes } from "./incoming-body.ts";
 
-/** Whoever has a connection at the moment. Throws nothing. */
+/** The present user of a connection. Its methods throw nothing. */
 export interface ConnectionUser {
   /** The bytes are good until this returns. False where no more are wanted until {@link Connection.resume}. */
   receive(bytes: Buffer): boolean;
@@ -45,7 +45,7 @@ export class Connection {
     return connection;
   }
 
-  /** For a socket that somebody else has made. */
+  /** For a socket that was opened elsewhere. */
   static over(socket: Socket): Connection {
     return new Connection(socket);
   }
@@ -59,16 +59,16 @@ export class Connection {
     return this.#socket.writableNeedDrain;
   }
 
-  /** Whatever happens from now on is told to this one; where it is closed already, at once. */
+  /** Reports events to this user from now on; a connection that is closed already is reported at once. */
   use(user: ConnectionUser): void {
     this.#user = user;
     if (this.isClosed) user.closed(this.#failure);
   }
 
-  /** Nobody uses it any more: whatever comes now ends it. */
+  /** The connection is idle: any byte that arrives closes it. */
   rest(): void {
     this.#user = undefined;
-    // What came after its last user wanted no more has stopped it, and its end would go unnoticed.
+    // Bytes that arrived after the last user stopped reading have paused the socket: its end would not be noticed.
     this.#socket.resume();
   }
 
@@ -94,7 +94,7 @@ export class Connection {
   }
 
   #receive(bytes: Buffer): boolean {
-    // What a stream holds is told even after it has been destroyed.
+    // A stream still emits what it has buffered after it was destroyed.
     if (this.isClosed) return false;
     if (this.#user === undefined) {
       this.destroy();

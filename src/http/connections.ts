@@ -19,7 +19,7 @@ const maxIdleMs = 4000;
 const keepAliveTimeout = /(?:^|[\s,;])timeout\s*=\s*"?(\d{1,6})/i;
 const keepAliveMarginMs = 1000;
 
-/** What stands in the first line of a request, and what the proxy that takes it wants to see. */
+/** The target in the request line, and the headers for the proxy that takes the request. */
 export interface RequestTarget {
   readonly text: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -76,7 +76,7 @@ export class Connections {
     const kept = this.#idle.get(origin) ?? [];
     kept.push({ connection, untilMs: performance.now() + Math.min(idleMs, maxIdleMs) });
     this.#idle.set(origin, kept);
-    // The oldest come first; whoever has grown too old by now will not be asked for.
+    // The oldest come first; connections that are too old now are not used again.
     for (let [first] = kept; first !== undefined && !isFresh(first); [first] = kept) {
       this.drop(first.connection);
       kept.shift();
@@ -187,7 +187,7 @@ function tlsOptions(host: string) {
   return { ALPNProtocols: ["http/1.1"], ...(isIP(host) === 0 ? { servername: host } : {}) };
 }
 
-/** What `work` comes to; when the signal is aborted, its reason, and what `work` has given is called to end it. */
+/** Settles as `work` does. When the signal is aborted, rejects with its reason and calls what `work` returned. */
 async function unlessAborted<T>(
   signal: AbortSignal,
   work: (resolve: (value: T) => void, reject: (error: unknown) => void) => () => void,

@@ -92,7 +92,7 @@ class Exchange implements ConnectionUser, ResponseHandler {
   readonly #terms: HttpTerms;
   readonly #parser: ResponseParser;
   readonly #answered = Promise.withResolvers<ResponseHead>();
-  /** Wakes whoever sends and waits for the server. */
+  /** Wakes the sender that waits for the server. */
   #wake: (() => void) | undefined;
   /** Stops the opening of a connection. */
   #opening: AbortController | undefined;
@@ -138,7 +138,7 @@ class Exchange implements ConnectionUser, ResponseHandler {
       this.#end(error);
       throw this.#terms.failure(this.#failure);
     }
-    // Whatever has ended the connection meanwhile: the status is the server's verdict.
+    // The status is the server's verdict, even if the connection has ended meanwhile.
     this.#end(answered);
     throw answered;
   }
@@ -208,7 +208,7 @@ class Exchange implements ConnectionUser, ResponseHandler {
       if (this.#isDecided) return;
     }
     this.#hasReadFrames = true;
-    // What the source takes its time for is no stall.
+    // Time that the source takes is not a stall.
     this.#watch?.pause();
     for await (const frame of frames) {
       if (this.#isDecided) return;
@@ -361,7 +361,7 @@ class Exchange implements ConnectionUser, ResponseHandler {
     const how = cause instanceof Error ? cause.message : String(cause);
     return new AppError(
       "protocol",
-      `cannot ${this.#terms.what}: what ${this.#request.url.host} answers is no HTTP: ${how}`,
+      `cannot ${this.#terms.what}: the response of ${this.#request.url.host} is not HTTP: ${how}`,
       {
         hint: "the other side may speak HTTPS where HTTP is expected: see --insecure-http and --endpoint",
         cause,
@@ -374,7 +374,7 @@ class Exchange implements ConnectionUser, ResponseHandler {
     this.#end(new AppError("timeout", `cannot ${this.#terms.what}: ${host} did not ${what} for ${formatDuration(ms)}`));
   }
 
-  /** Whatever waits for the other side fails with this. */
+  /** Fails everything that waits for the other side. */
   #end(failure: unknown): void {
     if (this.#failure === undefined) this.#failure = failure;
     if (this.#isOver) return;

@@ -4,7 +4,7 @@
  */
 
 export { type HttpAgents, makeAgents } from "./agents.ts";
-export { answerWithin, type HttpAnswer, wholeAnswer } from "./answer.ts";
+export { answerWithin, type HttpAnswer, patientTerms, quickMs, wholeAnswer } from "./answer.ts";
 export { bufferedBody, type HttpBody } from "./buffered-body.ts";
 export {
   exchange,
@@ -15,13 +15,14 @@ export {
   usualTimeouts,
 } from "./exchange.ts";
 export { type OptionalFields, presentFields } from "./fields.ts";
-export { networkError } from "./network-errors.ts";
+export { fieldsOf, type JsonFields, textOf, tryParseJson } from "./json.ts";
+export { callError, networkError } from "./network-errors.ts";
 export type { HttpProxy } from "./proxy.ts";
 export type { ResponseHeaders } from "./response-parser.ts";
 export {
   answeredError,
   isRangeNotSatisfiable,
-  kindOfStatus,
+  kindOfAnswer,
   lowerFirst,
   type Operation,
   type ServiceError,

@@ -1,4 +1,4 @@
-/** What has come of a body and waits for its reader. */
+/** The part of a body that has been received and not read yet. */
 
 /** Also what is read from a socket at once. Measured with 2 GiB: 0.91 s by 64 KiB, 0.67 s by 256, 0.55 s by 1 MiB, which costs memory. */
 export const chunkBytes = 512 * 1024;
@@ -31,7 +31,7 @@ interface Filled {
   bytes: number;
 }
 
-/** Chunks, all but the last of them full, so that whoever hashes and writes them does so seldom. */
+/** Chunks, all but the last of them full, so that they are hashed and written in few calls. */
 export class IncomingBody {
   readonly #options: BodyOptions;
   /** Of the body, as far as is known. */

@@ -28,7 +28,7 @@ export interface ResponseHandler {
   onEnd(): void;
 }
 
-/** What came is no such answer, or not all of it; with the code of the latter, as a socket that is reset has it. */
+/** The bytes received are not a response, or not a whole one; the latter has the code of a reset socket. */
 export class InvalidResponse extends Error {
   override readonly name = "InvalidResponse";
   readonly code: "ECONNRESET" | "HPE_INVALID";
@@ -183,7 +183,7 @@ export class ResponseParser {
     this.#state = "chunk-size";
   }
 
-  /** What trailers say is of no interest, but what they look like. */
+  /** Trailers are checked for their form and otherwise ignored. */
   #onTrailer(line: string): void {
     this.#leftHeadBytes -= line.length;
     if (line === "") this.#end();

@@ -1,4 +1,4 @@
-/** Of what is received: whatever comes slower than that is stalled, though it drips. */
+/** A response that arrives more slowly counts as stalled. */
 const leastBytesPerSecond = 256;
 
 /** Ends what makes no progress. Time counts only while it is running, so that a slow consumer or source is no stall. */

@@ -156,7 +156,7 @@ export function unauthorizedByNode(error: RemoteJavaError, address: string, with
 /** An exception that answered a call. */
 export function callError(error: RemoteJavaError): AppError {
   const message = error.innermost.message;
-  // What an MBean throws is wrapped; unwrapped it is the agent's refusal to make the call.
+  // The agent wraps what an MBean throws; an exception that is not wrapped is its own.
   if (error.classNames.includes("java.lang.SecurityException")) {
     return new AppError("unauthorized", `jmx refuses the call: ${message}`, {
       hint: "give the credentials of a jmx user with more rights",

@@ -1,5 +1,5 @@
 /**
- * What comes out of a JMX call, as plain data. Java's collections of every kind become arrays and maps, composite data
+ * The results of JMX calls, as plain data. Java's collections of every kind become arrays and maps, composite data
  * a map of its items, tabular data an array of such maps, a `long` a bigint, an enum constant its name, an ObjectName,
  * UUID, File, URI, InetAddress, BigDecimal or Class its text. Other classes keep their name and fields. The same Java
  * object gives the same JavaScript object, and cycles stay cycles.

@@ -11,7 +11,7 @@ export interface CommandLineOptions {
   readonly extra: readonly string[];
 }
 
-/** What Cassandra needs of the module system since Java 16, for 4.0 to 5.0 together. */
+/** The exports and opens that Cassandra 4.0 to 5.0 need since Java 16. */
 const exportedPackages = [
   "java.base/java.lang.ref",
   "java.base/jdk.internal.misc",

@@ -5,7 +5,7 @@ import { findJava, findMaven } from "./java.ts";
 import { runProgram } from "./program.ts";
 import { type CassandraVersion, fullVersions } from "./versions.ts";
 
-/** What a node needs to run besides its own directory. */
+/** Java and the jars that a node runs with. */
 export interface PreparedCassandra {
   readonly version: CassandraVersion;
   /** "5.0.9" */

@@ -153,7 +153,7 @@ export class NodeProcess {
     return (await sizeOf("system.log")) + (await sizeOf("console.log"));
   }
 
-  /** What the node said last of what is wrong, as the rest of a sentence. */
+  /** The last errors that the node logged, as the rest of a sentence. */
   async #complaint(earlierLog: number): Promise<string> {
     const read = (name: string) => readFile(join(this.#command.logDirectory, name), "utf8").catch(() => "");
     const log = Buffer.from(await read("system.log"))

@@ -20,7 +20,7 @@
  */
 export type ByteStream = AsyncIterable<Uint8Array>;
 
-/** What a read gives: the bytes, and what was put beside them. */
+/** The result of a read: the bytes and the metadata of the object. */
 export interface ObjectStream extends ByteStream {
   /** As {@link PutOptions.metadata} had it, names in lower case; left out where the store keeps none. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
@@ -90,7 +90,19 @@ export interface Capabilities {
   readonly metadata: boolean;
   /** Several ranges of one object are read faster side by side than one after the other. */
   readonly parallelRanges: boolean;
+  /** How long keys may be where {@link defaultKeyLimits} do not hold. */
+  readonly keyLimits?: KeyLimits;
 }
+
+/** In bytes of UTF-8. */
+export interface KeyLimits {
+  readonly keyBytes: number;
+  /** Of a part between slashes. */
+  readonly segmentBytes: number;
+}
+
+/** S3, Azure and Google limit the whole key alone. */
+export const defaultKeyLimits: KeyLimits = { keyBytes: 1024, segmentBytes: 1024 };
 
 /** Keys that could not be deleted, each with its error; every other key is gone. */
 export interface DeleteResult {

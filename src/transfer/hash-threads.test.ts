@@ -60,7 +60,7 @@ describe("hashing threads", () => {
     expect(await hashInChunks(begun(threads), bytes.length, 700_000)).toBe(sha256(bytes));
   });
 
-  test("whoever waits for threads that have ended is told", async () => {
+  test("a caller that waits for threads that have ended gets an error", async () => {
     const threads = new HashThreads(1);
     const hasher = begun(threads);
     const hashing = expect(hashInChunks(hasher, bytes.length, bytes.length)).rejects.toMatchObject({

@@ -70,7 +70,7 @@ casesOn("requests: Azure", await startAzurite(), (server) => {
     expect((await read(storage, "c/d/n/k")).equals(bytes)).toBe(true);
   });
 
-  test("what is encrypted anew each time is not compared with what an earlier run has left", async () => {
+  test("bytes that are encrypted again each time are not compared with those of an earlier run", async () => {
     await using azure = await openAzure(server, { blockBytes: mebibyte });
     const { storage, proxy } = azure;
     const bytes = sampleBytes(3 * mebibyte);
@@ -84,7 +84,7 @@ casesOn("requests: Azure", await startAzurite(), (server) => {
     expect(kindsSeen(store, azure)).toEqual([...Array(3).fill("piece"), "end"]);
   });
 
-  test("what can only be read in order is read once, and gone on with all the same", async () => {
+  test("a source that can only be read in order is read once, and its upload is resumed all the same", async () => {
     await using azure = await openAzure(server, { blockBytes });
     const { storage, proxy } = azure;
     const bytes = sampleBytes(5 * mebibyte + 5);

@@ -41,7 +41,7 @@ casesOn("credentials", await startFakeGcs(), (server) => {
     );
   }
 
-  test("a token is got once, sent with every request, and got anew when it is refused", async () => {
+  test("a token is requested once, sent with every request, and renewed when it is refused", async () => {
     await using tokens = await tokenServer();
     await using gcs = await openWith(tokens.credentialsFile);
     const { storage, proxy } = gcs;
@@ -62,7 +62,7 @@ casesOn("credentials", await startFakeGcs(), (server) => {
     expect(tokens.given).toHaveLength(2);
   });
 
-  test("a token that is about to expire is got anew before it is refused", async () => {
+  test("a token that is about to expire is renewed before it is refused", async () => {
     await using tokens = await tokenServer();
     tokens.answer({ seconds: 1 });
     await using gcs = await openWith(tokens.credentialsFile);

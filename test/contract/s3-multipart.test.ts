@@ -1,4 +1,4 @@
-/** Objects in several parts, on a real server behind a proxy that spoils: whole or not there, and gone on with. */
+/** Objects in several parts, on a real server behind a proxy that spoils: whole or absent, and resumable. */
 import { createHash } from "node:crypto";
 import { readdir, utimes } from "node:fs/promises";
 import { join } from "node:path";
@@ -69,7 +69,7 @@ casesOn("an upload in parts", await startStore("versitygw"), (server) => {
     expect(await uploadsLeft(s3)).toBe(0);
   });
 
-  test("that is cut off is gone on with by the next run, which sends what is missing and nothing else", async () => {
+  test("that is cut off is resumed by the next run, which sends the missing parts and nothing else", async () => {
     await using s3 = await openS3(server, { ...options, ownDepth: 2, s3: { maxUploads: 1 } });
     const { storage, proxy, bucket } = s3;
     const bytes = sampleBytes(23 * mebibyte + 7);
@@ -126,7 +126,7 @@ casesOn("an upload in parts", await startStore("versitygw"), (server) => {
   );
 
   test.each(["lose-answer", "reset"] as const)(
-    "that is gone on with, and whose completion meets a %s, is there",
+    "that is resumed, and whose completion meets a %s, exists",
     async (kind) => {
       await using s3 = await openS3(server, { ...options, ownDepth: 2 });
       const { storage, proxy, bucket } = s3;
@@ -141,7 +141,7 @@ casesOn("an upload in parts", await startStore("versitygw"), (server) => {
     },
   );
 
-  test("that somebody has thrown away meanwhile is begun anew", async () => {
+  test("that was aborted meanwhile is started again", async () => {
     await using s3 = await openS3(server, { ...options, ownDepth: 2 });
     const { storage, proxy, bucket } = s3;
     proxy.spoil(({ url }) => (url.includes("partNumber=2") ? { kind: "reset" } : undefined));

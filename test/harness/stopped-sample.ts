@@ -122,10 +122,10 @@ export class StoppedSample implements AsyncDisposable {
     return restore(request, { ...dependencies, storage, node: undefined, signal: new AbortController().signal });
   }
 
-  /** The files of the node, without what a restore keeps beside them. */
+  /** The files of the node, without what a restore keeps beside them and the locks. */
   async tree(): Promise<Readonly<Record<string, string>>> {
     const tree = Object.entries(await readTree(this.path));
-    return Object.fromEntries(tree.filter(([path]) => !path.startsWith("esop-restore")));
+    return Object.fromEntries(tree.filter(([path]) => !/^esop-restore|\.lock$/.test(path)));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

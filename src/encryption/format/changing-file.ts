@@ -7,7 +7,7 @@ import { AppError } from "../../errors.ts";
 /** How much of a tag is kept. */
 const rememberedBytes = 8;
 
-/** What was given out of one object, piece by piece, as the tags of the pieces tell: 8 bytes each. */
+/** Remembers the pieces of one object that have been emitted, by 8 bytes of the tag of each. */
 export class EmittedPieces {
   readonly #objectKey: string;
   /** Zeros for a piece that was not read yet. */

@@ -26,7 +26,7 @@ export async function* decrypted(
   let key: Buffer | undefined;
   for await (const chunk of stored) {
     for (let at = 0; at < chunk.length; ) {
-      // What is held is dealt with only when more comes: the last segment has a nonce of its own.
+      // A segment is decrypted only when more follows: the last one has a nonce of its own.
       if (bufferedBytes === wantedBytes) {
         if (key === undefined) key = keyOf(held.subarray(0, headerBytes), objectKey, dataKey);
         else yield openSegment(held, nonceOf(segment++, false), key, objectKey);

@@ -117,7 +117,7 @@ class EncryptedBytes implements RewindableSource {
 interface Segment {
   readonly index: number;
   readonly cipher: CipherGCM;
-  /** What it is stored as; the header stands before the first. */
+  /** The stored form of a segment; the header precedes the first. */
   readonly out: Buffer;
   readonly bodyStart: number;
   /** Of plaintext, so far. */

@@ -1,5 +1,5 @@
 /**
- * What an encrypted object looks like; docs/encryption.md says it for other readers.
+ * The format of an encrypted object, which docs/encryption.md describes for other implementations.
  *
  *   header    "ESOPSEAL" (8), version 1 (4, big endian), ID of the data key (4), salt (32)
  *   segments  of 262144 bytes of plaintext each, the last of 0 to 262144: AES-256-GCM ciphertext, then its tag (16)
@@ -27,7 +27,7 @@ const magic = Buffer.from("ESOPSEAL", "latin1");
 
 export const cipherName = "aes-256-gcm";
 
-/** What objects of one node are encrypted with. */
+/** The key that encrypts the objects of one node. */
 export interface DataKey {
   /** 8 hex digits. */
   readonly id: string;

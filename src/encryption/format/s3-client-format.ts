@@ -21,7 +21,7 @@ import { hkdfSync, timingSafeEqual } from "node:crypto";
 import { AppError } from "../../errors.ts";
 
 export const tagBytes = 16;
-/** What one key and one IV may encrypt: 64 GiB less 32 bytes. */
+/** The most that one key and one IV may encrypt: 64 GiB less 32 bytes. */
 export const maxPlainBytes = 2 ** 36 - 32;
 export const messageIdBytes = 28;
 const dataKeyBytes = 32;
@@ -38,7 +38,7 @@ export type Metadata = Readonly<Record<string, string>>;
 /** Exactly the reserved pair: Esop for Java refuses objects whose context has more. */
 export const encryptionContext: Metadata = { [contextSuiteName]: suite };
 
-/** What the metadata of a stored object say. */
+/** The encryption metadata of a stored object. */
 export type Envelope = WrappedKey &
   (
     | { readonly format: 3; readonly messageId: Buffer; readonly commitment: Buffer }

@@ -79,12 +79,12 @@ export class KeyFolder {
       await this.#place.storage.refresh(this.#keyOf(file.id), { signal: this.#signal });
     } catch (error) {
       if (!isAppError(error, "not-found") && !isAppError(error, "unsupported")) throw error;
-      // It may have been wrapped anew since this run began.
+      // It may have been wrapped again since this run began.
       await this.replace((await this.read(file.id)) ?? file);
     }
   }
 
-  /** What was written is read back before anything relies on it: it is all that ever opens the objects. */
+  /** Reads back what was written before anything relies on it: without it the objects cannot be decrypted. */
   async #put(file: WrappedDataKey, ifAbsent: boolean): Promise<void> {
     const { storage } = this.#place;
     const text = formatDataKey(file);

@@ -6,9 +6,9 @@ import { readSecret, type Secret, type SecretSource } from "./secret.ts";
 import { maxWrappings, unwrapDataKey, type WrappedDataKey, wrapDataKey } from "./wrapping.ts";
 
 export interface Rotation {
-  /** What opens the data keys today. */
+  /** Decrypts the data keys at present. */
   readonly present: SecretSource;
-  /** What is to open them; undefined to leave that as it is. */
+  /** Decrypts the data keys from now on; undefined to keep the present secret. */
   readonly next: SecretSource | undefined;
   /** Let what opens them today go on doing so. */
   readonly keepOld: boolean;
@@ -26,7 +26,7 @@ export interface RotationReport {
 }
 
 /**
- * Wraps every data key of a node anew. Each file is replaced whole, and one that opens with the new secret already is as
+ * Wraps every data key of a node again. Each file is replaced whole, and one that opens with the new secret already is as
  * good as done: after a failure, the same call goes on. Nothing is written before every one has been opened.
  */
 export async function rotateKeys(

@@ -1,4 +1,4 @@
-/** What the operator keeps, and the repository never has: a key, or a passphrase. */
+/** The secret that the operator keeps and the repository never has: a key or a passphrase. */
 import { readFile } from "node:fs/promises";
 import { AppError, fileError } from "../../errors.ts";
 import { readCustomerKey } from "../../storage/storage.ts";
@@ -15,7 +15,7 @@ export interface Secret {
   readonly bytes: Uint8Array;
 }
 
-/** Whoever may read the bucket can try passphrases as fast as his machines allow. */
+/** Anyone who can read the bucket can try passphrases offline. */
 const minPassphraseLength = 12;
 
 /** Throws `usage` for what cannot be a key or passphrase, `io`, and `not-found`. */

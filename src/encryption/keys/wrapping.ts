@@ -34,7 +34,7 @@ interface ScryptCost {
 
 /** 128 MiB and about half a second for one guess. */
 const scryptCost: ScryptCost = { N: 2 ** 17, r: 8, p: 1 };
-/** What a file may ask of us. */
+/** Bounds for the scrypt parameters of a file. */
 const scryptLimits = { memoryBytes: 128 * 1024 * 1024, p: 4 };
 export const maxWrappings = 8;
 const format = "esop data key 1";

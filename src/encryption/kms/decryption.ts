@@ -33,7 +33,7 @@ async function leave(stored: ByteStream): Promise<void> {
   try {
     for await (const _ of stored) break;
   } catch {
-    // Nobody wants these bytes any more; why they did not come is beside the point.
+    // The bytes are no longer needed, so the reason of the failure does not matter.
   }
 }
 

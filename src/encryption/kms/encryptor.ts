@@ -54,7 +54,7 @@ function storedBytes(plainBytes: number): number {
   });
 }
 
-/** Encrypts anew each time it is opened, with the same key and IV. */
+/** Encrypts each time it is opened, with the same key and IV. */
 class EncryptedBytes implements RewindableSource {
   readonly sizeBytes: number;
   readonly sequential = true;

@@ -7,7 +7,7 @@ import { int, type Parse, u1, utf } from "../serialization/parse.ts";
 import { type Endpoint, endpointName } from "./endpoint.ts";
 import { SocketInput } from "./socket-input.ts";
 
-/** What became of a message. Whether a call may be made again depends on it. */
+/** The outcome of a message, which decides whether the call may be repeated. */
 export type Exchange<T> =
   | { readonly kind: "answer"; readonly value: T }
   /** The connection ended after sending began: the other side may or may not have acted. */

@@ -3,7 +3,7 @@ import { encodeCall, parseReply, type RemoteCall, type Reply } from "./call.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { JrmpSocket } from "./jrmp-socket.ts";
 
-/** What became of a call. */
+/** The outcome of a call. */
 export type Outcome =
   | Reply
   /** No connection could be had: the other side has seen nothing of the call. */

@@ -1,5 +1,5 @@
 /**
- * What stands in an object stream, before any class is understood: objects keep their fields and their extra data per
+ * The content of an object stream before its classes are interpreted: objects keep their fields and their extra data per
  * class of their chain. References are shared and may form cycles.
  */
 export type RawValue =
@@ -38,7 +38,7 @@ export interface FieldDescriptor {
 export interface ClassData {
   readonly className: string;
   readonly fields: ReadonlyMap<string, RawValue>;
-  /** What the class's writeObject added: raw bytes (blocks joined) and objects, in order. */
+  /** Data that the class's writeObject added: raw bytes (blocks joined) and objects, in order. */
   readonly annotation: readonly AnnotationItem[];
 }
 

@@ -2,7 +2,7 @@ import type { JmxValue } from "../values.ts";
 import { annotationObjects, type ClassData, isRawObject, partOf, type RawObject, type RawValue } from "./graph.ts";
 
 /**
- * What an instance of a well known class amounts to. Where a class keeps its content (a field, the extra data of its
+ * The plain value of an instance of a well known class. Where a class keeps its content (a field, the extra data of its
  * writeObject, a serialization proxy) is knowledge of that class; one row of the table below each.
  */
 export type Shape =

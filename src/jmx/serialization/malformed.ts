@@ -1,6 +1,6 @@
 import { AppError } from "../../errors.ts";
 
-/** What every violation of a wire format becomes; `detail` continues the sentence. */
+/** The error for a violation of a wire format; `detail` continues the sentence. */
 export function malformed(detail: string): AppError {
   return new AppError("protocol", `the jmx answer is malformed: ${detail}`);
 }

@@ -5,7 +5,7 @@ import { javaClass, type WrittenClass } from "./java-classes.ts";
 import { encodeModifiedUtf8 } from "./modified-utf8.ts";
 import { firstHandle, streamMagic, streamVersion, tag } from "./wire.ts";
 
-/** What can be written: the arguments of a caller, and what RMI wraps around them. */
+/** Values that can be written: the arguments of a caller, and the objects RMI wraps around them. */
 export type WireValue =
   | JmxArgument
   | { readonly type: "objectName"; readonly name: string }

@@ -172,12 +172,12 @@ export const jmxOptions = { jmx: jmxTable };
 /** How the node's JMX port is reached; files are read and the service is parsed only when a connection is made. */
 export type JmxSettings = Values<typeof jmxTable>;
 
-/** For verbs that remember what they have read. */
+/** For commands that lock a node or its repository, or remember what they have read. */
 export const cacheOptions = {
   cacheDir: optional("cache-dir", directory, {
     group: "behaviour",
     defaultText: "~/.esop",
-    help: "directory of the local hash record that speeds up backups",
+    help: "directory of the lock files and of the hash record that speeds up backups",
   }),
 };
 

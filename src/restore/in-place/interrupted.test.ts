@@ -7,6 +7,8 @@ import { StoppedSample, tableDirectory } from "../../../test/harness/stopped-sam
 /** Renames that still succeed; every step that changes anything but directories is one. */
 const renames = vi.hoisted(() => ({ left: Number.POSITIVE_INFINITY, made: 0 }));
 
+const guard = "esop-restore-is-unfinished-run-it-again.db";
+
 vi.mock("node:fs/promises", async (importOriginal) => {
   const real = await importOriginal<typeof import("node:fs/promises")>();
   const rename: typeof real.rename = async (from, to) => {
@@ -15,16 +17,15 @@ vi.mock("node:fs/promises", async (importOriginal) => {
     renames.left -= 1;
     renames.made += 1;
   };
-  // A process that is gone deletes nothing either.
+  // A process that is gone does not let the node start either.
   const rm: typeof real.rm = async (path, options) => {
-    if (renames.left === 0) throw new Error("the power is gone");
+    if (renames.left === 0 && String(path).endsWith(guard)) throw new Error("the power is gone");
     await real.rm(path, options);
   };
   return { ...real, rename, rm };
 });
 
 const whole = { entities: "", "restore-system-keyspace": "true", "data-dir": "", "update-cassandra-yaml": "true" };
-const guard = "esop-restore-is-unfinished-run-it-again.db";
 
 async function sample(): Promise<StoppedSample> {
   const node = await StoppedSample.create(2);

@@ -20,7 +20,7 @@ import type { AzureRequest } from "./wire.ts";
 const mebibyte = 1024 * 1024;
 /** A block must be hashed before it is sent: up to here it is held in memory meanwhile, and above it is read twice. */
 const heldBlockBytes = 8 * mebibyte;
-/** What the store takes at most: objects of 190.7 TiB. */
+/** Limits of the store: blobs of up to 190.7 TiB. */
 const blockLimits = { maxBytes: 4000 * mebibyte, maxParts: 50_000 };
 const commitMs = 5 * 60_000;
 

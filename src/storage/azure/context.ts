@@ -1,7 +1,7 @@
 import type { RemoteContext } from "../remote/context.ts";
 import type { AzureWire } from "./wire.ts";
 
-/** What all operations of one driver share. */
+/** The fields that all operations of one driver share. */
 export interface AzureContext extends RemoteContext {
   readonly wire: AzureWire;
 }

@@ -1,4 +1,4 @@
-/** What proves to the store who asks: an account's key, a shared access signature, or a token of an identity. */
+/** Authentication of requests: by an account key, a shared access signature, or a token of an identity. */
 import type { AccessToken, TokenCredential } from "@azure/identity";
 import type { Clock } from "../../clock.ts";
 import { orAborted, withDeadline } from "../../concurrency/concurrency.ts";
@@ -9,7 +9,7 @@ import { tokenError } from "./errors.ts";
 import type { AzureCredential } from "./options.ts";
 import { type KeySignable, keySignature } from "./sign.ts";
 
-/** What is added to a request. */
+/** Additions to a request. */
 export interface Authorization {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Encoded parameters, which are not signed. */

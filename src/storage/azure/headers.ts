@@ -1,4 +1,4 @@
-/** What a blob has beside its bytes, as headers. */
+/** Properties and metadata of a blob, as headers. */
 import { presentFields, type ResponseHeaders, sortedQuery } from "../../http/http.ts";
 import type { PutOptions } from "../contract.ts";
 import { prefixedHeaders } from "../remote/metadata-headers.ts";

@@ -1,4 +1,4 @@
-/** What the Azure driver may be told: where the account answers, who we are, and what new blobs get. */
+/** Options of the Azure driver: the endpoint of the account, the credentials, and the settings of new blobs. */
 import { AppError } from "../../errors.ts";
 import { checkKey } from "../keys.ts";
 import { endpointUrl, type StoreOptions } from "../remote/store-options.ts";

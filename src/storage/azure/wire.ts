@@ -3,6 +3,7 @@ import type { Clock } from "../../clock.ts";
 import { throwIfAborted } from "../../errors.ts";
 import {
   answerWithin,
+  callError,
   encodePath,
   exchange,
   type HttpAgents,
@@ -15,13 +16,15 @@ import {
   type Operation,
   type OptionalFields,
   parseXml,
+  patientTerms,
   presentFields,
+  quickMs,
   sortedQuery,
   type XmlElement,
 } from "../../http/http.ts";
 import { malformedAnswer } from "../remote/malformed-answer.ts";
 import type { Authorize } from "./credentials.ts";
-import { azureError, azureServiceError, parseAzureError } from "./errors.ts";
+import { azureServiceError, isOfStore, parseAzureError } from "./errors.ts";
 
 export interface AzureWireOptions {
   readonly agents: HttpAgents;
@@ -53,8 +56,6 @@ export interface EmbeddedRequest {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** For calls that are answered at once. */
-const quickMs = 60_000;
 /** From this size on the server is asked first whether it wants the body. */
 const expectContinueBytes = 1024 * 1024;
 /** Of the protocol: the oldest that has all we use, so that servers behind the newest know it, too. */
@@ -79,10 +80,8 @@ export class AzureWire {
   ask(request: AzureRequest, ms = quickMs): Promise<HttpAnswer> {
     const { signal, operation } = request;
     const { clock, timeouts } = this.#options;
-    // A server that may work for longer may also be silent for longer.
-    const idleMs = timeouts.idleMs * Math.max(1, ms / quickMs);
     return answerWithin({ ms, signal, what: operation.what, clock }, (bounded) =>
-      this.#send({ ...request, signal: bounded }, { timeouts: { ...timeouts, idleMs }, anyByteIsProgress: true }),
+      this.#send({ ...request, signal: bounded }, patientTerms(timeouts, ms)),
     );
   }
 
@@ -98,7 +97,7 @@ export class AzureWire {
     }
   }
 
-  /** What {@link send} would send, for the body of a batch, where the version is that of the batch. */
+  /** The request as {@link send} would send it, to be embedded in a batch, which has the version header. */
   async embed(request: AzureRequest): Promise<EmbeddedRequest> {
     const { target, headers } = await this.#prepare(request, { "x-ms-date": this.#date() });
     return { target, headers };
@@ -115,16 +114,20 @@ export class AzureWire {
       "x-ms-version": version,
     });
     const expectContinue = body !== undefined && body.sizeBytes >= expectContinueBytes;
-    return exchange(
+    const response = await exchange(
       { method, url, path: target, headers, frames: body?.frames, expectContinue, transient, signal },
       {
         what: operation.what,
         agents,
         ...patience,
-        serviceError: (status, told, text) => azureServiceError(parseAzureError(status, told, text), operation),
-        failure: (error) => azureError(error, operation, signal),
+        serviceError: (status, told, text) =>
+          azureServiceError({ ...parseAzureError(status, told, text), location: told["location"] }, operation),
+        failure: (error) => callError(error, operation.what, signal),
       },
     );
+    if (isOfStore(response.headers)) return response;
+    response.discard();
+    throw malformedAnswer(operation, "not the store's: it has no x-ms-request-id");
   }
 
   #date(): string {

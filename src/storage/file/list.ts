@@ -9,7 +9,7 @@ import { isAbsence } from "./directories.ts";
 /** Files asked for their size at a time; bounds memory and the load on the file system. */
 const statBatch = 32;
 
-/** What a walk needs to know; `hidden` names the one entry of the bucket's own directory that holds no objects. */
+/** Parameters of a walk; `hidden` names the entry of the bucket's directory that holds no objects. */
 export interface Walk {
   readonly bucket: string;
   readonly hidden: string;

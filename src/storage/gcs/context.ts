@@ -2,7 +2,7 @@ import type { RemoteContext } from "../remote/context.ts";
 import type { GcsOptions } from "./options.ts";
 import type { GcsWire } from "./wire.ts";
 
-/** What all operations of one driver share. */
+/** The fields that all operations of one driver share. */
 export interface GcsContext extends RemoteContext {
   readonly bucket: string;
   readonly wire: GcsWire;

@@ -61,7 +61,7 @@ export class GcsCredentials {
     }
   }
 
-  /** A token that was refused is got anew. False where there is none to get. */
+  /** Requests a new token after one was refused. False where there is none to get. */
   renew({ authorization }: AuthorizationHeaders): boolean {
     // Of requests that were refused together, only the first must bring this about.
     if (this.#given === authorization) {

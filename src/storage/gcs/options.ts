@@ -1,4 +1,4 @@
-/** What the driver of Google Cloud Storage may be told. */
+/** Options of the Google Cloud Storage driver. */
 import { AppError } from "../../errors.ts";
 import { endpointUrl, type StoreOptions } from "../remote/store-options.ts";
 

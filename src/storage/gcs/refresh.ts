@@ -1,13 +1,12 @@
 /** Renewing an object's date: the store rewrites it onto itself, with everything it has beside its bytes. */
 import { AppError } from "../../errors.ts";
-import type { Operation } from "../../http/http.ts";
+import { type Operation, textOf } from "../../http/http.ts";
 import type { CallOptions } from "../contract.ts";
 import type { GcsContext } from "./context.ts";
-import { textOf } from "./errors.ts";
 import { objectPath } from "./object.ts";
 import { jsonBody, slowMs } from "./wire.ts";
 
-/** What a rewrite would take from the bucket, or lose. */
+/** Properties that a rewrite takes from the bucket or loses. */
 const kept =
   "cacheControl,contentDisposition,contentEncoding,contentLanguage,contentType,customTime,metadata,storageClass";
 

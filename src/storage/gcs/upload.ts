@@ -13,14 +13,16 @@ import {
   type Operation,
   type OptionalFields,
   serviceErrorOf,
+  textOf,
 } from "../../http/http.ts";
 import { Attempts, final } from "../../retry/retry.ts";
 import { formatBytes } from "../../units.ts";
 import type { ObjectInfo, PutOptions, RewindableSource } from "../contract.ts";
 import { BufferedParts } from "../remote/buffered-parts.ts";
+import { checksumText } from "../remote/checksum-text.ts";
 import type { ChunkBuffers } from "../remote/chunk-buffers.ts";
+import { malformedAnswer } from "../remote/malformed-answer.ts";
 import type { GcsContext } from "./context.ts";
-import { textOf } from "./errors.ts";
 import { bucketPath, createdWith, infoOf, objectFields, objectPath } from "./object.ts";
 import { type Fields, type GcsRequest, jsonBody } from "./wire.ts";
 
@@ -32,7 +34,7 @@ export interface GcsPut {
   readonly source: RewindableSource;
   readonly options: PutOptions;
   readonly operation: Operation;
-  /** What is larger goes in a session. A multiple of 256 KiB, as the protocol has it. */
+  /** Larger objects are uploaded in a session. A multiple of 256 KiB, as the protocol requires. */
   readonly chunkBytes: number;
   /** Of that size. */
   readonly buffers: ChunkBuffers;
@@ -92,7 +94,7 @@ async function uploadWhole(context: GcsContext, put: GcsPut, bytes: Uint8Array):
   return proved(context, put, await context.wire.fields(response, put.operation), checksum);
 }
 
-/** What Google says of a checksum that does not match, or of a request that it cannot read; nothing where it is mute. */
+/** The reason Google gives for a checksum mismatch or an unreadable request; empty where it gives none. */
 const spoiledReasons = /^(badRequest|invalid|parseError)?$/;
 
 /** Of a request that was sound when it was made, the store refuses bytes that were spoiled on the way. */
@@ -102,21 +104,18 @@ function asSpoiled(error: unknown): unknown {
   return new AppError("corrupt", error.message, { retryable: true, cause: error.cause });
 }
 
-function checksumText(checksum: number): string {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(checksum);
-  return bytes.toString("base64");
-}
-
 /**
- * What the store says it has must be what was sent. Google refuses anything else before it makes an object; where a
+ * The checksum that the store reports must be that of the bytes sent. Google refuses anything else before it makes an object; where a
  * server does not, the object that it has made is taken away again.
  */
 async function proved(context: GcsContext, put: GcsPut, made: Fields, checksum: string): Promise<ObjectInfo> {
   const { key, source, operation } = put;
-  const info = infoOf(made);
+  const info = infoOf(made, operation);
   if (info.sizeBytes === source.sizeBytes && textOf(made, "crc32c") === checksum) return { ...info, key };
-  const query = { ifGenerationMatch: textOf(made, "generation") };
+  const generation = textOf(made, "generation");
+  // Without it, the object that was there before would be taken away.
+  if (generation === "") throw malformedAnswer(operation, "without the generation of the new object");
+  const query = { ifGenerationMatch: generation };
   const path = objectPath(context.bucket, key);
   // Also after an abort of the run, and so without its signal.
   await context.wire.ask({ method: "DELETE", path, query, operation }, takeAwayMs);
@@ -235,7 +234,7 @@ class Session {
     });
   }
 
-  /** What the store has; where it has all, it finishes or has finished. */
+  /** The number of bytes the store has; with all of them the object exists. */
   #ask(): Promise<Progress> {
     return this.#progress(this.#request({ "content-range": `bytes */${this.#put.source.sizeBytes}` }, bufferedBody()));
   }

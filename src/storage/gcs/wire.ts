@@ -7,23 +7,27 @@ import { isAppError, throwIfAborted } from "../../errors.ts";
 import {
   answerWithin,
   bufferedBody,
+  callError,
   exchange,
+  fieldsOf,
   type HttpAgents,
   type HttpAnswer,
   type HttpBody,
   type HttpRequest,
   type HttpResponse,
   type HttpTimeouts,
+  type JsonFields,
   type Operation,
   type OptionalFields,
   presentFields,
+  quickMs,
   serviceErrorOf,
   sortedQuery,
   wholeAnswer,
 } from "../../http/http.ts";
 import { malformedAnswer } from "../remote/malformed-answer.ts";
 import type { AuthorizationHeaders, GcsCredentials } from "./credentials.ts";
-import { fieldsOf, gcsError, gcsServiceError, parseGcsError } from "./errors.ts";
+import { gcsServiceError, parseGcsError } from "./errors.ts";
 
 export interface GcsWireOptions {
   readonly url: URL;
@@ -49,10 +53,8 @@ export interface GcsRequest {
   readonly operation: Operation;
 }
 
-export type Fields = ReturnType<typeof fieldsOf>;
+export type Fields = JsonFields;
 
-/** For calls that are answered at once. */
-const quickMs = 60_000;
 /** For calls that make the store move bytes. */
 export const slowMs = 15 * 60_000;
 
@@ -63,7 +65,7 @@ export class GcsWire {
     this.#options = options;
   }
 
-  /** Throws what the store refuses, and every failure on the way, as AppErrors. A token that it refuses is got anew. */
+  /** Throws what the store refuses, and every failure on the way, as AppErrors. A refused token is renewed once. */
   async send(request: GcsRequest): Promise<HttpResponse> {
     const { credentials } = this.#options;
     const { operation, signal } = request;
@@ -113,8 +115,9 @@ export class GcsWire {
         agents,
         timeouts,
         accepts,
-        serviceError: (status, _, text) => gcsServiceError(parseGcsError(status, text), operation),
-        failure: (error) => gcsError(error, operation, signal),
+        serviceError: (status, { location }, text) =>
+          gcsServiceError({ ...parseGcsError(status, text), location }, operation),
+        failure: (error) => callError(error, operation.what, signal),
       },
     );
   }

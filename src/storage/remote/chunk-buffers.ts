@@ -9,7 +9,7 @@ export class ChunkBuffers {
 
   /** Lends a buffer for `neededBytes`, or for a chunk where those are more; it is of that size or larger. */
   async use<T>(neededBytes: number, work: (buffer: Buffer) => Promise<T>): Promise<T> {
-    // What is small is soon made, and soon collected.
+    // A small buffer is cheap to allocate and to collect.
     if (neededBytes <= this.#sizeBytes / 16) return work(Buffer.allocUnsafeSlow(neededBytes));
     const buffer = this.#free.pop() ?? Buffer.allocUnsafeSlow(this.#sizeBytes);
     try {

@@ -2,7 +2,7 @@ import type { Clock } from "../../clock.ts";
 import type { Logger } from "../../log.ts";
 import type { RetryPolicy } from "../../retry/retry.ts";
 
-/** What all operations of one driver share, whatever its protocol. */
+/** The fields that the operations of every remote driver share. */
 export interface RemoteContext {
   /** For people, never with a secret: "bucket s3://name". */
   readonly description: string;

@@ -1,7 +1,7 @@
 import { AppError } from "../../errors.ts";
 import { formatBytes } from "../../units.ts";
 
-/** What a store takes of an object in parts, and what we make of it. */
+/** Limits of a store for multipart uploads, and the part size chosen within them. */
 export interface PartLimits {
   /** Of every part but the last. */
   readonly leastBytes: number;

@@ -1,4 +1,4 @@
-/** What any remote store may be told, whatever its protocol. */
+/** Options of every remote store. */
 import { AppError } from "../../errors.ts";
 import type { HttpProxy } from "../../http/http.ts";
 

@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { type SignedBody, sha256 } from "../../aws/aws.ts";
 import type { ByteStream } from "../contract.ts";
+import { checksumText } from "../remote/checksum-text.ts";
 import { exactly, held, type SourcePart } from "../remote/source-part.ts";
 import type { S3Integrity } from "./options.ts";
 
@@ -97,12 +98,6 @@ function frameLengths(sizeBytes: number, frameBytes: number): number[] {
   return [...Array<number>(whole).fill(frameBytes), ...(rest === 0 ? [] : [rest])];
 }
 
-export function checksumText(checksum: number): string {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(checksum);
-  return bytes.toString("base64");
-}
-
 export const signedChunksHash = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD";
 
 /** body = *(hex-length ";chunk-signature=" signature CRLF bytes CRLF), the last one of no bytes */
@@ -121,11 +116,11 @@ function signedPayload(from: SourcePart): SignedBody {
     wireBytes,
     frames: async function* (signChunk) {
       for await (const chunk of regrouped(exactly(from), signedFrameBytes)) {
-        yield Buffer.from(header(chunk.length, await signChunk(chunk)));
+        yield Buffer.from(header(chunk.length, signChunk(chunk)));
         yield chunk;
         yield lineBreak;
       }
-      yield Buffer.from(header(0, await signChunk(Buffer.alloc(0))));
+      yield Buffer.from(header(0, signChunk(Buffer.alloc(0))));
       yield lineBreak;
     },
   };

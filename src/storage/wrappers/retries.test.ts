@@ -147,7 +147,7 @@ describe("which failures are tried again", () => {
 });
 
 describe("what trying again means", () => {
-  test("a put reads its source anew", async () => {
+  test("a put reads its source again for each attempt", async () => {
     const { storage, memory, faulty } = retrying([{ method: "put", fault: { kind: "cut", after: 50_000 } }]);
     const bytes = sampleBytes(100_000);
     const source = bytesSource(bytes);

@@ -16,7 +16,7 @@ const maxReadBackBytes = 64 * 1024;
 
 /**
  * Makes calls that failed with a retryable error again, each after a random delay as the policy has it.
- * A put reads its source anew; a read that breaks midway goes on from where it stopped, with a fresh number of tries,
+ * A put reads its source again; a read that breaks midway resumes where it stopped, with a new number of attempts,
  * since it got somewhere (whoever reads what may be replaced meanwhile compares a hash); a listing that breaks starts
  * again and leaves out what it has given. Where a put if absent failed without telling whether it took effect, and
  * the next try finds the key taken, the bytes there decide whose it is.

@@ -29,6 +29,7 @@ export {
   parseManifest,
 } from "./manifest.ts";
 export { checkManifestBytes, type StoredManifest } from "./manifest-file.ts";
+export { describeMisplaced, findMisplacedNode, isHostId, otherNodes } from "./misplaced-node.ts";
 export {
   isComponentFile,
   isKeyspaceName,

@@ -4,6 +4,7 @@ import type { RemoveRequest } from "../../request/request.ts";
 import { formatBytes, formatCount, formatDuration, formatFiles } from "../../units.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { preferLittleMemory } from "../memory.ts";
+import { printableLine } from "../printable.ts";
 
 export const removeBackupCommand: Command<RemoveRequest> = {
   async run(request, context) {
@@ -46,5 +47,5 @@ function describe({ removed, keptNewest, finished }: Reports["remove-backup"], d
   if (finished > 0) lines.push(`completed ${formatCount(finished, "interrupted removal")}`);
   const bytes = removed.reduce((sum, one) => sum + one.bytes, 0);
   lines.push(`${verb} ${formatCount(removed.length, "backup")}, freeing ${formatBytes(bytes)}`);
-  return lines.join("\n");
+  return lines.map(printableLine).join("\n");
 }

@@ -5,7 +5,13 @@
 
 export { deviceOf, existingParent, freeBytes, stagingRoot } from "../files/files.ts";
 export { checkDataDirectories } from "./check-data-directories.ts";
-export { type CommitLogTables, findInCommitLog, listSegments, maskTables } from "./commit-log/commit-log.ts";
+export {
+  type CommitLogTables,
+  findInCommitLog,
+  listSegments,
+  maskTables,
+  readSegment,
+} from "./commit-log/commit-log.ts";
 export { type CassandraConfig, configFilePath, editConfig, parseConfig, readConfigFile } from "./config-file.ts";
 export { type ConnectOptions, connectNode, findNode } from "./connect.ts";
 export {
@@ -18,8 +24,9 @@ export {
   snapshotSchema,
   type TableDirectory,
 } from "./data-directories.ts";
+export { findListening, type ListenAddress } from "./listening.ts";
 export { CassandraNode, type ClusterHealth, type ClusterNode, type NodeFacts } from "./node.ts";
-export { processUsing } from "./processes.ts";
+export { type FoundProcess, findProcessUsing, type ProcessFindings } from "./processes.ts";
 export {
   parseSnapshotSchema,
   type SnapshotSchema,

@@ -2,8 +2,9 @@ import { readFile } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
 import { isScalar, parseDocument, type YAMLMap } from "yaml";
 import { AppError, fileError } from "../errors.ts";
+import type { ListenAddress } from "./listening.ts";
 
-/** What a restore needs to know from cassandra.yaml. Paths as written there. */
+/** What a restore needs to know from cassandra.yaml. Paths as written there, all absolute. */
 export interface CassandraConfig {
   readonly clusterName: string | undefined;
   readonly dataDirectories: readonly string[];
@@ -12,6 +13,8 @@ export interface CassandraConfig {
   readonly commitLogDirectory: string | undefined;
   readonly hintsDirectory: string | undefined;
   readonly savedCachesDirectory: string | undefined;
+  /** Where a running node listens for CQL and for other nodes, as far as the file tells. */
+  readonly listenAddresses: readonly ListenAddress[];
 }
 
 /** `directory/cassandra.yaml`, or the file itself when its path is given. */
@@ -45,18 +48,56 @@ export function parseConfig(text: string, path: string): CassandraConfig {
     const value: unknown = settings.get(key);
     return typeof value === "string" ? value : undefined;
   };
-  const directories: unknown = settings.get("data_file_directories");
-  const dataDirectories = Array.isArray(directories) ? directories.filter((d) => typeof d === "string") : [];
-  const relative = dataDirectories.find((directory) => !isAbsolute(directory));
-  if (relative !== undefined) throw new AppError("corrupt", `${path} names a relative data directory '${relative}'`);
+  const pathOf = (key: string): string | undefined => {
+    const directory = textOf(key);
+    if (directory !== undefined) checkAbsolute(directory, key, path);
+    return directory;
+  };
+  const dataDirectories = dataDirectoriesOf(settings.get("data_file_directories"), path);
   return {
     clusterName: textOf("cluster_name"),
     dataDirectories,
-    systemDataDirectory: textOf("local_system_data_file_directory"),
-    commitLogDirectory: textOf("commitlog_directory"),
-    hintsDirectory: textOf("hints_directory"),
-    savedCachesDirectory: textOf("saved_caches_directory"),
+    systemDataDirectory: pathOf("local_system_data_file_directory"),
+    commitLogDirectory: pathOf("commitlog_directory"),
+    hintsDirectory: pathOf("hints_directory"),
+    savedCachesDirectory: pathOf("saved_caches_directory"),
+    listenAddresses: [
+      ...listenAddress(settings, "rpc_address", { portKey: "native_transport_port", defaultPort: 9042 }),
+      ...listenAddress(settings, "listen_address", { portKey: "storage_port", defaultPort: 7000 }),
+    ],
   };
+}
+
+function checkAbsolute(directory: string, key: string, path: string): void {
+  if (isAbsolute(directory)) return;
+  throw new AppError("corrupt", `${path} gives ${key} the relative path '${directory}'`, {
+    hint: "write the absolute path: what a relative one means depends on where Cassandra is started",
+  });
+}
+
+function dataDirectoriesOf(value: unknown, path: string): readonly string[] {
+  if (value === undefined || value === null) return [];
+  const directories: readonly unknown[] = Array.isArray(value) ? value : [value];
+  return directories.map((directory) => {
+    if (typeof directory !== "string" || directory === "") {
+      throw new AppError("corrupt", `${path} gives data_file_directories a value that is no path`);
+    }
+    checkAbsolute(directory, "data_file_directories", path);
+    return directory;
+  });
+}
+
+/** None where the file gives no address: it may name a network interface instead. */
+function listenAddress(
+  settings: ReadonlyMap<string, unknown>,
+  addressKey: string,
+  { portKey, defaultPort }: { readonly portKey: string; readonly defaultPort: number },
+): readonly ListenAddress[] {
+  const address = settings.get(addressKey);
+  if (typeof address !== "string" || address === "") return [];
+  const port = settings.get(portKey);
+  const everywhere = address === "0.0.0.0" || address === "::";
+  return [{ host: everywhere ? "localhost" : address, port: typeof port === "number" ? port : defaultPort }];
 }
 
 /**

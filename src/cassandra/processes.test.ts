@@ -4,7 +4,9 @@ import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type TemporaryDirectory, temporaryDirectory } from "../../test/harness/temporary-directory.ts";
-import { processUsing } from "./processes.ts";
+import { findProcessUsing } from "./processes.ts";
+
+const processUsing = async (directories: readonly string[]) => (await findProcessUsing(directories)).found?.pid;
 
 let directory: TemporaryDirectory;
 let child: ChildProcess;
@@ -45,5 +47,36 @@ describe.runIf(process.platform === "linux")("who has files open below a directo
     child.kill("SIGKILL");
     await once(child, "exit");
     expect(await processUsing([directory.path])).toBeUndefined();
+  });
+});
+
+describe.runIf(process.platform === "linux")("a Cassandra that has no data open yet", () => {
+  it("is found as one that is starting, until it has a commit log of its own open", async () => {
+    const daemon = "org.apache.cassandra.service.CassandraDaemon";
+    const spawnNode = async (program: string) => {
+      const started = spawn(process.execPath, ["-e", program, daemon, `${conf}:/usr/share/java/x.jar`], {
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+      await once(started.stdout, "data");
+      return started;
+    };
+    const [elsewhere, conf] = [join(directory.path, "elsewhere"), join(directory.path, "conf")];
+    await mkdir(elsewhere);
+    await mkdir(conf);
+    const look = () => findProcessUsing([join(directory.path, "database")], `${conf}/`);
+    const segment = join(elsewhere, "CommitLog-7-1.log");
+    await writeFile(segment, "");
+    const wait = 'console.log("up"); setInterval(() => {}, 1000)';
+    const started = [await spawnNode(wait)];
+    try {
+      expect((await look()).found).toEqual({ pid: started[0]?.pid, kind: "starting" });
+      expect((await findProcessUsing([join(directory.path, "database")], elsewhere)).found).toBeUndefined();
+      started[0]?.kill("SIGKILL");
+      if (started[0] !== undefined) await once(started[0], "exit");
+      started.push(await spawnNode(`require("fs").openSync(${JSON.stringify(segment)}); ${wait}`));
+      expect((await look()).found).toBeUndefined();
+    } finally {
+      for (const each of started) each.kill("SIGKILL");
+    }
   });
 });

@@ -1,4 +1,4 @@
-import { chown, lstat, mkdir, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
+import { lchown, lstat, mkdir, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
 import { basename, dirname, join, relative, sep } from "node:path";
 import { AppError, fileError, systemErrorCode } from "../errors.ts";
 import { existingParent, freeBytes } from "../files/files.ts";
@@ -19,29 +19,38 @@ export async function ownerToPreserve(directory: string): Promise<Owner | undefi
   return mayChange && (uid !== 0 || gid !== 0) ? { uid, gid } : undefined;
 }
 
-/** Makes a directory and the parents it lacks, each given to the owner. */
+/**
+ * Makes a directory and the parents it lacks, each given to the owner and with the permissions of the directory it is
+ * in. A restore's own directory is for its owner alone: data below it must not be readable to more than where it lay.
+ */
 export async function makeDirectory(path: string, owner: Owner | undefined): Promise<void> {
   try {
-    const first = await makeWithParents(path);
-    if (first === undefined || owner === undefined) return;
-    for (let made = path; made.length >= first.length; made = dirname(made)) await chown(made, owner.uid, owner.gid);
+    const parent = await existingParent(path);
+    const missing = relative(parent, path).split(sep);
+    // Fails where a file has the name.
+    if (parent === path) await mkdir(path, { recursive: true });
+    else await makeBelow(parent, missing, owner);
   } catch (error) {
     throw fileError(error, `make directory ${path}`);
   }
 }
 
-/** Gives the first directory that was made. */
-async function makeWithParents(path: string): Promise<string | undefined> {
-  try {
-    return await mkdir(path, { recursive: true });
-  } catch (error) {
-    if (systemErrorCode(error) !== "ENOENT") throw error;
-    // Where several are missing, this is what it says whatever keeps it from making the first: ask for that alone.
-    const parent = await existingParent(path);
-    const [missing = ""] = relative(parent, path).split(sep);
-    await mkdir(join(parent, missing));
-    await mkdir(path, { recursive: true });
-    return join(parent, missing);
+async function makeBelow(parent: string, missing: readonly string[], owner: Owner | undefined): Promise<void> {
+  const { mode, uid } = await stat(parent);
+  const isOwners = owner !== undefined || uid === process.geteuid?.();
+  let permissions = (mode & 0o777) | 0o700;
+  let path = parent;
+  for (const name of missing) {
+    path = join(path, name);
+    if (name === restoreDirectory && isOwners) permissions = 0o700;
+    try {
+      await mkdir(path, permissions);
+    } catch (error) {
+      // Another transfer has made it meanwhile.
+      if (systemErrorCode(error) === "EEXIST") continue;
+      throw error;
+    }
+    if (owner !== undefined) await lchown(path, owner.uid, owner.gid);
   }
 }
 

@@ -1,17 +1,12 @@
-import { mkdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { AppError, fileError, systemErrorCode } from "../errors.ts";
-import { replaceFile } from "../files/files.ts";
+import { openRegularFile, replaceFile } from "../files/files.ts";
+import { makeDirectory } from "./directories.ts";
 
 /** Reads a restore's journal; undefined where there is none. A damaged one is an error: it says what was touched. */
 export async function readJournal<T>(path: string, parse: (value: unknown) => T | undefined): Promise<T | undefined> {
-  let text: string;
-  try {
-    text = await readFile(path, "utf8");
-  } catch (error) {
-    if (systemErrorCode(error) === "ENOENT") return undefined;
-    throw fileError(error, `read ${path}`);
-  }
+  const text = await readOwnFile(path);
+  if (text === undefined) return undefined;
   let journal: T | undefined;
   try {
     journal = parse(JSON.parse(text));
@@ -22,6 +17,19 @@ export async function readJournal<T>(path: string, parse: (value: unknown) => T 
   return journal;
 }
 
+/** The text of a file; a link or a pipe of that name is not followed. */
+async function readOwnFile(path: string): Promise<string | undefined> {
+  try {
+    const file = await openRegularFile(path);
+    if (file === undefined) throw damaged(path, undefined);
+    await using handle = file.handle;
+    return await handle.readFile("utf8");
+  } catch (error) {
+    if (systemErrorCode(error) === "ENOENT") return undefined;
+    throw systemErrorCode(error) === "ELOOP" ? damaged(path, error) : fileError(error, `read ${path}`);
+  }
+}
+
 function damaged(path: string, cause: unknown): AppError {
   return new AppError("corrupt", `the restore's journal ${path} is damaged`, {
     hint: "move the directory it is in aside to begin the restore anew",
@@ -29,12 +37,12 @@ function damaged(path: string, cause: unknown): AppError {
   });
 }
 
-/** Replaces the journal; when this returns, what it says survives a crash. */
+/**
+ * Replaces the journal; when this returns, what it says survives a crash. Only its owner may read it. Its directory is
+ * made where it is missing.
+ */
 export async function writeJournal(path: string, journal: unknown): Promise<void> {
-  try {
-    await mkdir(dirname(path), { recursive: true });
-  } catch (error) {
-    throw fileError(error, `write ${path}`);
-  }
-  await replaceFile(path, JSON.stringify(journal, undefined, 2));
+  await makeDirectory(dirname(path), undefined);
+  const mine = { mode: 0o600, uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
+  await replaceFile(path, JSON.stringify(journal, undefined, 2), mine);
 }

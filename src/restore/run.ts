@@ -3,6 +3,7 @@
  * over to the recipe of a running node (live.ts) or of a stopped one (in-place.ts).
  */
 
+import { realpath } from "node:fs/promises";
 import { type CassandraNode, checkDataDirectories, type NodeFacts } from "../cassandra/cassandra.ts";
 import { unlimited, withDeadline } from "../concurrency/concurrency.ts";
 import { AppError } from "../errors.ts";
@@ -14,7 +15,8 @@ import type { Storage } from "../storage/storage.ts";
 import { formatCount } from "../units.ts";
 import type { FetchReport, RestoreDependencies, RestoreReport, RestoreRun, Strategy } from "./context.ts";
 import { gcGraceWarning } from "./gc-grace.ts";
-import { cleanUpInPlace, restoreInPlace } from "./in-place/in-place.ts";
+import { cleanUpInPlace } from "./in-place/clean-up.ts";
+import { restoreInPlace } from "./in-place/in-place.ts";
 import { stoppedNode } from "./in-place/stopped-node.ts";
 import { restoreLive } from "./live/live.ts";
 import { openBackup, withFileSizes } from "./open-backup.ts";
@@ -51,10 +53,12 @@ async function carryOut(
   }
   if (request.phase === "cleanup") {
     await using _lock = await lockNode(run, facts?.hostId ?? "", run.dataDirectories);
-    return await cleanUpInPlace(run, node, facts?.operationMode);
+    return { ...(await cleanUpInPlace(run, node, facts?.operationMode)), next: [] };
   }
-  const stopped = await stoppedNode(request);
-  await using _lock = await lockNode(run, stopped.commitLogDirectory, stopped.dataDirectories);
+  const stopped = await stoppedNode(request, run.log);
+  const { commitLogDirectory } = stopped;
+  const real = await realpath(commitLogDirectory).catch(() => commitLogDirectory);
+  await using _lock = await lockNode(run, real, stopped.dataDirectories);
   return await restoreInPlace(run, stopped);
 }
 
@@ -71,19 +75,25 @@ async function lockNode(run: RestoreRun, node: string, dataDirectories: readonly
   return acquireLock({ name, subject: "this node", verb: "restore", cacheDir, files, clock, log });
 }
 
-/** The strategy asked for, if the node's state allows it; else the one that fits the state, said aloud. */
+/**
+ * The strategy asked for, if the node's state allows it, or IMPORT on a running node. IN_PLACE is only ever asked for by
+ * name: that nothing listens at the JMX address is also what a wrong address looks like, or another host or container.
+ */
 function chooseStrategy(request: RestoreRequest, facts: NodeFacts | undefined, log: Logger): Strategy {
   const { strategy } = request;
-  if (strategy === undefined) {
-    const chosen = facts === undefined ? "IN_PLACE" : "IMPORT";
-    checkStrategy(request, chosen);
-    log.info(`the node is ${facts === undefined ? "down" : "up"}: restoring with strategy ${chosen}`);
-    return chosen;
+  if (facts === undefined && strategy !== "IN_PLACE") {
+    throw new AppError(
+      "unreachable",
+      `nothing listens at the node's JMX address; ${strategy ?? "the restore"} needs a running node`,
+      {
+        hint: "start the node, or check --jmx-service; for a stopped node add --restoration-strategy-type IN_PLACE",
+      },
+    );
   }
-  if (strategy !== "IN_PLACE" && facts === undefined) {
-    throw new AppError("unreachable", `nothing listens at the node's JMX address; ${strategy} needs a running node`, {
-      hint: "start the node, or check --jmx-service, or restore IN_PLACE",
-    });
+  if (strategy === undefined) {
+    checkStrategy(request, "IMPORT");
+    log.info("the node is up: restoring with strategy IMPORT");
+    return "IMPORT";
   }
   if (strategy === "IN_PLACE" && facts !== undefined && request.phase !== "cleanup") {
     throw new AppError("node-state", "the node is running; IN_PLACE replaces the files of a stopped node", {

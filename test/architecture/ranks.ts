@@ -70,7 +70,7 @@ export const folders: readonly Folder[] = [
     path: "restore/",
     is: "restoring a node; the recipe is run.ts",
     parts: [
-      ["context.ts", "directories.ts", "fetch.ts", "journal.ts", "select-tables.ts"],
+      ["context.ts", "directories.ts", "fetch.ts", "journal.ts", "own-directory.ts", "select-tables.ts"],
       ["live/", "in-place/"],
     ],
   },

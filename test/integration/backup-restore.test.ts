@@ -75,6 +75,8 @@ describe.each(variants)("$name", ({ name: _, ...kind }) => {
       tables.keyspace,
       "--config-directory",
       node.sandbox.configDirectory,
+      "--restoration-strategy-type",
+      "IN_PLACE",
     );
     expect(inPlace).toMatchObject({ strategy: "IN_PLACE" });
     await node.start();
@@ -115,7 +117,7 @@ describe.each(variants)("$name", ({ name: _, ...kind }) => {
 });
 
 async function restoreStopped({ sandbox }: CassandraNode, location: string, tag: string, ...more: readonly string[]) {
-  const jmx = ["--jmx-service", `127.0.0.1:${sandbox.jmxPort}`];
+  const jmx = ["--restoration-strategy-type", "IN_PLACE", "--jmx-service", `127.0.0.1:${sandbox.jmxPort}`];
   const where = ["--storage-location", location, "--snapshot-tag", tag, "--config-directory", sandbox.configDirectory];
   return esopOk("restore", ...where, ...jmx, ...more);
 }

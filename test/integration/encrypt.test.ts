@@ -203,10 +203,13 @@ async function restoreBothWays(world: World): Promise<void> {
 
   await tables.destroy();
   await world.node.stop();
-  expect(await world.ok(...world.restoreCommand("second"), ...world.key)).toMatchObject({ strategy: "IN_PLACE" });
+  const inPlace = ["--restoration-strategy-type", "IN_PLACE"];
+  expect(await world.ok(...world.restoreCommand("second"), ...world.key, ...inPlace)).toMatchObject({
+    strategy: "IN_PLACE",
+  });
   await world.node.start();
   await tables.expectRows(2);
-  const cleanup = ["--restoration-strategy-type", "IN_PLACE", "--restoration-phase-type", "cleanup"];
+  const cleanup = [...inPlace, "--restoration-phase-type", "cleanup"];
   await world.ok(...world.restoreCommand("second"), ...cleanup);
 }
 

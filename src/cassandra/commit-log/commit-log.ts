@@ -1,7 +1,8 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
-import { fileError, systemErrorCode, throwIfAborted } from "../../errors.ts";
+import { AppError, fileError, systemErrorCode, throwIfAborted } from "../../errors.ts";
+import { type FileMode, openRegularFile } from "../../files/files.ts";
 
 /**
  * The commit log of a stopped node: which tables' unflushed writes it holds, and how to take some tables' out of it
@@ -51,14 +52,35 @@ export async function findInCommitLog(
   for (const name of await listSegments(directory)) {
     throwIfAborted(signal);
     const path = join(directory, name);
-    const segment = await readFile(path).catch((error: unknown) => {
-      throw fileError(error, `read ${path}`);
-    });
-    const masked = maskTables(segment, tables);
+    const masked = maskTables((await readSegment(path)).content, tables);
     if (masked === "entangled") entangled = true;
     else if (masked > 0) segments.push(name);
   }
   return { segments, entangled };
+}
+
+export interface Segment {
+  readonly content: Buffer;
+  readonly mode: FileMode;
+}
+
+/** A link of that name is not followed: the account of Cassandra may have made it, and root would read what is behind it. */
+export async function readSegment(path: string): Promise<Segment> {
+  try {
+    const file = await openRegularFile(path);
+    if (file === undefined) throw notSegment(path, undefined);
+    await using handle = file.handle;
+    return { content: await handle.readFile(), mode: await handle.stat() };
+  } catch (error) {
+    throw systemErrorCode(error) === "ELOOP" ? notSegment(path, error) : fileError(error, `read ${path}`);
+  }
+}
+
+function notSegment(path: string, cause: unknown): AppError {
+  return new AppError("io", `commit log segment ${path} is no plain file`, {
+    hint: "Cassandra makes plain files only: find out who made it, and move it away",
+    cause,
+  });
 }
 
 /** An id that no table has: Cassandra skips mutations of unknown tables when it replays a segment. */

@@ -141,11 +141,11 @@ const options = {
     help: "resolve the host name or address in the storage location to a host ID with the uploaded topology",
   }),
   dryRun: toggle("dry-run", { group: "what", help: "print what would be restored; change nothing" }),
-  /** Undefined: to be chosen by what the node is; then call {@link checkStrategy} with the choice. */
+  /** Undefined: IMPORT if the node runs; then call {@link checkStrategy} with it. IN_PLACE is only ever named. */
   strategy: optional("restoration-strategy-type", choice(strategies), {
     json: "restorationStrategyType",
     group: "behaviour",
-    defaultText: "IN_PLACE for a stopped node, IMPORT for a running one",
+    defaultText: "IMPORT, on a running node",
     help: "how SSTables are put into the node",
   }),
   phase: optional("restoration-phase-type", choice(phases), {
@@ -267,7 +267,7 @@ export const restoreVerb = defineVerb({
   description: [
     "Replaces the content of the selected tables. IMPORT and HARDLINKS load SSTables into a running node, in the phases " +
       "init, download, truncate, import and cleanup. IN_PLACE replaces the SSTables of a stopped node and keeps the " +
-      "replaced ones until a run with --restoration-phase-type cleanup.",
+      "replaced ones until a run with --restoration-phase-type cleanup; it is never chosen unless it is named.",
     "All files are downloaded and verified before any data of the node is changed.",
   ],
   examples: [

@@ -87,6 +87,7 @@ function run(flags: Flags = {}, from: Storage = storage, progress = silentProgre
   const request = requestOf("restore", {
     "storage-location": node.location,
     "snapshot-tag": "snap",
+    "restoration-strategy-type": "IN_PLACE",
     "data-dir": join(directory.path, "data"),
     "cassandra-dir": directory.path,
     "config-directory": join(directory.path, "conf"),

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { writeTree } from "../../../test/harness/file-tree.ts";
 import { requestOf } from "../../../test/harness/request-of.ts";
+import { quietLog } from "../../../test/harness/sample-node.ts";
 import { type TemporaryDirectory, temporaryDirectory } from "../../../test/harness/temporary-directory.ts";
 import { stoppedNode } from "./stopped-node.ts";
 
@@ -34,7 +35,7 @@ const full = () =>
 
 function stopped(flags: Readonly<Record<string, string | readonly string[]>> = {}) {
   const location = { "storage-location": "s3://b/c/d/n", "snapshot-tag": "s", "config-directory": at("conf") };
-  return stoppedNode(requestOf("restore", { ...location, ...flags }));
+  return stoppedNode(requestOf("restore", { ...location, ...flags }), quietLog);
 }
 
 describe("where everything of a stopped node is", () => {
@@ -53,7 +54,7 @@ describe("where everything of a stopped node is", () => {
   it("is what the flags say, with no cassandra.yaml at all", async () => {
     expect(await stopped({ "data-dir": [at("d1"), at("d2")], "cassandra-dir": at("base") })).toEqual({
       dataDirectories: [at("d1"), at("d2")],
-      systemDirectory: at("d1"),
+      systemDirectory: undefined,
       commitLogDirectory: at("base/commitlog"),
       hintsDirectory: at("base/hints"),
       savedCachesDirectory: at("base/saved_caches"),

@@ -1,12 +1,14 @@
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { basename, dirname, join } from "node:path";
+import { basename, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { body, lz4, mutation, mutationsIn, of, segment } from "../../../test/harness/commit-log.ts";
 import { type FileTree, readTree, writeTree } from "../../../test/harness/file-tree.ts";
 import { type TemporaryDirectory, temporaryDirectory } from "../../../test/harness/temporary-directory.ts";
 import { readJournal, writeJournal } from "../journal.ts";
-import { type CommitLogTreatment, outsidePlaces, type Place, parseSwapJournal, planSwap, runSwap } from "./swap.ts";
+import type { Place } from "./places.ts";
+import { type CommitLogTreatment, outsidePlaces, planSwap, runSwap } from "./swap.ts";
+import { parseSwapJournal } from "./swap-journal.ts";
 
 /** Renames that still succeed; every step of a swap that changes anything is one. */
 const renames = vi.hoisted(() => ({ left: Number.POSITIVE_INFINITY, made: 0 }));
@@ -311,69 +313,12 @@ describe("a commit log on another file system", () => {
     expect(Object.keys(await readTree(elsewhere))).toEqual(
       ["esop-restore/b/commitlog/CommitLog-7-3.log", "esop-restore/b/hints/a", "esop-restore/b/hints.1/a"].sort(),
     );
-    expect(outsidePlaces(places, done)).toEqual([join(elsewhere, "esop-restore/b")]);
+    expect(await outsidePlaces(places, done)).toEqual([join(elsewhere, "esop-restore/b")]);
     const inside = await planSwap(places, [target], {
       stopped: stoppedIn(directory.path),
       commitLog: treatment,
       everything: true,
     });
-    expect(outsidePlaces(places, inside)).toEqual([]);
-  });
-});
-
-describe("a journal", () => {
-  const journal = {
-    done: false,
-    tables: ["ks.t"],
-    aside: [["/a", "/b"]],
-    asideDone: false,
-    commitLogDirectory: "/c",
-    mask: { segments: ["s"], wanted: ["w"], foreign: [] },
-    originals: "/o",
-  };
-
-  it("is read back as it was written", () => {
-    expect(parseSwapJournal(journal)).toEqual(journal);
-  });
-
-  it.each([
-    null,
-    [],
-    "x",
-    {},
-    { ...journal, done: "no" },
-    { ...journal, tables: undefined },
-    { ...journal, aside: [["/a"]] },
-    { ...journal, aside: [["/a", 1]] },
-    { ...journal, aside: "x" },
-    { ...journal, asideDone: undefined },
-    { ...journal, commitLogDirectory: 1 },
-    { ...journal, mask: null },
-    { ...journal, mask: { segments: [], wanted: [] } },
-    { ...journal, mask: { ...journal.mask, wanted: [1] } },
-    { ...journal, originals: undefined },
-  ])("of another form is none: %j", (value) => {
-    expect(parseSwapJournal(value)).toBeUndefined();
-  });
-
-  it("lies in a directory that is made for it, and is all or nothing", async () => {
-    const path = join(directory.path, "a/b/journal.json");
-    expect(await readJournal(path, parseSwapJournal)).toBeUndefined();
-    await writeJournal(path, journal);
-    await writeJournal(path, { ...journal, done: true });
-    expect(await readJournal(path, parseSwapJournal)).toEqual({ ...journal, done: true });
-    expect(Object.keys(await readTree(dirname(path)))).toEqual(["journal.json"]);
-  });
-
-  it("that is damaged is an error that says which", async () => {
-    const path = join(directory.path, "journal.json");
-    for (const text of ["", "{", "{}", "null"]) {
-      await writeTree(directory.path, { "journal.json": text });
-      await expect(readJournal(path, parseSwapJournal)).rejects.toMatchObject({
-        code: "corrupt",
-        message: `the restore's journal ${path} is damaged`,
-      });
-    }
-    await expect(writeJournal(join(path, "below/x.json"), {})).rejects.toMatchObject({ code: "io" });
+    expect(await outsidePlaces(places, inside)).toEqual([]);
   });
 });

@@ -1,51 +1,29 @@
-import { readdir, readFile, rm, stat } from "node:fs/promises";
-import { basename, dirname, join, relative, sep } from "node:path";
-import { appearanceRank, listSegments, maskTables, parseComponentName } from "../../cassandra/cassandra.ts";
+import { chmod, lstat, readdir, readFile, realpath, rm, stat } from "node:fs/promises";
+import { basename, dirname, join, relative } from "node:path";
+import { appearanceRank, maskTables, parseComponentName, readSegment } from "../../cassandra/cassandra.ts";
 import { AppError, fileError, systemErrorCode } from "../../errors.ts";
-import { replaceFile, syncDirectory } from "../../files/files.ts";
+import { existingParent, replaceFile, syncDirectory } from "../../files/files.ts";
 import { filesBelow, makeDirectory, moveFile, type Owner, restoreDirectory } from "../directories.ts";
+import type { Place } from "./places.ts";
 import type { StoppedNode } from "./stopped-node.ts";
+import {
+  type AsideFile,
+  asideMoves,
+  type FolderKind,
+  folderKinds,
+  type KeptDirectories,
+  type MaskedSegments,
+  presentSegments,
+  type SwapDirectories,
+  type SwapJournal,
+} from "./swap-journal.ts";
 import type { StoppedTable } from "./target-directories.ts";
-
-/** One data directory with the places, on its file system, for what will go in and what comes out. */
-export interface Place {
-  readonly dataDirectory: string;
-  /** Holds all that a restore writes beside the data directory; places on one file system share it. */
-  readonly root: string;
-  readonly staged: string;
-  readonly replaced: string;
-}
-
-/** Segments out of which the wanted tables' mutations are taken; see CommitLogTables. */
-interface MaskedSegments {
-  readonly segments: readonly string[];
-  readonly wanted: readonly string[];
-  readonly foreign: readonly string[];
-}
 
 export type CommitLogTreatment =
   /** All of it belongs to what is being replaced. */
   | { readonly kind: "set-aside" }
   /** Other tables' unflushed writes must stay. */
   | ({ readonly kind: "mask" } & MaskedSegments);
-
-/**
- * What the swap will do, written down before it begins, so that it can be finished after a crash: each step is done or
- * not done, and doing it again changes nothing.
- */
-export interface SwapJournal {
-  readonly done: boolean;
-  /** "ks.table" of every table that is restored. */
-  readonly tables: readonly string[];
-  /** Files to set aside: from, to. All of them before anything staged is moved in. */
-  readonly aside: readonly (readonly [from: string, to: string])[];
-  /** Set once every file of `aside` is away: from then on, a file at such a place is a restored one. */
-  readonly asideDone: boolean;
-  readonly commitLogDirectory: string;
-  readonly mask: MaskedSegments;
-  /** Where the original of a masked segment is kept. */
-  readonly originals: string;
-}
 
 export interface SwapScope {
   readonly stopped: StoppedNode;
@@ -54,63 +32,97 @@ export interface SwapScope {
   readonly everything: boolean;
 }
 
+/** The directories of a swap, in the order of its places. */
+export function swapDirectories(places: readonly Place[], stopped: StoppedNode): SwapDirectories {
+  return {
+    data: places.map(({ dataDirectory }) => dataDirectory),
+    commitlog: stopped.commitLogDirectory,
+    hints: stopped.hintsDirectory,
+    saved_caches: stopped.savedCachesDirectory,
+  };
+}
+
 /** Lists what must be set aside; touches nothing. */
 export async function planSwap(
   places: readonly Place[],
   targets: readonly Pick<StoppedTable, "keyspace" | "table" | "tableId">[],
   { stopped, commitLog, everything }: SwapScope,
 ): Promise<SwapJournal> {
-  const aside: (readonly [string, string])[] = [];
-  for (const place of places) {
+  const aside: AsideFile[] = [];
+  for (const [index, { dataDirectory }] of places.entries()) {
     for (const { keyspace, table, tableId } of targets) {
-      const directory = join(place.dataDirectory, keyspace, `${table}-${tableId}`);
-      for (const file of await liveFiles(directory)) {
-        aside.push([file, join(place.replaced, relative(place.dataDirectory, file))]);
-      }
+      const directory = join(dataDirectory, keyspace, `${table}-${tableId}`);
+      for (const file of await liveFiles(directory)) aside.push([index, relative(dataDirectory, file)]);
     }
   }
-  const [first] = places;
-  if (first === undefined) throw new AppError("internal", "no data directory to restore into");
-  const { commitLogDirectory, hintsDirectory, savedCachesDirectory } = stopped;
+  const directories = swapDirectories(places, stopped);
   // A cache names positions in SSTables that a restored one may share its name with.
-  const folders = [[savedCachesDirectory, "saved_caches"]];
-  if (everything) folders.push([hintsDirectory, "hints"]);
-  if (commitLog.kind === "set-aside") folders.push([commitLogDirectory, "commitlog"]);
-  for (const [folder = "", name = ""] of folders) {
-    const to = await besides(folder, first, name);
-    for (const file of await plainFiles(folder)) aside.push([file, join(to, basename(file))]);
+  const kinds: FolderKind[] = ["saved_caches"];
+  if (everything) kinds.push("hints");
+  if (commitLog.kind === "set-aside") kinds.push("commitlog");
+  for (const kind of kinds) {
+    for (const file of await plainFiles(directories[kind])) aside.push([kind, basename(file)]);
   }
+  const parents = await keptParents(places, directories);
   return {
     done: false,
     tables: targets.map(({ keyspace, table }) => `${keyspace}.${table}`),
+    directories,
     aside,
     asideDone: false,
-    commitLogDirectory,
-    mask: commitLog.kind === "mask" ? commitLog : { segments: [], wanted: [], foreign: [] },
-    originals: await besides(commitLogDirectory, first, "commitlog"),
+    mask:
+      commitLog.kind === "mask"
+        ? { segments: commitLog.segments, wanted: commitLog.wanted, foreign: commitLog.foreign }
+        : { segments: [], wanted: [], foreign: [] },
+    kept: {
+      commitlog: await freeName(parents.commitlog, "commitlog"),
+      hints: await freeName(parents.hints, "hints"),
+      saved_caches: await freeName(parents.saved_caches, "saved_caches"),
+    },
   };
 }
 
 /**
- * Where files of `folder` can be moved to by renaming: a new directory in the first place's root, or beside the folder
- * itself, where an earlier restore may have left some.
+ * Where files of each folder can be moved to by renaming: into the first place's root, or beside the folder itself where
+ * that is on another file system.
  */
-async function besides(folder: string, { root }: Place, name: string): Promise<string> {
+export async function keptParents(places: readonly Place[], directories: SwapDirectories): Promise<KeptDirectories> {
+  const [first] = places;
+  if (first === undefined) throw new AppError("internal", "no data directory to restore into");
   const device = async (path: string) => (await stat(path).catch(() => undefined))?.dev;
-  const [ours, theirs] = [await device(dirname(dirname(root))), await device(folder)];
-  const same = theirs === undefined || ours === theirs;
-  const wanted = join(same ? root : join(folder, "..", restoreDirectory, basename(root)), name);
-  for (let free = wanted, number = 1; ; free = `${wanted}.${number++}`) {
-    if ((await stat(free).catch(() => undefined)) === undefined) return free;
+  const ours = await device(dirname(dirname(first.root)));
+  const parents = { commitlog: first.root, hints: first.root, saved_caches: first.root };
+  for (const kind of folderKinds) {
+    const theirs = await device(directories[kind]);
+    if (theirs === undefined || theirs === ours) continue;
+    parents[kind] = join(directories[kind], "..", restoreDirectory, basename(first.root));
+  }
+  return parents;
+}
+
+/** A new directory: an earlier restore may have left some. */
+async function freeName(parent: string, name: string): Promise<string> {
+  for (let free = name, number = 1; ; free = `${name}.${number++}`) {
+    if ((await lstat(join(parent, free)).catch(() => undefined)) === undefined) return free;
   }
 }
 
-/** The directories outside the places' that hold what the swap set aside. */
-export function outsidePlaces(places: readonly Place[], { aside, originals }: SwapJournal): readonly string[] {
-  const inside = (path: string) => places.some(({ root }) => path.startsWith(root + sep));
-  const files = aside.map(([, to]) => to).filter((to) => !inside(to));
-  const outside = [...files.map((to) => dirname(dirname(to))), ...(inside(originals) ? [] : [dirname(originals)])];
-  return [...new Set(outside)].filter((path) => basename(dirname(path)) === restoreDirectory);
+async function keptDirectories(places: readonly Place[], { directories, kept }: SwapJournal): Promise<KeptDirectories> {
+  const parents = await keptParents(places, directories);
+  return {
+    commitlog: join(parents.commitlog, kept.commitlog),
+    hints: join(parents.hints, kept.hints),
+    saved_caches: join(parents.saved_caches, kept.saved_caches),
+  };
+}
+
+/** The directories outside the places' that hold what a swap sets aside. */
+export async function outsidePlaces(
+  places: readonly Place[],
+  { directories }: Pick<SwapJournal, "directories">,
+): Promise<readonly string[]> {
+  const roots = new Set(places.map(({ root }) => root));
+  return [...new Set(Object.values(await keptParents(places, directories)))].filter((path) => !roots.has(path));
 }
 
 async function plainFiles(directory: string): Promise<string[]> {
@@ -128,34 +140,10 @@ async function liveFiles(directory: string): Promise<string[]> {
   const files = await plainFiles(directory);
   const entries = await readdir(directory, { withFileTypes: true }).catch(() => []);
   for (const entry of entries) {
-    if (entry.isDirectory() && entry.name.startsWith("."))
+    if (entry.isDirectory() && /^\.\w+$/.test(entry.name))
       files.push(...(await plainFiles(join(directory, entry.name))));
   }
   return files;
-}
-
-export function parseSwapJournal(value: unknown): SwapJournal | undefined {
-  return isSwapJournal(value) ? value : undefined;
-}
-
-function isSwapJournal(value: unknown): value is SwapJournal {
-  if (typeof value !== "object" || value === null) return false;
-  const { done, tables, aside, asideDone, commitLogDirectory, mask, originals } = { ...value } as Record<
-    string,
-    unknown
-  >;
-  const texts = (list: unknown) => Array.isArray(list) && list.every((item) => typeof item === "string");
-  if (typeof mask !== "object" || mask === null) return false;
-  const { segments, wanted, foreign } = { ...mask } as Record<string, unknown>;
-  return (
-    typeof done === "boolean" &&
-    typeof asideDone === "boolean" &&
-    typeof commitLogDirectory === "string" &&
-    typeof originals === "string" &&
-    Array.isArray(aside) &&
-    aside.every((pair) => texts(pair) && pair.length === 2) &&
-    [tables, segments, wanted, foreign].every(texts)
-  );
 }
 
 export interface SwapEnd {
@@ -168,8 +156,9 @@ export interface SwapEnd {
 
 /** Does what the journal says, from wherever an earlier run left off. */
 export async function runSwap(places: readonly Place[], journal: SwapJournal, end: SwapEnd): Promise<SwapJournal> {
+  const kept = await keptDirectories(places, journal);
   if (!journal.asideDone) {
-    await moveAll(journal.aside, undefined);
+    await moveAll(asideMoves(journal, places, kept), end.owner);
     await end.saveProgress({ ...journal, asideDone: true });
   }
   for (const { staged, dataDirectory } of places) {
@@ -179,13 +168,12 @@ export async function runSwap(places: readonly Place[], journal: SwapJournal, en
     // Data.db makes an SSTable one: it arrives when all else of it is there.
     const rank = ([file]: readonly [string, string]) =>
       appearanceRank(parseComponentName(basename(file))?.component ?? "");
-    await moveAll(
-      files.toSorted((a, b) => rank(a) - rank(b)),
-      end.owner,
-    );
+    const ordered = files.toSorted((a, b) => rank(a) - rank(b));
+    await takePermissions(ordered, dataDirectory);
+    await moveAll(ordered, end.owner);
     await rm(staged, { recursive: true, force: true });
   }
-  await maskCommitLog(journal, end.owner);
+  await maskCommitLog(journal, kept.commitlog, end.owner);
   if (end.configFile !== undefined) await replaceConfig(end.configFile, dirname(places[0]?.staged ?? ""));
   return { ...journal, asideDone: true, done: true };
 }
@@ -200,20 +188,27 @@ async function moveAll(moves: readonly (readonly [string, string])[], owner: Own
   for (const directory of directories) await syncDirectory(directory);
 }
 
+/** Restored files are not readable to more than the directory that they go to: it may be all that protects them. */
+async function takePermissions(moves: readonly (readonly [string, string])[], dataDirectory: string): Promise<void> {
+  const { mode } = await stat(await existingParent(dataDirectory));
+  const allowed = (mode & 0o666) | 0o600;
+  for (const [file] of moves) {
+    const found = await lstat(file);
+    if (found.isFile() && (found.mode & 0o777 & ~allowed) !== 0) await chmod(file, found.mode & allowed);
+  }
+}
+
 /** Replaces each segment by a copy without the restored tables' mutations; the original is kept. */
-async function maskCommitLog(
-  { mask, commitLogDirectory, originals }: SwapJournal,
-  owner: Owner | undefined,
-): Promise<void> {
+async function maskCommitLog(journal: SwapJournal, originals: string, owner: Owner | undefined): Promise<void> {
+  const { mask, directories } = journal;
   const tables = { wanted: new Set(mask.wanted), foreign: new Set(mask.foreign) };
-  const present = new Set(await listSegments(commitLogDirectory));
-  for (const name of mask.segments.filter((segment) => present.has(segment))) {
-    const path = join(commitLogDirectory, name);
-    const segment = await readFile(path);
+  for (const name of await presentSegments(journal)) {
+    const path = join(directories.commitlog, name);
+    const { content: segment, mode } = await readSegment(path);
     const kept = join(originals, name);
-    if ((await stat(kept).catch(() => undefined)) === undefined) {
+    if ((await lstat(kept).catch(() => undefined)) === undefined) {
       await makeDirectory(originals, owner);
-      await replaceFile(kept, segment);
+      await replaceFile(kept, segment, mode);
     }
     if (maskTables(segment, tables) === "entangled") {
       throw new AppError("corrupt", `commit log segment ${path} has changed since it was looked at`);
@@ -222,8 +217,12 @@ async function maskCommitLog(
   }
 }
 
+/** The file that a link leads to is replaced, not the link. The original is kept, readable to nobody else than before. */
 async function replaceConfig({ path, text }: { path: string; text: string }, root: string): Promise<void> {
+  const real = await realpath(path);
   const kept = join(root, basename(path));
-  if ((await stat(kept).catch(() => undefined)) === undefined) await replaceFile(kept, await readFile(path));
-  await replaceFile(path, Buffer.from(text));
+  if ((await lstat(kept).catch(() => undefined)) === undefined) {
+    await replaceFile(kept, await readFile(real), await stat(real));
+  }
+  await replaceFile(real, text);
 }

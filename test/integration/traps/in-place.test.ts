@@ -38,7 +38,7 @@ describe.each([...older, usual])("IN_PLACE of one table, Cassandra $version", (k
     for (const table of [restored, beside, far]) await fill(node.cql, table, 50, 150, "newer");
     const others = await othersOf(node, [beside, far]);
     await node.stop("KILL");
-    const report = await operator.restore("base", "--entities", restored);
+    const report = await operator.restore("base", "--entities", restored, ...inPlace);
     expect(report).toMatchObject({ strategy: "IN_PLACE", tables: 1 });
     await node.start();
     expect(await rowsOf(node.cql, restored)).toEqual(expected);
@@ -54,7 +54,8 @@ function keyspaceOf(table: string): string {
   return table.split(".")[0] ?? "";
 }
 
-const cleanup = ["--restoration-strategy-type", "IN_PLACE", "--restoration-phase-type", "cleanup"];
+const inPlace = ["--restoration-strategy-type", "IN_PLACE"];
+const cleanup = [...inPlace, "--restoration-phase-type", "cleanup"];
 
 describe("IN_PLACE of one table", () => {
   it("refuses a commit log that cannot be taken apart, touches nothing, and works once the node is drained", async () => {
@@ -64,13 +65,13 @@ describe("IN_PLACE of one table", () => {
     const others = await othersOf(node, [beside, far]);
     await node.stop("KILL");
     const before = await operator.liveFiles(keyspaceOf(restored));
-    const { hint } = await fails("node-state", operator.restoreCommand("base", "--entities", restored));
+    const { hint } = await fails("node-state", operator.restoreCommand("base", "--entities", restored, ...inPlace));
     expect(hint).toContain("nodetool drain");
     expect(await operator.liveFiles(keyspaceOf(restored))).toEqual(before);
     await node.start();
     expect(await rowsOf(node.cql, restored)).toHaveLength(expected.length + 1);
     await node.stop("TERM");
-    await operator.restore("base", "--entities", restored);
+    await operator.restore("base", "--entities", restored, ...inPlace);
     await node.start();
     expect(await rowsOf(node.cql, restored)).toEqual(expected);
     expect(await othersOf(node, [beside, far])).toEqual(others);

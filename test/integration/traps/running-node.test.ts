@@ -104,12 +104,15 @@ describe("--dry-run", () => {
     expect(await traces(node, operator, keyspace)).toEqual(before);
     await node.stop();
     const stopped = await traces(node, operator, keyspace);
-    expect(await operator.restore("base", "--entities", keyspace, "--dry-run")).toMatchObject({ strategy: "IN_PLACE" });
+    const inPlace = ["--entities", keyspace, ...strategy("IN_PLACE")];
+    expect(await operator.restore("base", ...inPlace, "--dry-run")).toMatchObject({ strategy: "IN_PLACE" });
     expect(await traces(node, operator, keyspace)).toEqual(stopped);
-    await operator.restore("base", "--entities", keyspace);
+    await fails("unreachable", operator.restoreCommand("base", "--entities", keyspace));
+    expect(await traces(node, operator, keyspace)).toEqual(stopped);
+    await operator.restore("base", ...inPlace);
     await node.start();
     const setAside = await operator.restoreLeftovers();
-    const cleanUp = ["--entities", keyspace, ...strategy("IN_PLACE"), "--restoration-phase-type", "cleanup"];
+    const cleanUp = [...inPlace, "--restoration-phase-type", "cleanup"];
     await operator.restore("base", "--dry-run", ...cleanUp);
     expect(await operator.restoreLeftovers()).toEqual(setAside);
     await operator.restore("base", ...cleanUp);

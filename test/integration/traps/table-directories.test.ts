@@ -82,7 +82,8 @@ describe("tables that were dropped since the backup", () => {
     await fails("node-state", operator.restoreCommand("base", "--entities", keyspace, ...inPlace));
     expect(await operator.liveFiles(keyspace)).toEqual(before);
     // A stopped node cannot be asked for its schema version.
-    const exact = await fails("usage", operator.restoreCommand("base", "--entities", kept, "--exact-schema-version"));
+    const exactly = ["--entities", kept, ...inPlace, "--exact-schema-version"];
+    const exact = await fails("usage", operator.restoreCommand("base", ...exactly));
     expect(exact.hint).toContain("--schema-version");
     const run = await esop(operator.restoreCommand("base", "--entities", `${forgotten},${kept}`, ...inPlace));
     expect(run.stderr).toContain(`the node may not have table ${forgotten}`);

@@ -28,7 +28,14 @@ describe("--restore-into-new-cluster", () => {
     const configFile = join(configDirectory, "cassandra.yaml");
     const before = (await readFile(configFile, "utf8")).trimEnd().split("\n");
     const command = ["restore", "--storage-location", operator.location, "--snapshot-tag", "whole"];
-    const where = ["--jmx-service", `127.0.0.1:${jmxPort}`, "--config-directory", configDirectory];
+    const where = [
+      "--restoration-strategy-type",
+      "IN_PLACE",
+      "--jmx-service",
+      `127.0.0.1:${jmxPort}`,
+      "--config-directory",
+      configDirectory,
+    ];
     await esopOk(...command, ...where, "--restore-into-new-cluster", "--update-cassandra-yaml");
     const after = (await readFile(configFile, "utf8")).trimEnd().split("\n");
     const edited = before.map((line) =>

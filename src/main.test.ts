@@ -1,6 +1,6 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, open, rm } from "node:fs/promises";
+import { mkdtemp, open, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -38,6 +38,32 @@ describe("the process", () => {
       err: expect.stringMatching(/^esop: --storage-location is missing\nhint: /),
       status: 2,
     });
+  });
+
+  it("gives its lines priorities where standard error is the journal, and there only", async () => {
+    const journal = join(directory, "journal");
+    const told = async (stream: (file: { readonly dev: bigint; readonly ino: bigint }) => string) => {
+      await using file = await open(journal, "w");
+      const JOURNAL_STREAM = stream(await file.stat({ bigint: true }));
+      const child = spawn(process.execPath, [main, "backup"], {
+        env: { JOURNAL_STREAM },
+        stdio: ["ignore", "ignore", file.fd],
+      });
+      expect(await once(child, "close")).toEqual([2, null]);
+      return readFile(journal, "utf8");
+    };
+    expect(await told(({ dev, ino }) => `${dev}:${ino}`)).toMatch(/^<3>esop: .* is missing\n<3>hint: .*\n$/);
+    expect(await told(({ dev, ino }) => `${dev}:${ino + 1n}`)).toMatch(/^esop: .* is missing\nhint: .*\n$/);
+    expect(await told(() => "nonsense")).toMatch(/^esop: /);
+  });
+
+  it("never writes the control characters of an argument", async () => {
+    const evil = "\u001b]0;owned\u0007";
+    for (const more of [[], ["--json"], ["--log-format=json"]]) {
+      const { out, err } = await outcome(start("backup", "--sl", `${evil}://b`, ...more));
+      expect(out + err).toContain("owned");
+      expect((out + err).replaceAll("\n", "")).not.toMatch(/\p{Cc}/u);
+    }
   });
 
   it("does not mind a reader that has gone away", async () => {

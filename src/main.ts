@@ -3,10 +3,10 @@
  * loads next to nothing.
  */
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { fstatSync, readFileSync } from "node:fs";
+import { readFile, stat } from "node:fs/promises";
 import { constants, homedir } from "node:os";
-import type { Commands, ProgramIo, TextSink } from "./cli/cli.ts";
+import type { Commands, ProgramIo, ProgramOutput, TextSink } from "./cli/cli.ts";
 import { systemClock } from "./clock.ts";
 import { AppError, errorTable, fileError, systemErrorCode, toAppError } from "./errors.ts";
 
@@ -22,11 +22,12 @@ function readVersion(): string {
   return known ? String(description.version) : "unknown";
 }
 
-function sink(stream: NodeJS.WriteStream): TextSink {
+function sink(stream: NodeJS.WriteStream, descriptor: number): TextSink {
   const { NO_COLOR: noColor, TERM: terminal } = process.env;
   const isTerminal = stream.isTTY === true;
   return {
     isTerminal,
+    isJournal: !isTerminal && isJournal(descriptor),
     colors: isTerminal && (noColor ?? "") === "" && terminal !== "dumb",
     get columns() {
       return stream.columns ?? 80;
@@ -35,6 +36,18 @@ function sink(stream: NodeJS.WriteStream): TextSink {
       stream.write(text);
     },
   };
+}
+
+/** systemd names the journal's socket by device and inode, as standard error may have been redirected since. */
+function isJournal(descriptor: number): boolean {
+  const { JOURNAL_STREAM: journal = "" } = process.env;
+  if (journal === "") return false;
+  try {
+    const { dev, ino } = fstatSync(descriptor, { bigint: true });
+    return journal === `${dev}:${ino}`;
+  } catch {
+    return false;
+  }
 }
 
 /** A reader that has gone away ("esop list | head -1") misses the rest, and that is all; a full disk is a failure. */
@@ -63,7 +76,10 @@ function stopListening(): void {
 const resumeHint = "run the same command again to resume; completed files are not transferred again";
 
 /** The first signal cancels, so that the command can clean up behind itself; the second ends the process. */
-function cancelOnSignals(): { readonly signal: AbortSignal; readonly status: () => number | undefined } {
+function cancelOnSignals(tell: (text: string) => void): {
+  readonly signal: AbortSignal;
+  readonly status: () => number | undefined;
+} {
   const abort = new AbortController();
   let status: number | undefined;
   for (const name of endingSignals) {
@@ -74,17 +90,18 @@ function cancelOnSignals(): { readonly signal: AbortSignal; readonly status: () 
         return;
       }
       status = 128 + constants.signals[name];
-      process.stderr.write(`\nesop: ${name}: shutting down; press Ctrl-C again to force quit\n`);
+      tell(`${name}: shutting down; press Ctrl-C again to force quit`);
       abort.abort(new AppError("cancelled", `cancelled by ${name}`, { hint: resumeHint }));
     });
   }
   return { signal: abort.signal, status: () => status };
 }
 
-function createIo(signal: AbortSignal): ProgramIo {
+function createIo(signal: AbortSignal, outputChanged: (output: ProgramOutput) => void): ProgramIo {
   return {
-    stdout: sink(process.stdout),
-    stderr: sink(process.stderr),
+    outputChanged,
+    stdout: sink(process.stdout, 1),
+    stderr: sink(process.stderr, 2),
     environment: process.env,
     homeDirectory: homedir(),
     version: readVersion(),
@@ -96,6 +113,16 @@ function createIo(signal: AbortSignal): ProgramIo {
       return () => clearInterval(timer);
     },
     signal,
+    userId: process.getuid?.(),
+    fileAccess: async (path) => {
+      try {
+        const { uid, gid, mode } = await stat(path);
+        return { ownerId: uid, groupId: gid, mode: mode & 0o7777 };
+      } catch (error) {
+        if (["ENOENT", "ENOTDIR"].includes(systemErrorCode(error) ?? "")) return undefined;
+        throw fileError(error, `look for ${path}`);
+      }
+    },
     readFile: async (path) => {
       try {
         return await readFile(path, "utf8");
@@ -111,14 +138,17 @@ async function runProgram(loadCommands: LoadCommands): Promise<void> {
   // What libraries warn of is for their developers.
   process.removeAllListeners("warning");
   if (earlySettings(argv, process.env).debug) {
-    process.on("warning", ({ name, message }) => process.stderr.write(`esop: ${name}: ${message}\n`));
+    process.on("warning", ({ name, message }) => output.log.debug(`${name}: ${message}`));
   }
-  const { signal, status: signalled } = cancelOnSignals();
-  const io = createIo(signal);
+  const { signal, status: signalled } = cancelOnSignals((text) => output.interrupted(text));
+  const io = createIo(signal, (changed) => {
+    output = changed;
+  });
+  let output = createOutput(io, earlySettings(argv, process.env));
   const fail = (thrown: unknown) => {
     ended = true;
     const error = toAppError(thrown);
-    createOutput(io, earlySettings(argv, process.env)).failure(error);
+    output.failure(error);
     process.exit(errorTable[error.code].exit);
   };
   process.on("uncaughtException", fail);

@@ -44,10 +44,11 @@ const timeUnits: readonly (readonly [name: string, ms: number])[] = [
   ["minutes", 60_000],
   ["hours", 3_600_000],
   ["days", 86_400_000],
+  ["weeks", 604_800_000],
 ];
 
 /**
- * "14d", "14 day", "1h", "5minute": a number and a unit, which may be shortened to any unambiguous start of its name
+ * "14d", "14 day", "2w", "1h", "5minute": a number and a unit, which may be shortened to any unambiguous start of its name
  * ("min" is minutes, "mil" milliseconds, "mi" neither), or to "m" for minutes and "ms" for milliseconds. Gives
  * milliseconds; throws `usage`.
  */
@@ -59,28 +60,34 @@ export function parseDuration(text: string): number {
   const found = timeUnits.filter(([name]) => name.startsWith(exact));
   const [only] = found;
   if (match === null || only === undefined || found.length > 1 || !Number.isSafeInteger(amount * only[1])) {
-    throw new AppError("usage", `'${text}' is not a duration`, {
-      hint: "write a number and a unit: 14d, 36hours, 5min",
+    throw new AppError("usage", `'${text}' ${isNumber(text) ? "has no unit" : "is not a duration"}`, {
+      hint: "write a whole number and a unit from milliseconds to weeks: 14d, 2w, 36hours, 5min",
     });
   }
   return amount * only[1];
 }
 
-const rateFactors = new Map([
-  ["", 1],
-  ["k", 1024],
-  ["m", 1024 ** 2],
-  ["g", 1024 ** 3],
-  ["t", 1024 ** 4],
-]);
+function isNumber(text: string): boolean {
+  return /^\s*\d+(?:\.\d+)?\s*$/.test(text);
+}
 
-/** "10MB/s", "512k", "1GiB/s": bytes a second; factors are powers of 1024, as in Esop. Throws `usage`. */
+const ratePattern = /^\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)(bits?|bps|b|)(?:\/s(?:ec(?:ond)?)?)?\s*$/i;
+const rateHint = "write bytes, as in 50MB/s or 512KiB/s, or bits, as in 50Mbit/s";
+
+/**
+ * "10MB/s", "512k", "1GiB/s": bytes a second; factors are powers of 1024, as in Esop for Java. "50Mbit/s", "50mbps":
+ * bits a second; factors are powers of 1000, as networks have them, unless written as "Mi". Throws `usage`.
+ */
 export function parseRate(text: string): number {
-  const match = /^\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b|bps)?(?:\/s(?:ec(?:ond)?)?)?\s*$/i.exec(text);
-  const factor = rateFactors.get(match?.[2]?.toLowerCase() ?? "");
-  const rate = Math.floor(Number(match?.[1]) * (factor ?? Number.NaN));
-  if (!Number.isSafeInteger(rate) || rate <= 0) {
-    throw new AppError("usage", `'${text}' is not a data rate`, { hint: "write a number and a unit: 10MB/s, 512KB/s" });
-  }
+  const [, number, prefix = "", binary = "", unit = ""] = ratePattern.exec(text) ?? [];
+  const refuse = (why: string) => new AppError("usage", `'${text}' ${why}`, { hint: rateHint });
+  if (number === undefined || (binary !== "" && unit === "")) throw refuse("is not a data rate");
+  if (prefix === "" && unit === "" && Number(number) > 0) throw refuse("has no unit");
+  if (unit === "b") throw refuse("may mean bits or bytes");
+  const inBits = /^bit/i.test(unit) || unit.startsWith("b");
+  const power = ["", "k", "m", "g", "t"].indexOf(prefix.toLowerCase());
+  const factor = (inBits && binary === "" ? 1000 : 1024) ** power / (inBits ? 8 : 1);
+  const rate = Math.floor(Number(number) * factor);
+  if (!Number.isSafeInteger(rate) || rate <= 0) throw refuse("is not a data rate");
   return rate;
 }

@@ -27,7 +27,7 @@ export async function knownObjects(
   for (const { name } of missing === 0 ? [] : await earlier.list(signal)) {
     let stored: StoredManifest;
     try {
-      stored = await earlier.read(name, signal);
+      stored = await earlier.read(name, signal, ({ objectKey }) => wanted.has(objectKey));
     } catch (error) {
       signal?.throwIfAborted();
       log.warn(`passed over an earlier backup: ${error instanceof Error ? error.message : String(error)}`);

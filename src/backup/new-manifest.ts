@@ -1,5 +1,11 @@
 import type { NodeFacts } from "../cassandra/cassandra.ts";
-import type { BackupName, Manifest, ManifestEntry, ManifestTable } from "../repository/repository.ts";
+import {
+  type BackupName,
+  checkManifestBytes,
+  type Manifest,
+  type ManifestEntry,
+  type ManifestTable,
+} from "../repository/repository.ts";
 import type { BackupPlan, PlannedTable } from "./plan.ts";
 
 /**
@@ -29,6 +35,23 @@ export function newManifest(
     schemaVersion: facts.schemaVersion,
     size: plan.send.bytes + plan.keep.bytes,
   };
+}
+
+/** A manifest of so few files is never too large. */
+const certainlySmallFiles = 500_000;
+const longestHash = "0".repeat(64);
+
+/** Throws `unsupported` for a plan whose manifest would be too large, before anything is sent in vain. */
+export function checkManifestSize(
+  plan: BackupPlan,
+  name: BackupName,
+  facts: Pick<NodeFacts, "tokens" | "schemaVersion">,
+  kmsKeyId?: string,
+): void {
+  if (plan.send.files + plan.keep.files <= certainlySmallFiles) return;
+  const hashes = new Map<string, string>();
+  for (const { files } of plan.tables) for (const { objectKey } of files) hashes.set(objectKey, longestHash);
+  checkManifestBytes(newManifest(plan, hashes, name, facts, kmsKeyId));
 }
 
 function manifestTable(

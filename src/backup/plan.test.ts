@@ -6,7 +6,7 @@ import type { LocalFile } from "../cassandra/cassandra.ts";
 import { manifestEntries, objectKey, parseObjectKey } from "../repository/repository.ts";
 import type { HashAlgorithm } from "../transfer/transfer.ts";
 import type { KnownObject } from "./known-hashes.ts";
-import type { LocalTable } from "./local-files.ts";
+import type { LocalTable } from "./local-table.ts";
 import { newManifest } from "./new-manifest.ts";
 import { type BackupPlan, type PlanInputs, type PlannedFile, planBackup } from "./plan.ts";
 

@@ -4,7 +4,7 @@ import { throwIfAborted } from "../errors.ts";
 import { type ComponentPath, hashAlgorithmOf, objectKey } from "../repository/repository.ts";
 import type { Encryptor, HashAlgorithm } from "../transfer/transfer.ts";
 import type { KnownObject } from "./known-hashes.ts";
-import type { LocalTable } from "./local-files.ts";
+import type { LocalTable } from "./local-table.ts";
 
 /** What becomes of one local file. */
 export interface PlannedFile {

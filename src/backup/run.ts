@@ -1,39 +1,37 @@
 /**
  * Backing up one node. The recipe:
  *
- *   ask the node who it is, check what can be checked -> hold the node -> clear leftovers -> snapshot
+ *   ask the node who it is, check what can be checked -> hold the node -> clear leftovers -> snapshot, in one schema version
  *   -> plan (the snapshot's files minus what one listing of the repository shows) -> send what is missing, each file read
- *   once -> renew what is old -> manifest, the commit point -> clear the snapshot
+ *   once -> renew what is old -> list once more, and send again what has vanished -> manifest, the commit point -> clear
+ *   the snapshot
  *
  * Whatever ends a run midway, the repository holds complete objects and no manifest, and the next run sends the rest.
  */
-import { join } from "node:path";
 import { type CassandraNode, checkDataDirectories, type NodeFacts } from "../cassandra/cassandra.ts";
 import type { Clock } from "../clock.ts";
 import { forEachConcurrently, type RateLimit, rateLimit, unlimited, withDeadline } from "../concurrency/concurrency.ts";
 import type { BackupEncryptor, Keys } from "../encryption/encryption.ts";
 import { AppError, isAppError } from "../errors.ts";
+import { joinBelow } from "../files/files.ts";
 import type { Logger } from "../log.ts";
-import { acquireLock } from "../operation/operation.ts";
+import { acquireLock, dataLockFiles, repositoryLockName } from "../operation/operation.ts";
 import type { Progress } from "../progress.ts";
 import { backupName, dataPrefix, EarlierBackups, NodeRepository, type TopologyFile } from "../repository/repository.ts";
-import {
-  type BackupRequest,
-  completeLocation,
-  defaultSnapshotTag,
-  type Entities,
-  formatTableName,
-} from "../request/request.ts";
-import type { Storage } from "../storage/storage.ts";
+import { type BackupRequest, completeLocation, defaultSnapshotTag, type Entities } from "../request/request.ts";
+import type { ObjectInfo, Storage } from "../storage/storage.ts";
 import { fileSource, HashThreads, hashFile, hashStream, type UploadOptions, upload } from "../transfer/transfer.ts";
+import { formatCount } from "../units.ts";
 import { checkMode, type ExpectedTables, expectedTables } from "./check-node.ts";
 import { chooseEncryption } from "./choose-encryption.ts";
 import { HashRecord } from "./hash-record.ts";
 import { knownObjects } from "./known-hashes.ts";
-import { type LocalTable, readLocalTables } from "./local-files.ts";
-import { newManifest } from "./new-manifest.ts";
+import { readLocalTables } from "./local-files.ts";
+import type { LocalTable } from "./local-table.ts";
+import { checkManifestSize, newManifest } from "./new-manifest.ts";
 import { type BackupPlan, type PlannedFile, planBackup } from "./plan.ts";
 import { clearLeftovers, snapshotName, withSnapshot } from "./snapshot.ts";
+import { vanishedFiles } from "./vanished.ts";
 
 export interface BackupDependencies {
   readonly storage: Storage;
@@ -86,10 +84,24 @@ async function prepare(request: BackupRequest, dependencies: BackupDependencies)
       hint: "check --storage-location, or give --create-missing-bucket to have it made",
     });
   }
-  if (exists && path.node !== facts.hostId) await refuseForeignPlace(repository, earlier, facts, signal);
+  if (exists && path.node !== facts.hostId) await refuseForeignPlace(repository, earlier, facts, dependencies);
+  checkNames(request, repository, facts, dependencies.clock.now());
   const encryptor = await chooseEncryption({ request, repository, earlier, exists, keys, log, signal });
-  const record = await HashRecord.load(join(request.cacheDir, "hashes", `${facts.hostId}.json`), log);
+  const record = await HashRecord.load(joinBelow(request.cacheDir, "hashes", `${facts.hostId}.json`), log);
   return { ...dependencies, request, facts, dataDirectories, expected, repository, earlier, record, encryptor };
+}
+
+const longestDirectoryNameBytes = 255;
+
+/** Throws `usage` where the tag makes a name that is too long for the node's file system or for the store. */
+function checkNames(request: BackupRequest, repository: NodeRepository, facts: NodeFacts, nowMs: number): void {
+  const tag = request.snapshotTag ?? defaultSnapshotTag(nowMs);
+  repository.checkName(backupName(tag, facts.schemaVersion, nowMs));
+  const bytes = Buffer.byteLength(snapshotName(tag));
+  if (bytes <= longestDirectoryNameBytes) return;
+  throw new AppError("usage", `the snapshot would have a name of ${bytes} bytes, and 255 is the limit`, {
+    hint: "give a shorter --snapshot-tag",
+  });
 }
 
 /**
@@ -100,15 +112,26 @@ async function refuseForeignPlace(
   { description }: NodeRepository,
   earlier: EarlierBackups,
   facts: NodeFacts,
-  signal: AbortSignal,
+  { log, signal }: BackupDependencies,
 ): Promise<void> {
-  const [newest] = await earlier.list(signal);
-  if (newest === undefined) return;
-  const { tokens } = (await earlier.read(newest.name, signal)).manifest;
-  if (tokens.toSorted().join() === facts.tokens.toSorted().join()) return;
+  const tokens = await newestTokens(earlier, log, signal);
+  if (tokens === undefined || tokens.toSorted().join() === facts.tokens.toSorted().join()) return;
   throw new AppError("usage", `${description} holds backups of a node with other tokens`, {
     hint: `give each node a place of its own: let the location end with this node's host ID, ${facts.hostId}`,
   });
+}
+
+/** Of the newest backup whose manifest can be read. */
+async function newestTokens(earlier: EarlierBackups, log: Logger, signal: AbortSignal) {
+  for (const { name } of await earlier.list(signal)) {
+    try {
+      return (await earlier.read(name, signal, () => false)).manifest.tokens;
+    } catch (error) {
+      if (!isAppError(error, "corrupt") && !isAppError(error, "not-found")) throw error;
+      log.warn(`passed over an earlier backup: ${error.message}`);
+    }
+  }
+  return undefined;
 }
 
 /** Backs up the node; the report is of what was done. */
@@ -117,43 +140,61 @@ export async function backup(request: BackupRequest, dependencies: BackupDepende
   const startedMs = clock.monotonic();
   using signal = withDeadline(request.timeoutMs, dependencies.signal, "the backup");
   const run = await prepare(request, { ...dependencies, signal });
-  const { facts, repository } = run;
-  await using _hold = await acquireLock(
-    `esop/backup/${facts.hostId}`,
-    `another backup of node ${facts.hostId} is running on this machine`,
-  );
+  const { repository } = run;
+  await using _locks = await lockNode(run);
   if (request.createMissingBucket) await storage.createBucket({ signal });
   await run.encryptor?.commit();
   await clearLeftovers(node, run.dataDirectories, log, signal);
 
   const takenMs = clock.now();
   const tag = request.snapshotTag ?? defaultSnapshotTag(takenMs);
-  const name = backupName(tag, facts.schemaVersion, takenMs);
-  const snapshot = { name: snapshotName(tag), entities: snapshotEntities(request.entities) };
-  log.info(`backing up node ${facts.hostId} (Cassandra ${facts.releaseVersion}) as ${name.text}`);
-  const report = await withSnapshot(node, snapshot, { log, signal }, async () => {
-    const tables = await readLocalTables({ ...sourceOf(run), source: { snapshot: snapshot.name } });
-    checkComplete(tables, run.expected);
+  const snapshot = { name: snapshotName(tag), entities: request.entities, log, signal };
+  const report = await withSnapshot(node, snapshot, async ({ facts, tables: expected }) => {
+    const name = backupName(tag, facts.schemaVersion, takenMs);
+    log.info(`backing up node ${facts.hostId} (Cassandra ${facts.releaseVersion}) as ${name.text}`);
+    const tables = await readLocalTables({ ...sourceOf(run, expected), source: { snapshot: snapshot.name } });
+    checkComplete(tables, expected);
     const plan = await makePlan(tables, run);
+    const topology = request.uploadClusterTopology ? await topologyOf(run, facts, takenMs) : undefined;
+    checkManifestSize(plan, name, facts, run.encryptor?.kmsKeyId);
     const hashes = await sendMissing(plan, run);
     const refreshed = await renewOld(plan, hashes, run);
     if (!request.skipRefreshing) await run.encryptor?.renew();
+    await sendVanished(plan, hashes, run);
     await repository.writeManifest(name, newManifest(plan, hashes, name, facts, run.encryptor?.kmsKeyId), signal);
-    if (request.uploadClusterTopology) await repository.writeTopology(name, await topologyOf(run, takenMs), signal);
-    return { sent: plan.send, kept: plan.keep, refreshed, tables: tables.length };
+    if (topology !== undefined) await repository.writeTopology(name, topology, signal);
+    return { name: name.text, sent: plan.send, kept: plan.keep, refreshed, tables: tables.length };
   });
   await run.record.save();
-  return { name: name.text, location: repository.description, ...report, durationMs: clock.monotonic() - startedMs };
+  return { location: repository.description, ...report, durationMs: clock.monotonic() - startedMs };
+}
+
+/**
+ * Excludes other backups of the node, whose snapshots this one would clear, and everything else that changes the node's
+ * part of the repository.
+ */
+async function lockNode({ request, facts, dataDirectories, clock, log }: Run): Promise<AsyncDisposable> {
+  const { cacheDir } = request;
+  const location = completeLocation(request.storageLocation, facts);
+  const names = [`esop/backup/${facts.hostId}`, await repositoryLockName(location)];
+  const shared = await dataLockFiles(dataDirectories, "backup");
+  await using stack = new AsyncDisposableStack();
+  for (const [index, name] of names.entries()) {
+    const files = index === 0 ? shared : [];
+    const subject = index === 0 ? `node ${facts.hostId}` : `the repository of node ${location.node.node}`;
+    stack.use(await acquireLock({ name, subject, verb: "backup", cacheDir, files, clock, log }));
+  }
+  return stack.move();
 }
 
 /** What a backup would do now, from the live directories: nothing is flushed, snapshotted or written. */
 export async function planOnly(request: BackupRequest, dependencies: BackupDependencies): Promise<BackupPlan> {
   using signal = withDeadline(request.timeoutMs, dependencies.signal, "the plan");
   const run = await prepare(request, { ...dependencies, signal });
-  return makePlan(await readLocalTables({ ...sourceOf(run), source: "live" }), run);
+  return makePlan(await readLocalTables({ ...sourceOf(run, run.expected), source: "live" }), run);
 }
 
-function sourceOf({ dataDirectories, expected, signal }: Run) {
+function sourceOf({ dataDirectories, signal }: Run, expected: ExpectedTables) {
   const wanted = (keyspace: string, table: string) => expected.get(keyspace)?.includes(table) === true;
   return { dataDirectories, wanted, signal };
 }
@@ -165,7 +206,7 @@ function checkComplete(tables: readonly LocalTable[], expected: ExpectedTables):
     const missing = names.find((table) => !found.has(`${keyspace}.${table}`));
     if (missing === undefined) continue;
     throw new AppError("not-found", `the snapshot of ${keyspace}.${missing} is in none of the data directories`, {
-      hint: "check --data-dir; if the table was dropped just now, run the backup again",
+      hint: "check --data-dir and that nothing clears the node's snapshots meanwhile, then run the backup again",
     });
   }
 }
@@ -174,13 +215,11 @@ async function makePlan(tables: readonly LocalTable[], run: Run): Promise<Backup
   const { request, repository, earlier, record, encryptor, log, signal } = run;
   const ids = new Set(tables.map(({ keyspace, table, tableId }) => `${keyspace}/${table}-${tableId}`));
   const stored = new Map<string, { sizeBytes: number; modifiedMs: number }>();
-  for (const prefix of listedPrefixes(request.entities)) {
-    for await (const { key, sizeBytes, modifiedMs } of repository.listData(prefix, signal)) {
-      const [, keyspace = "", directory = ""] = key.split("/", 3);
-      if (ids.has(`${keyspace}/${directory}`)) stored.set(key, { sizeBytes, modifiedMs });
-    }
+  for await (const { key, sizeBytes, modifiedMs } of listStored(run)) {
+    const [, keyspace = "", directory = ""] = key.split("/", 3);
+    if (ids.has(`${keyspace}/${directory}`)) stored.set(key, { sizeBytes, modifiedMs });
   }
-  return planBackup(tables, {
+  const plan = await planBackup(tables, {
     algorithm: request.hashAlgorithm,
     encryptor: encryptor?.encryptor,
     stored: (key) => stored.get(key),
@@ -204,12 +243,12 @@ async function makePlan(tables: readonly LocalTable[], run: Run): Promise<Backup
     },
     signal,
   });
+  for (const { files } of plan.tables) for (const { objectKey } of files) repository.checkDataKey(objectKey);
+  return plan;
 }
 
-/** As takeSnapshot wants them: none for everything. */
-function snapshotEntities(entities: Entities): readonly string[] {
-  if (entities.kind === "all") return [];
-  return entities.kind === "keyspaces" ? entities.keyspaces : entities.tables.map(formatTableName);
+async function* listStored({ request, repository, signal }: Run): AsyncGenerator<ObjectInfo> {
+  for (const prefix of listedPrefixes(request.entities)) yield* repository.listData(prefix, signal);
 }
 
 /** The fewest listings that show everything the backup may find stored. */
@@ -308,7 +347,37 @@ async function renewOld(plan: BackupPlan, hashes: Map<string, string | null>, ru
   return old.length;
 }
 
-async function topologyOf({ node, facts, signal }: Run, timestamp: number): Promise<TopologyFile> {
+/**
+ * A manifest must never name an object that is missing. So everything is looked for in a new listing, since locks do not
+ * exclude removals on other machines, and what has vanished is sent again. Throws `storage` where it vanishes once more.
+ */
+async function sendVanished(plan: BackupPlan, hashes: Map<string, string | null>, run: Run): Promise<void> {
+  const { request, repository, log, signal } = run;
+  const vanished = await vanishedFiles(plan, listStored(run));
+  if (vanished.length === 0) return;
+  const objects = `${formatCount(vanished.length, "object")} of this backup vanished from ${repository.description}`;
+  log.warn(`${objects} since the backup began; uploading again`);
+  await forEachConcurrently(
+    vanished,
+    request.concurrentConnections,
+    async (file, signal) => {
+      hashes.set(file.objectKey, await sendFile(file, { ...run, signal }));
+    },
+    { signal },
+  );
+  const again = await vanishedFiles(plan, listStored(run));
+  if (again.length === 0) return;
+  throw new AppError(
+    "storage",
+    `${formatCount(again.length, "object")} of this backup vanished from ${repository.description} twice`,
+    {
+      hint: "find out what deletes objects there (a removal on another machine, a lifecycle rule), then run the backup again",
+      retryable: false,
+    },
+  );
+}
+
+async function topologyOf({ node, signal }: Run, facts: NodeFacts, timestamp: number): Promise<TopologyFile> {
   const nodes = await node.topology({ signal });
   return {
     timestamp,

@@ -26,6 +26,7 @@ export {
   type TableSchema,
   type ViewSchema,
 } from "./schema-statements.ts";
+export { snapshotDataFiles } from "./snapshot-manifest.ts";
 export {
   appearanceRank,
   type ComponentName,
@@ -34,3 +35,4 @@ export {
   sstableDigest,
   withGeneration,
 } from "./sstable/sstable.ts";
+export { missingComponent, tocComponent } from "./sstable/table-of-contents.ts";

@@ -91,5 +91,16 @@ describe("directories given", () => {
       code: "usage",
       message: expect.stringContaining("does not hold this node's tables"),
     });
+    await expect(checkDataDirectories([strange, two], factsOf("/container/1", "/container/2"))).rejects.toMatchObject({
+      code: "usage",
+      message: `${two} does not hold this node's tables`,
+    });
+  });
+
+  it("must not be more than the node has, whatever paths it sees", async () => {
+    await expect(checkDataDirectories([one, strange], factsOf("/var/lib/in-the-container"))).rejects.toMatchObject({
+      code: "usage",
+      message: "the node has 1 data directories, --data-dir names 2",
+    });
   });
 });

@@ -6,7 +6,7 @@ import type { NodeFacts } from "./node.ts";
 /**
  * The data directories to read: those given, else those the node names. A directory that was given must be the node's:
  * the same directory as one that the node names, or, where the node sees other paths than we do (a container), one that
- * holds keyspaces of its. None of the node's may be missing, or SSTables would be left out in silence.
+ * holds tables. There must be as many as the node has, or SSTables would be left out.
  */
 export async function checkDataDirectories(given: readonly string[], facts: NodeFacts): Promise<readonly string[]> {
   const named = facts.dataDirectories;
@@ -34,14 +34,15 @@ export async function checkDataDirectories(given: readonly string[], facts: Node
   if (foreign !== undefined) {
     throw new AppError("usage", `${foreign} is not a data directory of this node`, { hint });
   }
-  if (ours.size < named.length) {
+  if (ours.size !== named.length) {
     throw new AppError("usage", `the node has ${named.length} data directories, --data-dir names ${ours.size}`, {
       hint,
     });
   }
-  const [first] = await listTableDirectories(directories, (keyspace) => keyspace === "system");
-  if (first === undefined) {
-    throw new AppError("usage", `${directories.join(", ")} does not hold this node's tables`, { hint });
+  // Cassandra makes the directories of its tables in each of its data directories.
+  for (const [real, directory] of ours) {
+    if (theirs.includes(real) || (await listTableDirectories([directory], () => true)).length > 0) continue;
+    throw new AppError("usage", `${directory} does not hold this node's tables`, { hint });
   }
   return [...ours.values()];
 }

@@ -64,6 +64,16 @@ describe("table directories", () => {
     expect(found.map(({ path }) => path)).toEqual([at(`d1/ks/t-${id1}`)]);
   });
 
+  it("are found behind symbolic links, and a link that leads nowhere is none", async () => {
+    await files(`elsewhere/u-${id1}/x`, `more/x`, `d1/ks/t-${id1}/x`);
+    await symlink(at("elsewhere"), at("d1/linked"));
+    await symlink(at("more"), at(`d1/ks/v-${id2}`));
+    await symlink(at("nowhere"), at(`d1/ks/w-${id2}`));
+    await symlink(at("nowhere"), at("d1/gone"));
+    const found = await listTableDirectories([at("d1")], () => true);
+    expect(found.map(({ path }) => path)).toEqual([`d1/ks/t-${id1}`, `d1/ks/v-${id2}`, `d1/linked/u-${id1}`].map(at));
+  });
+
   it("of a data directory that is not there are an error", async () => {
     await files("f");
     for (const path of ["missing", "f"]) {

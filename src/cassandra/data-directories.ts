@@ -1,5 +1,5 @@
 import type { Dirent } from "node:fs";
-import { lstat, readdir, readFile } from "node:fs/promises";
+import { lstat, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError, fileError, systemErrorCode, throwIfAborted } from "../errors.ts";
 import { parseComponentName } from "./sstable/sstable.ts";
@@ -50,11 +50,27 @@ async function entriesOf(path: string): Promise<Dirent[] | undefined> {
   }
 }
 
+/**
+ * Whether the entry is a directory, or a symbolic link to one: operators put keyspaces and tables on other disks so, and
+ * Cassandra follows. A link that leads nowhere is no directory.
+ */
+async function isDirectory(entry: Dirent): Promise<boolean> {
+  if (!entry.isSymbolicLink()) return entry.isDirectory();
+  const path = join(entry.parentPath, entry.name);
+  try {
+    return (await stat(path)).isDirectory();
+  } catch (error) {
+    if (systemErrorCode(error) === "ENOENT" || systemErrorCode(error) === "ENOTDIR") return false;
+    throw fileError(error, `read ${path}`);
+  }
+}
+
 const tableDirectoryPattern = /^(\w+)-([0-9a-f]{32})$/;
 
 /**
  * The table directories below the data directories, of the keyspaces and tables wanted. Sorted by keyspace, table, id
- * and then in the order of `dataDirectories`. A data directory that cannot be read is an error.
+ * and then in the order of `dataDirectories`. Symbolic links to directories are followed. A data directory that cannot
+ * be read is an error.
  */
 export async function listTableDirectories(
   dataDirectories: readonly string[],
@@ -69,11 +85,11 @@ export async function listTableDirectories(
     }
     for (const keyspace of keyspaces) {
       throwIfAborted(signal);
-      if (!keyspace.isDirectory() || !/^\w+$/.test(keyspace.name)) continue;
+      if (!/^\w+$/.test(keyspace.name) || !(await isDirectory(keyspace))) continue;
       for (const entry of (await entriesOf(join(dataDirectory, keyspace.name))) ?? []) {
-        const match = entry.isDirectory() ? tableDirectoryPattern.exec(entry.name) : null;
+        const match = tableDirectoryPattern.exec(entry.name);
         const [, table = "", tableId = ""] = match ?? [];
-        if (match === null || !wanted(keyspace.name, table)) continue;
+        if (match === null || !wanted(keyspace.name, table) || !(await isDirectory(entry))) continue;
         const path = join(dataDirectory, keyspace.name, entry.name);
         found.push({ dataDirectory, keyspace: keyspace.name, table, tableId, path });
       }
@@ -105,7 +121,7 @@ export async function listSSTables(directory: string, signal?: AbortSignal): Pro
   const sstables = await groupSSTables(directory, entries, undefined);
   for (const entry of entries) {
     throwIfAborted(signal);
-    if (!entry.isDirectory() || !entry.name.startsWith(".")) continue;
+    if (!entry.name.startsWith(".") || !(await isDirectory(entry))) continue;
     const indexDirectory = join(directory, entry.name);
     sstables.push(...(await groupSSTables(indexDirectory, (await entriesOf(indexDirectory)) ?? [], entry.name)));
   }

@@ -1,11 +1,12 @@
 import fc from "fast-check";
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { ManualClock } from "../../test/harness/manual-clock.ts";
 import { requestOf } from "../../test/harness/request-of.ts";
-import { bytesSource, seededRandom, toArray } from "../../test/harness/sample-bytes.ts";
+import { seededRandom, toArray } from "../../test/harness/sample-bytes.ts";
 import { sampleKey } from "../../test/harness/sample-manifest.ts";
 import { quietLog, SampleNode, sampleSize } from "../../test/harness/sample-node.ts";
-import { acquireLock } from "../operation/operation.ts";
+import { temporaryDirectory } from "../../test/harness/temporary-directory.ts";
+import { acquireLock, repositoryLockName } from "../operation/operation.ts";
 import type { Storage } from "../storage/storage.ts";
 import { type Fault, faultyStorage, memoryStorage, randomlyFaultyStorage } from "../storage/testing/testing.ts";
 import { readReferences } from "./references.ts";
@@ -17,6 +18,13 @@ const clock = new ManualClock(nowMs);
 const signal = new AbortController().signal;
 let storage: Storage;
 let node: SampleNode;
+let cacheDir: string;
+
+beforeAll(async () => {
+  const directory = await temporaryDirectory();
+  cacheDir = directory.path;
+  return () => directory[Symbol.asyncDispose]();
+});
 
 beforeEach(() => {
   storage = memoryStorage({ clock });
@@ -26,7 +34,7 @@ beforeEach(() => {
 type Flags = Readonly<Record<string, string>>;
 
 function remove(flags: Flags, on: SampleNode = node, through: Storage = on.storage): Promise<RemoveReport> {
-  const request = requestOf("remove-backup", { "storage-location": on.location, ...flags });
+  const request = requestOf("remove-backup", { "storage-location": on.location, "cache-dir": cacheDir, ...flags });
   return removeBackups(request, { storage: through, clock, log: quietLog, signal });
 }
 
@@ -179,63 +187,10 @@ describe("a damaged manifest", () => {
   });
 });
 
-describe("a global request", () => {
-  let far: SampleNode;
-
-  beforeEach(async () => {
-    far = new SampleNode(storage, "dc2");
-    for (const [on, tag] of [
-      [node, "both"],
-      [node, "near"],
-      [far, "both"],
-      [far, "newest"],
-    ] as const) {
-      await on.backUp(tag, ago(tag === "newest" ? 1 : 5), [1]);
-    }
-  });
-
-  it("removes from every node that has the backup", async () => {
-    const report = await remove({ name: "both", "global-request": "true" });
-    expect(report.removed.map(({ path }) => path.datacenter).sort()).toEqual(["dc1", "dc2"]);
-    expect([await tags(node), await tags(far)]).toEqual([["near"], ["newest"]]);
-    expect(await remove({ name: "near", "global-request": "true" })).toMatchObject({ removed: [{ objects: 1 }] });
-  });
-
-  it("is an error only where no node has it", async () => {
-    await expect(remove({ name: "none", "global-request": "true" })).rejects.toMatchObject({ code: "not-found" });
-  });
-
-  it("may be confined to datacenters", async () => {
-    await remove({ name: "both", "global-request": "true", dcs: "dc2" });
-    expect([(await tags(node)).toSorted(), await tags(far)]).toEqual([["both", "near"], ["newest"]]);
-    await expect(remove({ name: "both", "global-request": "true", dcs: "dc3" })).rejects.toMatchObject({
-      code: "not-found",
-      hint: expect.stringMatching(/dc1.*dc2|dc2.*dc1/),
-    });
-  });
-
-  it("leaves other clusters alone", async () => {
-    await storage.put(`other/dc1/n/manifests/x`, bytesSource(Buffer.from("x")));
-    await remove({ name: "both", "global-request": "true" });
-    expect(await storage.stat("other/dc1/n/manifests/x")).toBeDefined();
-  });
-
-  it("takes the topology files of what it removes, unless it is confined", async () => {
-    const [name] = (await node.repository.listBackups()).filter(({ name }) => name.tag === "both");
-    if (name === undefined) throw new Error("no backup");
-    const topology = { timestamp: 1, clusterName: "c", schemaVersion: "v", topology: [] };
-    await node.repository.writeTopology(name.name, topology);
-    const files = async () => (await toArray(storage.list("topology/"))).length;
-    await remove({ name: "both", "global-request": "true", dry: "true" });
-    expect(await files()).toBe(1);
-    await remove({ name: "both", "global-request": "true" });
-    expect(await files()).toBe(0);
-  });
-});
-
-it("does not begin while a backup or removal of the node holds it, but may look", async () => {
+it("is refused while a backup or another removal of the node runs, unless it is a dry run", async () => {
   await node.backUp("a", ago(2), [1]);
-  await using _hold = await acquireLock(`esop/backup/${node.repository.path.node}`, "held");
+  const name = await repositoryLockName({ protocol: "s3", bucket: "bucket", node: node.repository.path });
+  await using _lock = await acquireLock({ name, subject: "it", verb: "backup", cacheDir, clock, log: quietLog });
   await expect(remove({ name: "a" })).rejects.toMatchObject({ code: "busy" });
   expect(await remove({ name: "a", dry: "true" })).toMatchObject({ removed: [{ objects: 1 }] });
   expect(await tags()).toEqual(["a"]);

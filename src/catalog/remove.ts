@@ -1,13 +1,13 @@
 /**
  * Removing backups. What makes it safe: the manifest goes first, so that a backup is either whole or not there; objects
  * go only if no manifest left names them; and a record of the removal stays until the last of its objects is gone, so
- * that a removal cut short is finished by the next one. A manifest that cannot be read stops every removal beside it,
- * since nobody can say what it names.
+ * that a removal cut short is finished by the next one. A manifest that cannot be read, and any other object beside the
+ * manifests, stops every removal, since nobody can say which objects it names.
  */
 import type { Clock } from "../clock.ts";
 import { AppError, isAppError } from "../errors.ts";
 import type { Logger } from "../log.ts";
-import { acquireLock } from "../operation/operation.ts";
+import { acquireLock, repositoryLockName } from "../operation/operation.ts";
 import {
   type BackupName,
   findOneBackup,
@@ -18,8 +18,9 @@ import {
   NodeRepository,
   removeTopology,
 } from "../repository/repository.ts";
-import type { RemoveRequest } from "../request/request.ts";
+import { formatStorageLocation, type RemoveRequest } from "../request/request.ts";
 import type { Storage } from "../storage/storage.ts";
+import { type BackupTables, mustKeep, tablesOf } from "./retention.ts";
 
 export interface RemovedBackup {
   readonly path: NodePath;
@@ -31,7 +32,7 @@ export interface RemovedBackup {
 
 export interface RemoveReport {
   readonly removed: readonly RemovedBackup[];
-  /** Backups that an age rule would have removed, kept because they are their node's newest. */
+  /** Backups that an age rule would have removed, kept because no newer backup of the node has all their tables. */
   readonly keptNewest: readonly { readonly path: NodePath; readonly name: string }[];
   /** Removals that an earlier run had begun and not finished. */
   readonly finished: number;
@@ -53,16 +54,24 @@ export async function removeBackups(request: RemoveRequest, dependencies: Remove
   const removed: RemovedBackup[] = [];
   const keptNewest: { path: NodePath; name: string }[] = [];
   let finished = 0;
-  let unknown: AppError | undefined;
+  let [unknown, inUse]: (AppError | undefined)[] = [];
   for (const path of await nodesOf(request, storage, signal)) {
     const repository = new NodeRepository(storage, path, log);
-    await using _hold = request.dry ? undefined : await holdNode(path);
+    await using lock = new AsyncDisposableStack();
+    try {
+      if (!request.dry) lock.use(await lockRepository(request, path, dependencies));
+    } catch (error) {
+      if (!request.globalRequest || !isAppError(error, "busy")) throw error;
+      log.warn(`${error.message}; its backups are left as they are`);
+      inUse = error;
+      continue;
+    }
     const node = new NodeRemoval(repository, request.dry, log, signal);
     await node.load();
     finished += await node.finishEarlier();
     let chosen: Chosen;
     try {
-      chosen = choose(request, node.names, repository, dependencies.clock);
+      chosen = choose(request, node, repository, dependencies.clock);
     } catch (error) {
       // Not every node of a cluster has every backup.
       if (!request.globalRequest || !isAppError(error, "not-found")) throw error;
@@ -75,10 +84,11 @@ export async function removeBackups(request: RemoveRequest, dependencies: Remove
       log.debug(`${request.dry ? "would remove" : "removed"} ${name.text} of ${path.node}`);
     }
   }
-  if (removed.length === 0 && unknown !== undefined) throw unknown;
+  if (removed.length === 0 && inUse === undefined && unknown !== undefined) throw unknown;
   if (request.globalRequest && request.dcs.length === 0 && !request.dry) {
     await removeTopology(storage, [...new Set(removed.map(({ name }) => name))], signal);
   }
+  if (inUse !== undefined) throw inUse;
   return { removed, keptNewest, finished };
 }
 
@@ -91,6 +101,17 @@ async function nodesOf(request: RemoveRequest, storage: Storage, signal: AbortSi
     });
   }
   const nodes = await listNodes(storage, node?.cluster, signal);
+  const clusters = [...new Set(nodes.map(({ cluster }) => cluster))].sort();
+  if (clusters.length > 1) {
+    const bucket = formatStorageLocation(request.storageLocation);
+    throw new AppError(
+      "ambiguous",
+      `${bucket} holds the backups of ${clusters.length} clusters: ${clusters.join(", ")}`,
+      {
+        hint: `name one by any of its nodes, --storage-location ${bucket}/CLUSTER/DATACENTER/NODE`,
+      },
+    );
+  }
   const chosen = nodes.filter(({ datacenter }) => request.dcs.length === 0 || request.dcs.includes(datacenter));
   if (chosen.length > 0) return chosen;
   const there = [...new Set(nodes.map(({ datacenter }) => datacenter))];
@@ -103,9 +124,15 @@ async function nodesOf(request: RemoveRequest, storage: Storage, signal: AbortSi
   );
 }
 
-/** A backup of the node on this machine and a removal of its backups must not run at the same time. */
-function holdNode({ node }: NodePath): Promise<AsyncDisposable> {
-  return acquireLock(`esop/backup/${node}`, `a backup or removal of node ${node} is running on this machine`);
+/** Excludes backups of the node, other removals and changes of its keys. */
+async function lockRepository(
+  { storageLocation, cacheDir }: RemoveRequest,
+  path: NodePath,
+  { clock, log }: RemoveDependencies,
+): Promise<AsyncDisposable> {
+  const name = await repositoryLockName({ ...storageLocation, node: path });
+  const subject = `the repository of node ${path.node}`;
+  return acquireLock({ name, subject, verb: "remove-backup", cacheDir, clock, log });
 }
 
 interface Chosen {
@@ -113,23 +140,20 @@ interface Chosen {
   readonly kept: readonly BackupName[];
 }
 
-/** `names` newest first. Age rules never choose the newest backup of a node: it may be the only one that is any good. */
-function choose(
-  request: RemoveRequest,
-  names: readonly BackupName[],
-  repository: NodeRepository,
-  clock: Clock,
-): Chosen {
+/** Age rules keep each backup that no newer one replaces (see {@link mustKeep}): it may be the only good one of a table. */
+function choose(request: RemoveRequest, node: NodeRemoval, repository: NodeRepository, clock: Clock): Chosen {
+  const { names } = node;
   if (request.backupName !== undefined) {
     return { remove: [findOneBackup(names, request.backupName, { where: repository.description })], kept: [] };
   }
   const limitMs = clock.now() - (request.olderThanMs ?? 0);
   const candidates = request.oldest ? names.slice(-1) : names.filter(({ createdMs }) => createdMs < limitMs);
-  const [newest] = names;
+  const tables = names.map((name) => node.tablesOf(name));
+  const kept = new Set(names.filter((_, index) => mustKeep(tables[index], tables.slice(0, index))));
   return {
     // The oldest first, so that a removal cut short leaves the newer ones.
-    remove: candidates.filter((name) => name !== newest).reverse(),
-    kept: candidates.filter((name) => name === newest),
+    remove: candidates.filter((name) => !kept.has(name)).reverse(),
+    kept: candidates.filter((name) => kept.has(name)),
   };
 }
 
@@ -143,7 +167,9 @@ class NodeRemoval {
   readonly #log: Logger;
   readonly #signal: AbortSignal;
   readonly #uses = new Map<string, number>();
+  readonly #tables = new Map<string, BackupTables>();
   readonly #damaged = new Map<string, string>();
+  #unknown: readonly string[] = [];
   #names: BackupName[] = [];
 
   constructor(repository: NodeRepository, dry: boolean, log: Logger, signal: AbortSignal) {
@@ -157,12 +183,20 @@ class NodeRemoval {
     return this.#names;
   }
 
+  /** Undefined where the manifest cannot be read. */
+  tablesOf(name: BackupName): BackupTables | undefined {
+    return this.#tables.get(name.text);
+  }
+
   async load(): Promise<void> {
-    for (const { name } of await this.#repository.listBackups(this.#signal)) {
+    const { backups, unknown } = await this.#repository.listManifests(this.#signal);
+    this.#unknown = unknown;
+    for (const { name } of backups) {
       this.#names.push(name);
       try {
         const manifest = await this.#repository.readManifest(name, this.#signal);
         for (const key of keysOf(manifest)) this.#uses.set(key, (this.#uses.get(key) ?? 0) + 1);
+        this.#tables.set(name.text, tablesOf(manifest));
       } catch (error) {
         if (!isAppError(error, "corrupt")) throw error;
         this.#damaged.set(name.text, error.message);
@@ -173,7 +207,7 @@ class NodeRemoval {
   /** Deletes what removals cut short have left behind; gives how many there were. */
   async finishEarlier(): Promise<number> {
     const removals = await this.#repository.listRemovals(this.#signal);
-    if (this.#dry || this.#damaged.size > 0) return 0;
+    if (this.#dry || this.#damaged.size > 0 || this.#unknown.length > 0) return 0;
     let finished = 0;
     for (const { name } of removals) if (await this.#finish(name)) finished += 1;
     return finished;
@@ -202,6 +236,12 @@ class NodeRemoval {
     if (damaged !== undefined) {
       throw new AppError("corrupt", `${damaged[1]}, so that nobody can say which objects it shares`, {
         hint: `remove it first, by its full name: ${damaged[0]}`,
+      });
+    }
+    const [unknown] = this.#unknown;
+    if (unknown !== undefined) {
+      throw new AppError("corrupt", `${unknown} is no manifest that esop knows, so it may name any object`, {
+        hint: "find out what it is and move it elsewhere; no objects are deleted until then",
       });
     }
     const { manifest, text } = await this.#repository.readStoredManifest(name, this.#signal);

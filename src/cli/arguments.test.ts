@@ -108,7 +108,15 @@ describe("flags", () => {
     [["backup", "--", "--json"], "unexpected argument '--json'", "quote values"],
     [["help", "backup", "list"], "unexpected argument 'list'", "quote values"],
     [["bakcup"], "unknown command 'bakcup'", "did you mean backup"],
+    [["purge"], "unknown command 'purge'", "did you mean remove-backup"],
+    [["delete"], "unknown command 'delete'", "did you mean remove-backup"],
+    [["rm"], "unknown command 'rm'", "did you mean remove-backup"],
     [["remove"], "unknown command 'remove'", "did you mean remove-backup"],
+    [["prune"], "unknown command 'prune'", "did you mean remove-backup"],
+    [["status"], "unknown command 'status'", "did you mean check"],
+    [["ls"], "unknown command 'ls'", "did you mean list"],
+    [["Backup"], "unknown command 'Backup'", "did you mean backup"],
+    [["remove_backup"], "unknown command 'remove_backup'", "did you mean remove-backup"],
     [["help", "constructor"], "unknown command 'constructor'", "esop help lists"],
   ])("refuse %j", (argv, message, hint) => {
     const complaint = expect.objectContaining({ code: "usage", message, hint: expect.stringContaining(hint) });

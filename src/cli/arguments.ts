@@ -45,8 +45,24 @@ export function parseCommandLine(argv: readonly string[], commands: Commands): C
   return command === undefined ? refuseCommand(first.value, commands) : readCommand(first.value, command.verb, rest);
 }
 
+/** What other tools call these commands. They are hints only: no removal begins by a word that is not its own. */
+const otherCommands: Readonly<Record<string, readonly string[]>> = {
+  backup: ["snapshot", "upload", "create", "save", "dump"],
+  restore: ["recover", "import", "download"],
+  list: ["ls", "show", "describe", "backups", "list-backups", "catalog", "info"],
+  "remove-backup": ["purge", "delete", "del", "rm", "remove", "delete-backup", "prune", "forget", "expire", "clean"],
+  check: ["status", "doctor", "verify", "validate", "health", "test", "preflight"],
+  "validate-storage": ["test-storage", "check-storage", "verify-storage"],
+  "rotate-key": ["rotate", "rekey", "change-key"],
+};
+
+function meant(word: string, commands: Commands): string | undefined {
+  const wanted = word.toLowerCase().replaceAll("_", "-");
+  return Object.keys(commands).find((name) => name === wanted || (otherCommands[name] ?? []).includes(wanted));
+}
+
 function refuseCommand(word: string, commands: Commands): never {
-  const near = nearest(word, [...Object.keys(commands), "help", "version"]);
+  const near = meant(word, commands) ?? nearest(word, [...Object.keys(commands), "help", "version"]);
   throw new AppError("usage", `unknown command '${word}'`, {
     hint: near === undefined ? "esop help lists all commands" : `did you mean ${near}`,
   });

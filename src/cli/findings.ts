@@ -1,6 +1,7 @@
 import { AppError } from "../errors.ts";
 import { areCredentialsRefused, type Finding } from "../preflight/preflight.ts";
 import { formatCount, formatDuration } from "../units.ts";
+import { printableLine } from "./printable.ts";
 import { wrap } from "./wrap.ts";
 
 const verdictWidth = 6;
@@ -18,8 +19,8 @@ export interface FindingStyle {
 export function describeFinding(finding: Finding, { times, columns }: FindingStyle): string {
   const { check, verdict, says, hint, tookMs } = finding;
   const time = times ? `${formatDuration(tookMs).padStart(timeWidth)}  ` : "";
-  const line = verdicts[verdict].padEnd(verdictWidth) + check.padEnd(nameWidth) + time + says;
-  const texts = hint === undefined ? [line] : [line, `hint: ${hint}`];
+  const line = verdicts[verdict].padEnd(verdictWidth) + check.padEnd(nameWidth) + time + printableLine(says);
+  const texts = hint === undefined ? [line] : [line, `hint: ${printableLine(hint)}`];
   const rows = columns === undefined ? texts : texts.flatMap((text) => wrap(text, columns - verdictWidth));
   return rows.join(`\n${" ".repeat(verdictWidth)}`);
 }

@@ -14,13 +14,25 @@ function shown(text: string): string {
     .join("\n");
 }
 
-function harness(options: { terminal?: boolean; colors?: boolean; json?: boolean; quiet?: boolean; debug?: boolean }) {
-  const { terminal = false, colors = false, json = false, quiet = false, debug = false } = options;
+interface Situation {
+  readonly terminal?: boolean;
+  readonly journal?: boolean;
+  readonly colors?: boolean;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly debug?: boolean;
+  readonly logFormat?: "text" | "json";
+}
+
+function harness(situation: Situation) {
+  const { terminal = false, journal = false, colors = false, ...settings } = situation;
+  const { json = false, quiet = false, debug = false, logFormat = "text" } = settings;
   const written = { out: "", err: "" };
   const timers = new Map<() => void, number>();
   let now = 0;
   const sink = (name: "out" | "err") => ({
     isTerminal: terminal,
+    isJournal: journal,
     colors,
     columns: 80,
     write: (text: string) => {
@@ -31,12 +43,12 @@ function harness(options: { terminal?: boolean; colors?: boolean; json?: boolean
     timers.set(callback, ms);
     return () => timers.delete(callback);
   };
-  const parts = { stdout: sink("out"), stderr: sink("err"), clock: { monotonic: () => now }, every };
+  const parts = { stdout: sink("out"), stderr: sink("err"), clock: { monotonic: () => now, now: () => now }, every };
   const tick = (ms: number) => {
     now += ms;
     for (const callback of timers.keys()) callback();
   };
-  return { written, timers, tick, output: createOutput(parts, { json, quiet, debug }) };
+  return { written, timers, tick, output: createOutput(parts, { json, quiet, debug, logFormat }) };
 }
 
 const failure = new AppError("busy", "another backup is running", {
@@ -57,7 +69,8 @@ describe("output", () => {
     output.failure(failure);
     expect(written.out).toBe("the result\nworked out\n");
     expect(written.err).toBe(
-      "a note\nwarning: a warning\nan info\nesop: another backup is running\nhint: wait for it\n",
+      "1970-01-01T00:00:00Z info: a note\n1970-01-01T00:00:00Z warning: a warning\n1970-01-01T00:00:00Z info: an info\n" +
+        "esop: another backup is running\nhint: wait for it\n",
     );
   });
 
@@ -101,8 +114,79 @@ describe("output", () => {
     expect(written.err).toMatch(/caused by: Error: lock held\n {4}at /);
   });
 
+  it("is short on a terminal", () => {
+    const { output, written } = harness({ terminal: true, debug: true });
+    output.note("a note");
+    output.warn("a warning");
+    output.log.debug("a detail");
+    expect(written.err).toBe("a note\nwarning: a warning\ndebug: a detail\n");
+  });
+
+  it("gives each line its priority in the journal", () => {
+    const { output, written } = harness({ journal: true, debug: true });
+    output.note("a note");
+    output.warn("a warning");
+    output.log.debug("a detail");
+    output.failure(new AppError("busy", "another backup is running", { hint: "wait for it" }));
+    expect(written.err).toMatch(
+      /^<6>a note\n<4>warning: a warning\n<7>debug: a detail\n<3>esop: another backup is running\n<3>hint: wait for it\n(<7>.*\n)+$/,
+    );
+  });
+
+  it.each([{ terminal: true }, { journal: true }, {}])(
+    "is JSON with time, level and message when asked: %j",
+    (where) => {
+      const { output, written, tick } = harness({ ...where, logFormat: "json" });
+      output.note("a note");
+      output.progress.start({ label: "uploading", totalBytes: 10, totalFiles: 1 });
+      tick(30_000);
+      output.progress.done();
+      output.warn("a\u001b[31m\nwarning");
+      output.interrupted("SIGTERM: shutting down");
+      output.result({ type: "x" }, "the result");
+      output.failure(failure);
+      const time = "1970-01-01T00:00:30.000Z";
+      const lines = written.err.trimEnd().split("\n");
+      expect(lines.map((line) => JSON.parse(line))).toEqual([
+        { time: "1970-01-01T00:00:00.000Z", level: "info", message: "a note" },
+        { time, level: "info", message: "uploading: 0%, 0 B of 10 B, 0 of 1 files" },
+        { time, level: "warning", message: "a\u001b[31m\nwarning" },
+        { time, level: "warning", message: "SIGTERM: shutting down" },
+        { time, level: "error", message: "another backup is running", code: "busy", exit: 14, hint: "wait for it" },
+      ]);
+      expect(written.out).toBe("the result\n");
+    },
+  );
+
+  it.each([{ terminal: true }, { journal: true }, {}, { json: true }, { logFormat: "json" as const }])(
+    "never writes control characters of others: %j",
+    (where) => {
+      const { output, written, tick } = harness({ ...where, debug: true });
+      const evil = "\u001b]0;owned\u0007\u009b31m\rx\u202e";
+      output.result({ type: "x", name: evil }, `result ${evil}`);
+      output.note(`${evil}\nesop: forged`);
+      output.warn(evil);
+      output.log.debug(evil);
+      output.progress.start({ label: evil, totalBytes: 1, totalFiles: 1 });
+      tick(30_000);
+      output.progress.done();
+      output.failure(new AppError("storage", evil, { hint: evil, cause: new Error(evil) }));
+      const ours = (written.out + written.err).replaceAll(erase, "").replaceAll("\n", "");
+      expect(ours).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+      expect(written.err).not.toMatch(/^esop: forged/m);
+    },
+  );
+
+  it("writes exact content as it is where no terminal reads it", () => {
+    for (const terminal of [false, true]) {
+      const { output, written } = harness({ terminal });
+      output.result({ type: "schema" }, "-- \u00ad", "exact");
+      expect(written.out).toBe(terminal ? "-- \\xad\n" : "-- \u00ad\n");
+    }
+  });
+
   it("paints only where colours are wanted", () => {
-    const { output, written } = harness({ colors: true });
+    const { output, written } = harness({ terminal: true, colors: true });
     output.failure(failure);
     expect(written.err).toContain("\u001b[31mesop:\u001b[39m another");
   });
@@ -146,7 +230,9 @@ describe("progress", () => {
     expect([...timers.values()]).toEqual([30_000]);
     tick(30_000);
     output.progress.done();
-    expect(written.err).toBe("uploading: 10%, 1.00 MiB of 10.0 MiB, 1 of 4 files, 34.1 KiB/s, 4 min 30 s left\n");
+    expect(written.err).toBe(
+      "1970-01-01T00:00:30Z info: uploading: 10%, 1.00 MiB of 10.0 MiB, 1 of 4 files, 34.1 KiB/s, 4 min 30 s left\n",
+    );
   });
 
   it("counts files when there are no bytes, and allows a transfer to begin again", () => {
@@ -159,7 +245,8 @@ describe("progress", () => {
     output.progress.add(-2000);
     tick(30_000);
     expect(written.err).toBe(
-      "refreshing: 50%, 0 B of 0 B, 1 of 2 files\nuploading: 0%, 0 B of 10.0 MiB, 0 of 4 files\n",
+      "1970-01-01T00:00:30Z info: refreshing: 50%, 0 B of 0 B, 1 of 2 files\n" +
+        "1970-01-01T00:01:00Z info: uploading: 0%, 0 B of 10.0 MiB, 0 of 4 files\n",
     );
   });
 

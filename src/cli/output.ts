@@ -3,17 +3,20 @@
  * output carries JSON lines only, the failure included. Progress is a bar on a terminal and a line now and then
  * elsewhere; a bar never mixes with other lines.
  */
-import { styleText } from "node:util";
 import type { Clock } from "../clock.ts";
 import { type AppError, errorTable } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { type Progress, silentProgress } from "../progress.ts";
 import type { OutputSettings } from "../request/request.ts";
+import { type LogForm, type LogLevel, LogLines } from "./log-lines.ts";
+import { printable, printableJson, printableLine } from "./printable.ts";
 import { type Every, showProgress } from "./progress.ts";
 
 /** A stream of text. */
 export interface TextSink {
   readonly isTerminal: boolean;
+  /** Whether it is the journal of systemd. */
+  readonly isJournal?: boolean;
   /** Whether escapes for colours may be written. */
   readonly colors: boolean;
   /** Width of the terminal, now. */
@@ -31,8 +34,11 @@ export interface Output {
   readonly settings: OutputSettings;
   /** Width of the terminal that reads the results, now; undefined where none does. */
   readonly columns: number | undefined;
-  /** A result: the object with `--json`, else the text (nothing when the text is undefined). */
-  result(line: JsonLine, text: string | (() => string | undefined) | undefined): void;
+  /**
+   * A result: the object with `--json`, else the text (nothing when the text is undefined). Control characters in it are
+   * escaped; an `exact` text is content of its own, and is written as it is where no terminal reads it.
+   */
+  result(line: JsonLine, text: string | (() => string | undefined) | undefined, form?: "exact"): void;
   /** Something worth knowing; not with --quiet. */
   note(text: string): void;
   /** Something that needs attention but does not stop the work. */
@@ -43,12 +49,14 @@ export interface Output {
 export interface ProgramOutput extends Output {
   readonly log: Logger;
   failure(error: AppError): void;
+  /** A signal has come, and the command is about to end. */
+  interrupted(text: string): void;
 }
 
 export interface OutputParts {
   readonly stdout: TextSink;
   readonly stderr: TextSink;
-  readonly clock: Pick<Clock, "monotonic">;
+  readonly clock: Pick<Clock, "monotonic" | "now">;
   readonly every: Every;
 }
 
@@ -66,9 +74,8 @@ class Screen {
   }
 
   replace(line: string | undefined): void {
-    if (line === this.#live) return;
     this.#clear();
-    this.#live = line;
+    this.#live = line === undefined ? undefined : printableLine(line);
     this.#draw();
   }
 
@@ -93,43 +100,61 @@ class Screen {
 }
 
 export function createOutput(parts: OutputParts, settings: OutputSettings): ProgramOutput {
-  const { stdout, stderr } = parts;
+  const { stdout, stderr, clock } = parts;
   const screen = new Screen(stderr);
-  const paint = (style: "red" | "yellow" | "dim", text: string) =>
-    stderr.colors ? styleText(style, text, { validateStream: false }) : text;
+  const form = logForm(stderr, settings);
+  const lines = new LogLines({ form, colors: stderr.colors, now: clock.now });
   const print = (text: string) => screen.around(() => stdout.write(text.endsWith("\n") ? text : `${text}\n`));
-  const note = (text: string) => {
-    if (!settings.quiet) screen.append(text);
+  const say = (level: LogLevel, text: string) => screen.append(lines.message(level, text));
+  const info = (text: string) => {
+    if (!settings.quiet) say("info", text);
   };
-  const warn = (text: string) => screen.append(`${paint("yellow", "warning:")} ${text}`);
+  const warn = (text: string) => say("warning", text);
   const debug = (text: string) => {
-    if (settings.debug) screen.append(paint("dim", `debug: ${text}`));
+    if (settings.debug) say("debug", text);
+  };
+  const progressScreen = {
+    get columns() {
+      return screen.columns;
+    },
+    replace: (line: string | undefined) => screen.replace(line),
+    append: info,
   };
   return {
     settings,
     get columns() {
       return stdout.isTerminal ? stdout.columns : undefined;
     },
-    result: (line, text) => {
+    result: (line, text, kind) => {
       if (settings.json) {
-        print(JSON.stringify(line));
+        print(printableJson(line));
         return;
       }
       const worded = typeof text === "function" ? text() : text;
-      if (worded !== undefined) print(worded);
+      if (worded !== undefined) print(kind === "exact" && !stdout.isTerminal ? worded : printable(worded));
     },
-    note,
+    note: info,
     warn,
-    log: { debug, info: note, warn },
+    log: { debug, info, warn },
     progress: settings.quiet
       ? silentProgress
-      : showProgress(screen, stderr.isTerminal ? "bar" : "lines", parts.clock, parts.every),
+      : showProgress(progressScreen, form === "terminal" ? "bar" : "lines", clock, parts.every),
     failure: (error) => {
-      if (settings.json) print(JSON.stringify(failureLine(error)));
-      else screen.append(describeFailure(error, paint));
-      if (settings.debug) screen.append(paint("dim", describeOrigin(error)));
+      if (settings.json) print(printableJson(failureLine(error)));
+      if (!settings.json || form === "json") screen.append(lines.failure(error));
+      if (settings.debug) screen.append(lines.stacks(describeOrigin(error)));
+    },
+    interrupted: (text) => {
+      if (form === "terminal" || form === "plain") stderr.write(`\nesop: ${text}\n`);
+      else warn(text);
     },
   };
+}
+
+function logForm(stderr: TextSink, { logFormat }: OutputSettings): LogForm {
+  if (logFormat === "json") return "json";
+  if (stderr.isTerminal) return "terminal";
+  return stderr.isJournal === true ? "journal" : "plain";
 }
 
 function failureLine(error: AppError): JsonLine {
@@ -140,11 +165,6 @@ function failureLine(error: AppError): JsonLine {
     message: error.message,
     hint: error.hint,
   };
-}
-
-function describeFailure(error: AppError, paint: (style: "red" | "dim", text: string) => string): string {
-  const sentence = `${paint("red", "esop:")} ${error.message}`;
-  return error.hint === undefined ? sentence : `${sentence}\n${paint("dim", "hint:")} ${error.hint}`;
 }
 
 /** Stacks of the error and of what caused it, innermost last. */

@@ -3,11 +3,15 @@ import { AppError } from "../errors.ts";
 import { type BackupRequest, verbs } from "../request/request.ts";
 import { type CommandContext, type Commands, programCommand } from "./command.ts";
 import { commands as installed } from "./commands.ts";
+import type { FileAccess } from "./config.ts";
 import { run } from "./program.ts";
 
 interface World {
   readonly environment?: Readonly<Record<string, string>>;
   readonly files?: Readonly<Record<string, string>>;
+  /** Of files and directories that are not of root with 0644. */
+  readonly access?: Readonly<Record<string, Partial<FileAccess>>>;
+  readonly userId?: number;
   readonly commands?: Commands;
   readonly signal?: AbortSignal;
 }
@@ -33,6 +37,11 @@ async function runIn(world: World, ...argv: string[]) {
     randomBytes: (size: number) => new Uint8Array(size),
     every: () => () => undefined,
     signal: world.signal ?? new AbortController().signal,
+    userId: world.userId ?? 1000,
+    fileAccess: async (path: string) =>
+      Object.keys(world.files ?? {}).some((file) => file.startsWith(path))
+        ? { ownerId: 0, groupId: 0, mode: 0o644, ...world.access?.[path] }
+        : undefined,
     readFile: async (path: string) => {
       const text = world.files?.[path];
       if (text === undefined) throw new AppError("not-found", `cannot read ${path}: no such file or directory`);
@@ -82,7 +91,7 @@ describe("run", () => {
     const done = await runIn(world, "backup", "--sl", "s3://b/c/d/n", "--dry-run", "--json");
     expect(done.status).toBe(0);
     expect(JSON.parse(done.out)).toEqual({ type: "seen", debug: true });
-    expect(done.err).toBe("debug: a detail\n");
+    expect(done.err).toBe("1970-01-01T00:00:00Z debug: a detail\n");
     expect(requests).toMatchObject([{ storageLocation: { bucket: "b" }, dryRun: true, cacheDir: "/home/op/.esop" }]);
   });
 
@@ -103,6 +112,63 @@ describe("run", () => {
         concurrentConnections: 10,
       },
     ]);
+  });
+
+  describe("with a configuration file of the machine", () => {
+    const systemFile = "/etc/esop/esop.yaml";
+    const files = { [systemFile]: "storage-location: s3://machine", "/e.yaml": "storage-location: s3://named" };
+    const backUp = async (world: World, ...argv: string[]) => {
+      const { commands, requests } = backupCommands();
+      const ended = await runIn({ commands, files, ...world }, "backup", ...argv);
+      return { ...ended, bucket: requests[0]?.storageLocation.bucket };
+    };
+
+    it("reads it unless another is named", async () => {
+      expect(await backUp({})).toMatchObject({ status: 0, err: "", bucket: "machine" });
+      expect(await backUp({}, "--config-file", "/e.yaml")).toMatchObject({ status: 0, bucket: "named" });
+      expect(await backUp({ environment: { ESOP_CONFIG_FILE: "/e.yaml" } })).toMatchObject({ bucket: "named" });
+      expect(await backUp({ files: {} })).toMatchObject({ status: 2, err: expect.stringContaining("is missing") });
+    });
+
+    it.each<[string, Partial<FileAccess>, number]>([
+      [systemFile, { mode: 0o646 }, 1000],
+      [systemFile, { mode: 0o664, groupId: 100 }, 1000],
+      [systemFile, { ownerId: 1001 }, 1000],
+      [systemFile, { ownerId: 1000 }, 0],
+      ["/etc/esop", { mode: 0o777 }, 1000],
+      ["/etc/esop", { ownerId: 1001, mode: 0o755 }, 1000],
+    ])("refuses it where others may change it: %s, %j, as user %d", async (path, access, userId) => {
+      const refused = await backUp({ access: { [path]: access }, userId });
+      expect(refused).toMatchObject({ status: 2, bucket: undefined });
+      expect(refused.err).toContain(`${path} can be changed by users other than root`);
+      expect(refused.err).toContain("hint: ");
+    });
+
+    it.each<[Partial<FileAccess>, number]>([
+      [{ ownerId: 1000, mode: 0o600 }, 1000],
+      [{ mode: 0o664 }, 1000],
+      [{ mode: 0o600 }, 0],
+    ])("takes it where only root and we may change it: %j, as user %d", async (access, userId) => {
+      expect(await backUp({ access: { [systemFile]: access }, userId })).toMatchObject({ status: 0 });
+    });
+
+    const secret = "storage-location: s3://machine\njmx-user: u\njmx-password: tiger\n";
+
+    it("refuses passwords in it that every user can read, for whichever command", async () => {
+      for (const text of [secret, "storage-location: s3://b\nrestore: {jmx-user: u, jmx-password: tiger}"]) {
+        const refused = await backUp({ files: { [systemFile]: text } });
+        expect(refused).toMatchObject({ status: 2, bucket: undefined });
+        expect(refused.err).toContain("holds jmx-password, and every user can read it");
+        expect(refused.err).not.toContain("tiger");
+        const access = { [systemFile]: { mode: 0o640 } };
+        expect(await backUp({ files: { [systemFile]: text }, access })).toMatchObject({ status: 0 });
+      }
+    });
+
+    it("warns of them in a file that is named", async () => {
+      const { status, err } = await backUp({ files: { "/e.yaml": secret } }, "--config-file", "/e.yaml");
+      expect([status, err]).toEqual([0, expect.stringMatching(/warning: \/e\.yaml holds jmx-password.*chmod o-r/)]);
+    });
   });
 
   it("turns a failure into its sentence, hint and exit status", async () => {
@@ -153,11 +219,22 @@ describe("run", () => {
     expect(done).toEqual({ status: 130, out: "", err: "esop: cancelled\n" });
   });
 
+  it("refuses to run with the verification of certificates turned off", async () => {
+    const { commands, requests } = backupCommands();
+    const environment = { NODE_TLS_REJECT_UNAUTHORIZED: "0" };
+    const { status, err } = await runIn({ commands, environment }, "backup", "--sl", "s3://b");
+    expect([status, requests]).toEqual([2, []]);
+    expect(err).toMatch(/^esop: NODE_TLS_REJECT_UNAUTHORIZED=0 turns off .*\nhint: .*--ca-file.*--jmx-truststore/);
+    expect(await runIn({ environment }, "help")).toMatchObject({ status: 0 });
+    const on = { NODE_TLS_REJECT_UNAUTHORIZED: "1" };
+    expect(await runIn({ commands, environment: on }, "backup", "--sl", "s3://b")).toMatchObject({ status: 0 });
+  });
+
   it("warns of variables that look mistyped", async () => {
     const { commands } = backupCommands();
     const environment = { ESOP_BANDWITH: "1k" };
     const { err } = await runIn({ commands, environment }, "backup", "--sl", "s3://b");
-    expect(err).toBe("warning: unknown environment variable ESOP_BANDWITH, did you mean ESOP_BANDWIDTH\n");
+    expect(err).toContain("warning: unknown environment variable ESOP_BANDWITH, did you mean ESOP_BANDWIDTH\n");
   });
 
   it("says which file it cannot read, and which command is not there", async () => {

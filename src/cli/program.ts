@@ -6,28 +6,30 @@ import {
   generalOptions,
   mistypedVariables,
   type OutputSettings,
-  parseConfigFile,
   resolveValues,
 } from "../request/request.ts";
 import { type CommandLine, parseCommandLine } from "./arguments.ts";
 import type { Commands } from "./command.ts";
+import { type ConfigDependencies, readConfig } from "./config.ts";
 import { commandHelp, generalHelp, type HelpStyle, shortHelp } from "./help.ts";
 import { createOutput, type ProgramOutput, type TextSink } from "./output.ts";
 import type { Every } from "./progress.ts";
 
-export interface ProgramIo extends Pick<AppContext, "clock" | "environment" | "random" | "randomBytes" | "signal"> {
+type ProgramContext = Pick<AppContext, "clock" | "environment" | "random" | "randomBytes" | "signal">;
+
+export interface ProgramIo extends ProgramContext, Omit<ConfigDependencies, "warn"> {
   readonly stdout: TextSink;
   readonly stderr: TextSink;
   readonly homeDirectory: string;
   readonly version: string;
   readonly every: Every;
-  /** The text of a file; throws AppError. */
-  readFile(path: string): Promise<string>;
+  /** Told of what speaks to the operator, whenever it changes. */
+  outputChanged?(output: ProgramOutput): void;
 }
 
 /** Gives the exit status; never throws. */
 export async function run(argv: readonly string[], io: ProgramIo, commands: Commands): Promise<number> {
-  const session = { output: createOutput(io, earlySettings(argv, io.environment)) };
+  const session = new Session(io, earlySettings(argv, io.environment));
   try {
     return await dispatch(argv, io, commands, session);
   } catch (thrown) {
@@ -41,13 +43,36 @@ export async function run(argv: readonly string[], io: ProgramIo, commands: Comm
 /** How to tell a failure that comes before the command line is understood. */
 export function earlySettings(argv: readonly string[], environment: ProgramIo["environment"]): OutputSettings {
   const on = (value: string | undefined) => /^(?:true|yes|on|1)$/i.test(value?.trim() ?? "");
-  const { ESOP_JSON: json, ESOP_DEBUG: debug } = environment;
-  return { json: argv.includes("--json") || on(json), debug: argv.includes("--debug") || on(debug), quiet: false };
+  const { ESOP_JSON: json, ESOP_DEBUG: debug, ESOP_LOG_FORMAT: logFormat } = environment;
+  const asked = argv.findLast((word) => word.startsWith("--log-format="))?.slice("--log-format=".length);
+  const format = asked ?? (argv.includes("--log-format") ? argv[argv.indexOf("--log-format") + 1] : logFormat);
+  return {
+    json: argv.includes("--json") || on(json),
+    debug: argv.includes("--debug") || on(debug),
+    quiet: false,
+    logFormat: format?.trim().toLowerCase() === "json" ? "json" : "text",
+  };
 }
 
 /** The output is replaced as soon as the operator's settings are known, so that a failure is told the asked way. */
-interface Session {
-  output: ProgramOutput;
+class Session {
+  readonly #io: ProgramIo;
+  #output: ProgramOutput;
+
+  constructor(io: ProgramIo, settings: OutputSettings) {
+    this.#io = io;
+    this.#output = this.use(settings);
+  }
+
+  get output(): ProgramOutput {
+    return this.#output;
+  }
+
+  use(settings: OutputSettings): ProgramOutput {
+    this.#output = createOutput(this.#io, settings);
+    this.#io.outputChanged?.(this.#output);
+    return this.#output;
+  }
 }
 
 async function dispatch(argv: readonly string[], io: ProgramIo, commands: Commands, session: Session): Promise<number> {
@@ -60,7 +85,7 @@ async function dispatch(argv: readonly string[], io: ProgramIo, commands: Comman
       io.stdout.write(help(line.command, commands, io.stdout));
       return 0;
     case "version":
-      session.output = createOutput(io, resolveValues(generalOptions, [line.source]));
+      session.use(resolveValues(generalOptions, [line.source]));
       session.output.result({ type: "version", version: io.version }, `esop ${io.version}`);
       return 0;
     case "command":
@@ -77,6 +102,14 @@ function help(name: string | undefined, commands: Commands, style: HelpStyle): s
     : commandHelp(name, command.verb, style);
 }
 
+/** Node.js itself heeds this variable for every connection of the process: to the store, to the KMS and to JMX. */
+function refuseUnverifiedTls({ NODE_TLS_REJECT_UNAUTHORIZED: value }: ProgramIo["environment"]): void {
+  if (value !== "0") return;
+  throw new AppError("usage", "NODE_TLS_REJECT_UNAUTHORIZED=0 turns off the verification of all certificates", {
+    hint: "unset it, and trust the certificate of the server: --ca-file for a store, --jmx-truststore for a node",
+  });
+}
+
 async function runCommand(
   { command: name, source }: CommandLine & { readonly kind: "command" },
   io: ProgramIo,
@@ -85,14 +118,17 @@ async function runCommand(
 ): Promise<void> {
   const command = commands[name];
   if (command === undefined) throw new AppError("internal", `there is no command '${name}'`);
+  refuseUnverifiedTls(io.environment);
   const tables = Object.fromEntries(Object.entries(commands).map(([word, { verb }]) => [word, verb]));
   const asked = [source, environmentSource(command.verb.options, io.environment)];
   const { configFile } = resolveValues({ configFile: generalOptions.configFile }, asked);
-  const configured =
-    configFile === undefined ? [] : await parseConfigFile(await io.readFile(configFile), configFile, tables, name);
+  const warnings: string[] = [];
+  const { readFile, fileAccess, userId } = io;
+  const dependencies = { readFile, fileAccess, userId, warn: (text: string) => void warnings.push(text) };
+  const configured = await readConfig(configFile, { verb: name, tables }, dependencies);
   const sources = [...asked, ...configured];
-  session.output = createOutput(io, resolveValues(generalOptions, sources));
-  const { output } = session;
+  const output = session.use(resolveValues(generalOptions, sources));
+  for (const text of warnings) output.warn(text);
   const known = Object.values(tables).map(({ options }) => options);
   for (const { name: variable, meant } of mistypedVariables(known, io.environment)) {
     output.warn(`unknown environment variable ${variable}, did you mean ${meant}`);

@@ -15,13 +15,14 @@ export {
   usualTimeouts,
 } from "./exchange.ts";
 export { type OptionalFields, presentFields } from "./fields.ts";
-export { networkError } from "./network-errors.ts";
+export { fieldsOf, type JsonFields, textOf, tryParseJson } from "./json.ts";
+export { callError, networkError } from "./network-errors.ts";
 export type { HttpProxy } from "./proxy.ts";
 export type { ResponseHeaders } from "./response-parser.ts";
 export {
   answeredError,
   isRangeNotSatisfiable,
-  kindOfStatus,
+  kindOfAnswer,
   lowerFirst,
   type Operation,
   type ServiceError,

@@ -1,5 +1,5 @@
 /** Failures of connections to stores, as ours. Node has the same codes for all protocols. */
-import { AppError, systemErrorCode } from "../errors.ts";
+import { AppError, abortError, isAppError, systemErrorCode } from "../errors.ts";
 
 const untrusted = new Set([
   "CERT_HAS_EXPIRED",
@@ -28,4 +28,12 @@ export function networkError(error: unknown, what: string): AppError | undefined
   if (/^(E(?!RR_)[A-Z_]+|ERR_(SOCKET|STREAM|TLS)_.*)$/.test(code))
     return new AppError("unreachable", message, { cause: error });
   return undefined;
+}
+
+/** Converts any error of a call: an abort, a failure of the network, or anything else. */
+export function callError(error: unknown, what: string, signal?: AbortSignal): AppError {
+  if (isAppError(error)) return error;
+  if (signal?.aborted === true) return abortError(signal);
+  const message = `cannot ${what}: ${error instanceof Error ? error.message : String(error)}`;
+  return networkError(error, what) ?? new AppError("storage", message, { cause: error, retryable: false });
 }

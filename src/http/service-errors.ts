@@ -18,6 +18,10 @@ export interface ServiceError {
   readonly message: string;
   /** Where the bucket is, if the server says so. */
   readonly region?: string | undefined;
+  /** The body is none of the service's: a server in between has answered. */
+  readonly isForeign?: boolean | undefined;
+  /** Of a redirect. */
+  readonly location?: string | undefined;
   readonly cause?: unknown;
 }
 
@@ -69,11 +73,41 @@ export async function unlessMissing<T>(asked: Promise<T>): Promise<T | undefined
   }
 }
 
+/**
+ * The kind of an answer whose code says nothing more. A proxy without a server behind it answers 404 as well: only the
+ * service itself tells that an object is missing, or that it is another than expected.
+ */
+export function kindOfAnswer({ status, isForeign }: ServiceError): ServiceErrorKind {
+  if (isForeign === true && isDenial(status)) return "transient";
+  if (isForeign === true && isRedirect(status)) return "final";
+  return kindOfStatus(status);
+}
+
+/** Of the object, or of the state that is expected of it. */
+function isDenial(status: number): boolean {
+  return status === 404 || status === 410 || status === 412;
+}
+
+function isRedirect(status: number): boolean {
+  return status >= 300 && status <= 399 && status !== 304;
+}
+
+/** Helps where a server in between has answered, whatever the service. */
+function foreignHint({ status, isForeign, location = "" }: ServiceError): string | undefined {
+  if (status === 407) return "a proxy wants a login: see --proxy-username";
+  if (isForeign !== true) return undefined;
+  if (isRedirect(status)) {
+    const target = URL.canParse(location) ? ` to ${new URL(location).origin}` : "";
+    return `it redirects${target}: name the store itself with --endpoint`;
+  }
+  return isDenial(status) ? "the answer is not the store's: see --endpoint, and proxies on the way" : undefined;
+}
+
 /** The kind of an answer of which only the status is known. */
-export function kindOfStatus(status: number): ServiceErrorKind {
+function kindOfStatus(status: number): ServiceErrorKind {
   if (status === 404) return "not-found";
   if (status === 412) return "precondition-failed";
-  if (status === 401) return "unauthenticated";
+  if (status === 401 || status === 407) return "unauthenticated";
   if (status === 403) return "denied";
   if (status === 301 || status === 307) return "wrong-region";
   if (status === 405 || status === 501) return "unsupported";
@@ -89,10 +123,16 @@ export function answeredError(
   { what, service = "the store" }: Operation,
   options: Omit<AppErrorOptions, "cause"> = {},
 ): AppError {
-  const said = answer.code === "" ? `status ${answer.status}` : answer.code;
-  const detail = answer.message === "" || answer.message === answer.code ? "" : `: ${lowerFirst(answer.message)}`;
+  const said = answer.code === "" ? `status ${answer.status}` : printable(answer.code);
+  const isDetailed = answer.message !== "" && answer.message !== answer.code;
+  const detail = isDetailed ? `: ${printable(lowerFirst(answer.message))}` : "";
   const cause = new ServiceErrorCause(answer);
   return new AppError(code, `cannot ${what}: ${service} answered ${said}${detail}`, { ...options, cause });
+}
+
+/** A server neither forges lines of ours nor commands the terminal. */
+function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, " ");
 }
 
 export function serviceError(
@@ -102,7 +142,7 @@ export function serviceError(
   hint?: string,
 ): AppError {
   const as = (code: ErrorCode, options?: AppErrorOptions) =>
-    answeredError(answer, code, operation, { hint, ...options });
+    answeredError(answer, code, operation, { hint: foreignHint(answer) ?? hint, ...options });
   switch (kind) {
     case "not-found":
       return as("not-found");

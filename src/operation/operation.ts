@@ -1,2 +1,3 @@
 /** One operation of a kind at a time on a machine. */
-export { acquireLock } from "./lock.ts";
+export { acquireLock, type LockOptions } from "./lock.ts";
+export { dataLockFiles, repositoryLockName } from "./lock-names.ts";

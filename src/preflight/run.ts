@@ -5,7 +5,7 @@
 import type { CassandraNode, NodeFacts } from "../cassandra/cassandra.ts";
 import type { Keys } from "../encryption/encryption.ts";
 import { silentLogger } from "../log.ts";
-import { NodeRepository } from "../repository/repository.ts";
+import { isHostId, NodeRepository } from "../repository/repository.ts";
 import { type CheckRequest, completeLocation, type LocationNode } from "../request/request.ts";
 import {
   checkImportPlace,
@@ -17,6 +17,7 @@ import {
 } from "./directories.ts";
 import { checkEncryption } from "./encryption.ts";
 import { Checks, type ChecksDependencies, type Finding, type Passed } from "./finding.ts";
+import { checkLevel } from "./level.ts";
 import { checkNodeClock, checkRights, checkState, checkVersion } from "./node.ts";
 import { checkStoreClock, probePassed, probeStore, type StoreDependencies, withBucket } from "./store.ts";
 
@@ -98,20 +99,22 @@ async function checkStore(
       () => probePassed,
     );
     if (timing !== undefined) await checks.pass("store's clock", async () => checkStoreClock(timing));
+    if (timing !== undefined) {
+      await checks.pass("repository", () => checkLevel(request.storageLocation, node, storage, signal));
+    }
     if (node === undefined) return;
     const repository = new NodeRepository(storage, node, silentLogger);
     await checks.pass("encryption", () => checkEncryption(repository, dependencies.keys, signal));
   });
 }
 
-const hostIdPattern = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-
 function describeLocation(node: LocationNode | undefined, facts: NodeFacts | undefined): Passed {
   if (node === undefined) {
     return { says: "the location names only a bucket; cluster, datacenter and node are unknown", warning: true };
   }
   const says = `backups are stored below ${node.cluster}/${node.datacenter}/${node.node}`;
-  if (facts === undefined || node.node === facts.hostId || !hostIdPattern.test(node.node)) return { says };
+  if (!isHostId(node.node)) return { says: `${says}; '${node.node}' is not a host ID` };
+  if (facts === undefined || node.node === facts.hostId) return { says };
   return {
     says: `${says}, which is the host ID of another node`,
     warning: true,

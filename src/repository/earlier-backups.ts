@@ -1,5 +1,7 @@
 import type { BackupName } from "./layout.ts";
-import type { NodeRepository, StoredBackup, StoredManifest } from "./node-repository.ts";
+import type { ManifestEntry } from "./manifest.ts";
+import type { StoredManifest } from "./manifest-file.ts";
+import type { NodeRepository, StoredBackup } from "./node-repository.ts";
 
 /**
  * The backups that a node had when a run began, each fact asked once: they are listed once, and the manifest that was
@@ -20,11 +22,18 @@ export class EarlierBackups {
     return this.#listed;
   }
 
-  /** Throws `not-found` and `corrupt`. */
-  async read(name: BackupName, signal?: AbortSignal): Promise<StoredManifest> {
+  /**
+   * Throws `not-found` and `corrupt`. A large manifest is given without the entries that `keep` refuses, and is not
+   * kept: earlier backups of any size cost a run no memory.
+   */
+  async read(
+    name: BackupName,
+    signal?: AbortSignal,
+    keep?: (entry: ManifestEntry) => boolean,
+  ): Promise<StoredManifest> {
     if (this.#kept?.name === name.text) return this.#kept.stored;
-    const stored = await this.#repository.readStoredManifest(name, signal);
-    this.#kept = { name: name.text, stored };
+    const stored = await this.#repository.readStoredManifest(name, signal, keep);
+    if (stored.text !== undefined) this.#kept = { name: name.text, stored };
     return stored;
   }
 

@@ -1,3 +1,4 @@
+import { parseComponentName } from "../cassandra/cassandra.ts";
 import { AppError } from "../errors.ts";
 import { keyTagIn } from "../transfer/transfer.ts";
 
@@ -50,14 +51,16 @@ export interface ComponentPath {
   readonly file: string;
 }
 
-const keyPattern = /^data\/(\w+)\/(\w+)-([0-9a-f]{32})\/(?:(\.[\w.-]+)\/)?([\w.-]+)\/([\w.+-]+)$/;
+/** Each part is a name that names.ts accepts, and short enough for a file system: the pattern alone checks all of them. */
+const keyPattern =
+  /^data\/(\w{1,222})\/(\w{1,222})-([0-9a-f]{32})\/(?:(\.\w[\w.-]{0,253})\/)?(\w[\w.-]{0,254})\/([\w.+-]{1,255})$/;
 
 /** The path of a manifest's object key, or undefined when it is not one (and so is never followed anywhere). */
 export function parseObjectKey(objectKey: string): ComponentPath | undefined {
   const match = keyPattern.exec(objectKey);
   if (match === null) return undefined;
   const [, keyspace = "", table = "", tableId = "", index, version = "", file = ""] = match;
-  if (version.startsWith(".") || file.startsWith(".") || index === "." || index === "..") return undefined;
+  if (parseComponentName(file) === undefined) return undefined;
   const base = { keyspace, table, tableId, index, file };
   const keyTag = keyTagIn(objectKey);
   return keyTag === undefined

@@ -51,6 +51,24 @@ describe("a manifest of Esop's own", () => {
   });
 });
 
+describe("two objects for one file of a table", () => {
+  const other = `data/ks/t-${id}/1-3/nb-1-big-Data.db`;
+  const filesOf = (...keys: readonly string[]) => {
+    const entries = keys.map((objectKey) => ({ objectKey, type: "FILE" }));
+    return [...manifestFiles(parseManifest(withTable({ id, sstables: { "nb-1-big": entries } }), "n"))];
+  };
+
+  it("are refused, since only one could be restored", () => {
+    expect(() => filesOf(key, other)).toThrow("the backup has two SSTables nb-1-big of ks.t, and one path for both");
+    const otherId = `data/ks/t-1${id.slice(1)}/1-2/nb-1-big-Data.db`;
+    expect(() => filesOf(key, otherId)).toThrow("two SSTables");
+  });
+
+  it("are not the same object twice, nor the file of an index", () => {
+    expect(filesOf(key, key, `data/ks/t-${id}/.i/1-3/nb-1-big-Data.db`)).toHaveLength(3);
+  });
+});
+
 describe("what other tools may write", () => {
   it("fields nobody knows are ignored, at every level", () => {
     const text = esopText.replaceAll('"objectKey"', '"strange":{"a":[1]},"objectKey"');
@@ -111,6 +129,18 @@ describe("a malformed manifest is refused by name", () => {
     [withKeyspaces([]), "has no keyspaces"],
     [withKeyspaces({ ks: 1 }), "has no keyspace ks"],
     [withKeyspaces({ ks: {} }), "has no tables of ks"],
+    [
+      withKeyspaces({ "../../other/data/bank": { tables: {} } }),
+      'gives "../../other/data/bank" as the name of a keyspace',
+    ],
+    [withKeyspaces({ "./system_auth": { tables: {} } }), 'gives "./system_auth" as the name of a keyspace'],
+    [withKeyspaces({ "": { tables: {} } }), 'gives "" as the name of a keyspace'],
+    [withKeyspaces({ "\u001b[2J": { tables: {} } }), 'gives "\\u001b[2J" as the name of a keyspace'],
+    [withKeyspaces({ ["k".repeat(223)]: { tables: {} } }), "as the name of a keyspace"],
+    [withKeyspaces({ ks: { tables: { "../t": { id, sstables: {} } } } }), 'gives "../t" as the name of a table'],
+    [withKeyspaces({ ks: { tables: { "t;": { id, sstables: {} } } } }), 'gives "t;" as the name of a table'],
+    [withTable({ id, sstables: { "../nb-1-big": [] } }), 'gives "../nb-1-big" as the name of an SSTable'],
+    [withTable({ id, sstables: { "": [] } }), 'gives "" as the name of an SSTable'],
     [withTable(null), "has no table ks.t"],
     [withTable({ sstables: {} }), "has no valid id for table ks.t"],
     [withTable({ id: "../x", sstables: {} }), "has no valid id for table ks.t"],
@@ -127,12 +157,15 @@ describe("a malformed manifest is refused by name", () => {
     [withEntry({ ...valid, objectKey: `data/ks/../../x-${id}/1-2/f` }), "names an object that is no part"],
     [withEntry({ ...valid, objectKey: key.replace("/ks/", "/other/") }), "names an object that is no part"],
     [withEntry({ ...valid, objectKey: key.replace("/t-", "/other-") }), "names an object that is no part"],
+    [withEntry({ ...valid, objectKey: key.replace(/[^/]+$/, "snapshots") }), "names an object that is no part"],
+    [withEntry({ ...valid, objectKey: key.replace(/[^/]+$/, "manifest.json") }), "names an object that is no part"],
     [withEntry({ ...valid, size: -1 }), "gives -1 as the size of"],
     [withEntry({ ...valid, size: 1.5 }), "gives 1.5 as the size of"],
     [withEntry({ ...valid, size: "1" }), 'gives "1" as the size of'],
     [withEntry({ ...valid, hash: 1 }), "gives 1 as the hash of"],
     [withKeyspaces({}).replace('"tokens":["1"]', '"tokens":"1"'), "has no tokens"],
     [withKeyspaces({}).replace('"tokens":["1"]', '"tokens":[1]'), "has no tokens"],
+    [withKeyspaces({}).replace('"tokens":["1"]', '"tokens":["1\\nseeds: x"]'), "has no tokens"],
   ])("%.90s: %s", (text, complaint) => {
     let thrown: unknown;
     try {

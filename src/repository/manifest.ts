@@ -1,5 +1,6 @@
 import { AppError } from "../errors.ts";
 import { type ComponentPath, parseObjectKey } from "./layout.ts";
+import { isKeyspaceName, isSSTableName, isTableId, isTableName, isToken } from "./names.ts";
 
 /**
  * The manifest: the one file that makes a backup exist. These types are the JSON itself (Esop's field names), so that
@@ -44,7 +45,10 @@ export interface ManifestFile {
   readonly baseName: string;
 }
 
-/** Every entry of a manifest (or of the tables that `wanted` accepts), in the manifest's order. */
+/**
+ * Every entry of a manifest (or of the tables that `wanted` accepts), in the manifest's order. Throws `unsupported` for
+ * a table with two different objects for one file, which could not both be restored.
+ */
 export function* manifestFiles(
   manifest: Manifest,
   wanted?: (keyspace: string, table: string) => boolean,
@@ -52,10 +56,15 @@ export function* manifestFiles(
   for (const [keyspace, { tables }] of Object.entries(manifest.snapshot.keyspaces)) {
     for (const [table, { sstables }] of Object.entries(tables)) {
       if (wanted !== undefined && !wanted(keyspace, table)) continue;
+      const keys = new Map<string, string>();
       for (const [baseName, entries] of Object.entries(sstables)) {
         for (const entry of entries) {
           const path = parseObjectKey(entry.objectKey);
           if (path === undefined) throw foreignKey(entry.objectKey);
+          const file = `${path.index ?? ""}/${path.file}`;
+          if ((keys.get(file) ?? entry.objectKey) !== entry.objectKey)
+            throw doubledFile(`${keyspace}.${table}`, baseName);
+          keys.set(file, entry.objectKey);
           yield { entry, path, baseName };
         }
       }
@@ -72,8 +81,18 @@ export function* manifestEntries(manifest: Manifest): Generator<ManifestEntry> {
   }
 }
 
+function doubledFile(table: string, baseName: string): AppError {
+  return new AppError("unsupported", `the backup has two SSTables ${baseName} of ${table}, and one path for both`, {
+    hint: "restore another backup, or name the other tables with --entities",
+  });
+}
+
 function foreignKey(key: unknown): AppError {
   return new AppError("corrupt", `names an object that is no part of an SSTable: ${JSON.stringify(key)}`);
+}
+
+function foreignName(kind: string, name: string): AppError {
+  return new AppError("corrupt", `gives ${JSON.stringify(name)} as the name of ${kind}`);
 }
 
 type Json = Record<string, unknown>;
@@ -92,7 +111,7 @@ function dropNull(object: Json, field: string): void {
   if (object[field] === null) delete object[field];
 }
 
-function checkEntry(value: unknown, keyspace: string, table: string): void {
+function checkEntry(value: unknown, keyspace: string, table: string): value is ManifestEntry {
   const entry = requireObject(value, "object behind an entry");
   dropNull(entry, "size");
   if (typeof entry["kmsKeyId"] !== "string" || entry["kmsKeyId"] === "") delete entry["kmsKeyId"];
@@ -106,19 +125,27 @@ function checkEntry(value: unknown, keyspace: string, table: string): void {
     throw new AppError("corrupt", `gives ${JSON.stringify(hash)} as the hash of ${String(objectKey)}`);
   }
   if (typeof hash === "string" && hash !== hash.toLowerCase()) entry["hash"] = hash.toLowerCase();
+  return true;
+}
+
+/** An entry of a table as {@link parseManifest} takes it. Throws `corrupt` with a message that lacks the manifest. */
+export function checkedEntry(value: unknown, keyspace: string, table: string): ManifestEntry {
+  if (checkEntry(value, keyspace, table)) return value;
+  throw foreignKey(value);
 }
 
 function checkTable(value: unknown, keyspace: string, table: string): void {
   const content = requireObject(value, `table ${keyspace}.${table}`);
   dropNull(content, "schemaContent");
   const { sstables, id, schemaContent } = content;
-  if (typeof id !== "string" || !/^[0-9a-f]{32}$/.test(id)) {
+  if (typeof id !== "string" || !isTableId(id)) {
     throw new AppError("corrupt", `has no valid id for table ${keyspace}.${table}`);
   }
   if (schemaContent !== undefined && typeof schemaContent !== "string") {
     throw new AppError("corrupt", `has no readable schema of ${keyspace}.${table}`);
   }
-  for (const entries of Object.values(requireObject(sstables, `SSTables of ${keyspace}.${table}`))) {
+  for (const [name, entries] of Object.entries(requireObject(sstables, `SSTables of ${keyspace}.${table}`))) {
+    if (!isSSTableName(name)) throw foreignName("an SSTable", name);
     if (!Array.isArray(entries))
       throw new AppError("corrupt", `has no components for an SSTable of ${keyspace}.${table}`);
     for (const entry of entries) checkEntry(entry, keyspace, table);
@@ -129,12 +156,14 @@ function isManifest(value: unknown): value is Manifest {
   const { snapshot, tokens } = requireObject(value, "content");
   const { keyspaces } = requireObject(snapshot, "snapshot");
   for (const [keyspace, content] of Object.entries(requireObject(keyspaces, "keyspaces"))) {
+    if (!isKeyspaceName(keyspace)) throw foreignName("a keyspace", keyspace);
     const { tables } = requireObject(content, `keyspace ${keyspace}`);
     for (const [table, content] of Object.entries(requireObject(tables, `tables of ${keyspace}`))) {
+      if (!isTableName(table)) throw foreignName("a table", table);
       checkTable(content, keyspace, table);
     }
   }
-  if (!Array.isArray(tokens) || tokens.some((token) => typeof token !== "string")) {
+  if (!Array.isArray(tokens) || tokens.some((token) => typeof token !== "string" || !isToken(token))) {
     throw new AppError("corrupt", "has no tokens");
   }
   return true;
@@ -145,22 +174,33 @@ function isManifest(value: unknown): value is Manifest {
  * names can never leave the repository or a data directory. Throws `corrupt`; `name` is the manifest's for the message.
  */
 export function parseManifest(text: string, name: string): Manifest {
-  const hint = "the backup cannot be used as it is; `esop list` shows the others";
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new AppError("corrupt", `manifest '${name}' is not JSON`, { hint, cause: error });
+    throw unreadable(name, "is not JSON", error);
   }
+  return manifestOf(value, name);
+}
+
+/** As {@link parseManifest}, of parsed JSON. */
+export function manifestOf(value: unknown, name: string): Manifest {
   try {
     if (isManifest(value)) return value;
   } catch (error) {
-    if (error instanceof AppError) {
-      throw new AppError("corrupt", `manifest '${name}' ${error.message}`, { hint, cause: error });
-    }
+    if (error instanceof AppError) throw unreadable(name, error.message, error);
     throw error;
   }
-  throw new AppError("corrupt", `manifest '${name}' is not one`, { hint });
+  throw unreadable(name, "is not one");
+}
+
+/** `why` continues "manifest 'x' …"; an error that names the manifest already is given back. */
+export function unreadable(name: string, why: string, cause?: unknown): AppError {
+  if (cause instanceof AppError && why.startsWith("manifest '")) return cause;
+  return new AppError("corrupt", `manifest '${name}' ${why}`, {
+    hint: "the backup cannot be used as it is; `esop list` shows the others",
+    cause,
+  });
 }
 
 /** What a hash in a manifest was made with, told by its form. */

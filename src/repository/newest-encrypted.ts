@@ -2,7 +2,7 @@ import { isAppError } from "../errors.ts";
 import { keyTagIn } from "../transfer/transfer.ts";
 import type { EarlierBackups } from "./earlier-backups.ts";
 import type { BackupName } from "./layout.ts";
-import { type Manifest, manifestEntries } from "./manifest.ts";
+import { type Manifest, type ManifestEntry, manifestEntries } from "./manifest.ts";
 
 export interface EncryptedBackup {
   readonly name: BackupName;
@@ -18,15 +18,29 @@ export async function newestIfEncrypted(
   for (const { name } of await earlier.list(signal)) {
     let manifest: Manifest;
     try {
-      ({ manifest } = await earlier.read(name, signal));
+      ({ manifest } = await earlier.read(name, signal, firstEncrypted()));
     } catch (error) {
       if (!isAppError(error, "corrupt") && !isAppError(error, "not-found")) throw error;
       continue;
     }
-    for (const { objectKey, kmsKeyId } of manifestEntries(manifest)) {
-      if (keyTagIn(objectKey) !== undefined || kmsKeyId !== undefined) return { name, kmsKeyId };
+    for (const entry of manifestEntries(manifest)) {
+      if (isEncrypted(entry)) return { name, kmsKeyId: entry.kmsKeyId };
     }
     return undefined;
   }
   return undefined;
+}
+
+/** Accepts one entry, which is enough to tell. */
+function firstEncrypted(): (entry: ManifestEntry) => boolean {
+  let found = false;
+  return (entry) => {
+    if (found || !isEncrypted(entry)) return false;
+    found = true;
+    return true;
+  };
+}
+
+function isEncrypted({ objectKey, kmsKeyId }: ManifestEntry): boolean {
+  return keyTagIn(objectKey) !== undefined || kmsKeyId !== undefined;
 }

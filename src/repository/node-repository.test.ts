@@ -77,7 +77,7 @@ describe("manifests", () => {
     const stored = await repository.readStoredManifest(name);
     expect(stored.manifest).toEqual(manifest);
     expect(stored.ours).toBe(true);
-    expect(JSON.parse(stored.text)).toEqual(manifest);
+    expect(JSON.parse(stored.text ?? "")).toEqual(manifest);
   });
 
   it("of Esop are known for its own, however they are written", async () => {
@@ -166,6 +166,10 @@ describe("topology files", () => {
     for (const [n, text] of ["", "{", "[]", "null", '{"topology":[],"timestamp":"x"}'].entries())
       await write("s", n, text);
     await write("s", 10, JSON.stringify({ timestamp: 1, topology }));
+    for (const [n, nodeId] of ["..", "a/b", "", "\u001b[2J"].entries()) {
+      const node = { hostname: "h", ipAddress: "127.0.0.1", nodeId };
+      await write("s", 20 + n, JSON.stringify({ timestamp: 1, topology: [node] }));
+    }
     await put("topology/s.json", esopTopology);
     expect(await readTopologyFiles(storage, "s", signal)).toEqual([]);
   });

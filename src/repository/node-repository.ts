@@ -1,7 +1,7 @@
 import { AppError } from "../errors.ts";
 import type { Logger } from "../log.ts";
-import type { ObjectInfo, Storage } from "../storage/storage.ts";
-import { bytesSource, readText } from "../transfer/transfer.ts";
+import { checkKeyLength, type ObjectInfo, type RewindableSource, type Storage } from "../storage/storage.ts";
+import { bytesSource } from "../transfer/transfer.ts";
 import {
   type BackupName,
   dataPrefix,
@@ -13,7 +13,8 @@ import {
   removalPrefix,
   topologyPrefix,
 } from "./layout.ts";
-import { type Manifest, parseManifest } from "./manifest.ts";
+import type { Manifest } from "./manifest.ts";
+import { manifestSource, type ReadManifestOptions, readManifestFile, type StoredManifest } from "./manifest-file.ts";
 import type { TopologyFile } from "./topology.ts";
 
 /** A manifest as the listing shows it. */
@@ -22,19 +23,10 @@ export interface StoredBackup {
   readonly manifestBytes: number;
 }
 
-export interface StoredManifest {
-  readonly manifest: Manifest;
-  /** The file as it is stored. */
-  readonly text: string;
-  /** Whether we wrote it, and not another tool. */
-  readonly ours: boolean;
+export interface ManifestListing {
+  readonly backups: readonly StoredBackup[];
+  readonly unknown: readonly string[];
 }
-
-/**
- * How a manifest of ours begins. Esop refuses fields it does not know, so what tells our manifests from its own is white
- * space: an empty line first.
- */
-const signature = "\n{";
 
 export class NodeRepository {
   readonly storage: Storage;
@@ -62,42 +54,75 @@ export class NodeRepository {
     return { storage: this.storage, prefix: this.key(keyPrefix) };
   }
 
-  /** All backups of the node, newest first. Files that are no manifests of ours are passed over with a warning. */
+  /** All backups of the node, newest first. Objects that are no manifests are passed over with a warning. */
   async listBackups(signal?: AbortSignal): Promise<readonly StoredBackup[]> {
+    return (await this.listManifests(signal)).backups;
+  }
+
+  /** All backups of the node, newest first, and the keys of all other objects below `manifests/`. */
+  async listManifests(signal?: AbortSignal): Promise<ManifestListing> {
     return this.#listNames(manifestPrefix, signal);
   }
 
   /** Removals that were begun and not finished. */
   async listRemovals(signal?: AbortSignal): Promise<readonly StoredBackup[]> {
-    return this.#listNames(removalPrefix, signal);
+    return (await this.#listNames(removalPrefix, signal)).backups;
   }
 
-  async #listNames(folder: string, signal: AbortSignal | undefined): Promise<readonly StoredBackup[]> {
+  async #listNames(folder: string, signal: AbortSignal | undefined): Promise<ManifestListing> {
     const prefix = this.key(folder);
     const found: StoredBackup[] = [];
+    const unknown: string[] = [];
     for await (const { key, sizeBytes } of this.storage.list(prefix, { signal })) {
       const file = key.slice(prefix.length);
       const name = file.endsWith(".json") ? parseBackupName(file.slice(0, -".json".length)) : undefined;
-      if (name === undefined) this.#log.warn(`passed over ${key}: not a manifest's name`);
-      else found.push({ name, manifestBytes: sizeBytes });
+      if (name === undefined) {
+        unknown.push(key);
+        this.#log.warn(`passed over ${key}: not a manifest's name`);
+      } else found.push({ name, manifestBytes: sizeBytes });
     }
-    return found.sort((a, b) => b.name.createdMs - a.name.createdMs || (a.name.text < b.name.text ? -1 : 1));
+    const backups = found.sort((a, b) => b.name.createdMs - a.name.createdMs || (a.name.text < b.name.text ? -1 : 1));
+    return { backups, unknown };
   }
 
-  /** Throws `not-found` and `corrupt`. */
-  async readStoredManifest(name: BackupName, signal?: AbortSignal): Promise<StoredManifest> {
-    const text = await readText(this.storage, this.key(`${manifestPrefix}${name.text}.json`), signal);
-    if (text === undefined) throw new AppError("not-found", `no manifest '${name.text}' in ${this.description}`);
-    return { manifest: parseManifest(text, name.text), text, ours: text.startsWith(signature) };
+  /**
+   * Throws `not-found`, and `corrupt` for a manifest that is damaged or too large. With `keep`, a large one is read
+   * without the entries that are of no interest.
+   */
+  async readStoredManifest(
+    name: BackupName,
+    signal?: AbortSignal,
+    keep?: ReadManifestOptions["keep"],
+  ): Promise<StoredManifest> {
+    const stored = await readManifestFile(this.storage, this.#manifestKey(name), name.text, { signal, keep });
+    if (stored === undefined) throw new AppError("not-found", `no manifest '${name.text}' in ${this.description}`);
+    return stored;
+  }
+
+  #manifestKey(name: BackupName): string {
+    return this.key(`${manifestPrefix}${name.text}.json`);
   }
 
   async readManifest(name: BackupName, signal?: AbortSignal): Promise<Manifest> {
     return (await this.readStoredManifest(name, signal)).manifest;
   }
 
+  /** Throws `usage` for a backup whose files would have longer names than the store takes. */
+  checkName(name: BackupName): void {
+    const hint = "give a shorter --snapshot-tag";
+    for (const folder of [this.key(manifestPrefix), this.key(removalPrefix), topologyPrefix]) {
+      checkKeyLength(this.storage, `${folder}${name.text}.json`, hint);
+    }
+  }
+
+  /** Throws `usage` for a data object whose key is longer than the store takes. */
+  checkDataKey(objectKey: string): void {
+    checkKeyLength(this.storage, this.key(objectKey), "use a store or --storage-location with a shorter path");
+  }
+
+  /** Throws `unsupported` for a manifest that is too large. */
   async writeManifest(name: BackupName, manifest: Manifest, signal?: AbortSignal): Promise<void> {
-    const text = signature + JSON.stringify(manifest).slice(1);
-    await this.#putText(this.key(`${manifestPrefix}${name.text}.json`), text, signal);
+    await this.storage.put(this.#manifestKey(name), manifestSource(manifest), { signal });
   }
 
   async writeTopology(name: BackupName, topology: TopologyFile, signal?: AbortSignal): Promise<void> {
@@ -118,18 +143,35 @@ export class NodeRepository {
     }
   }
 
-  /** From here on the backup does not exist; what it named is kept in `removals/` until {@link endRemoval}. */
-  async beginRemoval(name: BackupName, manifestText: string, signal?: AbortSignal): Promise<void> {
-    const options = { signal };
-    const source = bytesSource(Buffer.from(manifestText));
-    await this.storage.put(this.key(`${removalPrefix}${name.text}.json`), source, options);
+  /**
+   * From here on the backup does not exist; what it named is kept in `removals/` until {@link endRemoval}. Without the
+   * manifest's text, its file is copied.
+   */
+  async beginRemoval(name: BackupName, manifestText: string | undefined, signal?: AbortSignal): Promise<void> {
+    const source =
+      manifestText === undefined ? await this.#copyOf(name, signal) : bytesSource(Buffer.from(manifestText));
+    await this.storage.put(this.key(`${removalPrefix}${name.text}.json`), source, { signal });
     await this.deleteManifest(name, signal);
+  }
+
+  async #copyOf(name: BackupName, signal: AbortSignal | undefined): Promise<RewindableSource> {
+    const { storage } = this;
+    const key = this.#manifestKey(name);
+    const info = await storage.stat(key, { signal });
+    if (info === undefined) throw new AppError("not-found", `no manifest '${name.text}' in ${this.description}`);
+    return {
+      sizeBytes: info.sizeBytes,
+      sequential: true,
+      async *open() {
+        yield* await storage.get(key, { signal });
+      },
+    };
   }
 
   /** What a removal that is under way wanted to delete; undefined if its file is gone. Throws `corrupt`. */
   async readRemoval(name: BackupName, signal?: AbortSignal): Promise<Manifest | undefined> {
-    const text = await readText(this.storage, this.key(`${removalPrefix}${name.text}.json`), signal);
-    return text === undefined ? undefined : parseManifest(text, name.text);
+    const key = this.key(`${removalPrefix}${name.text}.json`);
+    return (await readManifestFile(this.storage, key, name.text, { signal }))?.manifest;
   }
 
   async endRemoval(name: BackupName, signal?: AbortSignal): Promise<void> {

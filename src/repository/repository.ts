@@ -28,6 +28,17 @@ export {
   manifestFiles,
   parseManifest,
 } from "./manifest.ts";
+export { checkManifestBytes, type StoredManifest } from "./manifest-file.ts";
+export { describeMisplaced, findMisplacedNode, isHostId, otherNodes } from "./misplaced-node.ts";
+export {
+  isComponentFile,
+  isKeyspaceName,
+  isNodeSegment,
+  isSSTableName,
+  isTableId,
+  isTableName,
+  isToken,
+} from "./names.ts";
 export { newestIfEncrypted } from "./newest-encrypted.ts";
-export { listNodes, NodeRepository, type StoredBackup, type StoredManifest } from "./node-repository.ts";
+export { listNodes, NodeRepository, type StoredBackup } from "./node-repository.ts";
 export { readTopologyFiles, removeTopology, type TopologyFile, type TopologyNode } from "./topology.ts";

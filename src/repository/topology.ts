@@ -1,6 +1,7 @@
 import type { Storage } from "../storage/storage.ts";
 import { readText } from "../transfer/transfer.ts";
 import { parseBackupName, topologyPrefix } from "./layout.ts";
+import { isNodeSegment } from "./names.ts";
 
 /** The topology file: who was in the cluster when a backup was made. Field names are Esop's. */
 export interface TopologyFile {
@@ -21,13 +22,17 @@ export interface TopologyNode {
   readonly ipAddress: string;
 }
 
+/** A node takes about 250 bytes. */
+const maxFileBytes = 16 * 2 ** 20;
+
 /** The topology files of a tag (or of a full backup name), newest first; files that are none are passed over. */
 export async function readTopologyFiles(storage: Storage, tag: string, signal: AbortSignal): Promise<TopologyFile[]> {
   const files: TopologyFile[] = [];
-  for await (const { key } of storage.list(topologyPrefix + tag, { signal })) {
+  for await (const { key, sizeBytes } of storage.list(topologyPrefix + tag, { signal })) {
     const name = parseBackupName(key.slice(topologyPrefix.length).replace(/\.json$/, ""));
     if (name === undefined || (name.tag !== tag && name.text !== tag)) continue;
-    const parsed = parseTopology(await readText(storage, key, signal));
+    if (sizeBytes > maxFileBytes) continue;
+    const parsed = parseTopology(await readText(storage, key, signal, maxFileBytes));
     if (parsed !== undefined) files.push(parsed);
   }
   return files.sort((a, b) => b.timestamp - a.timestamp);
@@ -61,6 +66,7 @@ function isTopologyFile(value: unknown): value is TopologyFile {
     (node: unknown) =>
       typeof node === "object" &&
       node !== null &&
-      fields.every((field) => typeof Reflect.get(node, field) === "string"),
+      fields.every((field) => typeof Reflect.get(node, field) === "string") &&
+      isNodeSegment(String(Reflect.get(node, "nodeId"))),
   );
 }

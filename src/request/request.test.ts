@@ -169,6 +169,12 @@ describe("backup requests", () => {
     expect(() => backup(given)).toThrow(expect.objectContaining({ code: "usage" }));
   });
 
+  it("do not advise what is not supported", () => {
+    expect(() => backup({ datacenter: "dc1" })).toThrow(
+      expect.objectContaining({ hint: expect.not.stringContaining("--global-request") }),
+    );
+  });
+
   it("never show a password in a complaint", () => {
     expect(() => backup({ "jmx-password": ["tiger", "lion"] })).toThrow(/^--jmx-password is given 2 times$/);
     expect(() => backup({ "jmx-password": "", "jmx-user": "x" })).toThrow("--jmx-password: the value cannot be right");

@@ -29,7 +29,7 @@ export {
 export type { ValidateStorageRequest } from "./commands/validate-storage.ts";
 export { defineVerb, type Example, type Verb } from "./commands/verb.ts";
 export { isVerbName, type Requests, type VerbName, verbs } from "./commands/verbs.ts";
-export { parseConfigFile } from "./options/config-file.ts";
+export { parseConfigFile, type VerbTables } from "./options/config-file.ts";
 export { environmentSource, mistypedVariables } from "./options/environment.ts";
 export { jsonSource } from "./options/json.ts";
 export { nearest } from "./options/nearest.ts";

@@ -7,7 +7,7 @@ import { type CassandraNode, checkDataDirectories, type NodeFacts } from "../cas
 import { unlimited, withDeadline } from "../concurrency/concurrency.ts";
 import { AppError } from "../errors.ts";
 import type { Logger } from "../log.ts";
-import { acquireLock } from "../operation/operation.ts";
+import { acquireLock, dataLockFiles } from "../operation/operation.ts";
 import { findNewestBackup, manifestFiles, NodeRepository, readTopologyFiles } from "../repository/repository.ts";
 import { checkStrategy, completeLocation, type RestoreRequest } from "../request/request.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -46,18 +46,29 @@ async function carryOut(
 ): Promise<FetchReport & Pick<RestoreReport, "next">> {
   const { request } = run;
   if (strategy !== "IN_PLACE" && node !== undefined && facts !== undefined) {
-    await using _hold = await holdNode(facts.hostId);
+    await using _lock = await lockNode(run, facts.hostId, run.dataDirectories);
     return { ...(await restoreLive(run, node, facts, { strategy, phase: request.phase })), next: [] };
   }
-  if (request.phase === "cleanup") return cleanUpInPlace(run, node, facts?.operationMode);
+  if (request.phase === "cleanup") {
+    await using _lock = await lockNode(run, facts?.hostId ?? "", run.dataDirectories);
+    return await cleanUpInPlace(run, node, facts?.operationMode);
+  }
   const stopped = await stoppedNode(request);
-  await using _hold = await holdNode(stopped.commitLogDirectory);
+  await using _lock = await lockNode(run, stopped.commitLogDirectory, stopped.dataDirectories);
   return await restoreInPlace(run, stopped);
 }
 
-/** Two restores of one node at a time would take each other's files for their own. */
-function holdNode(node: string): Promise<AsyncDisposable> {
-  return acquireLock(`esop/restore/${node}`, "another restore of this node is running on this machine");
+/**
+ * Excludes other restores of the node, which would take the files of this one for theirs; a dry run changes nothing. `node` is the host ID, or the
+ * commit log directory of a stopped node; the data directories are the same for both.
+ */
+async function lockNode(run: RestoreRun, node: string, dataDirectories: readonly string[]): Promise<AsyncDisposable> {
+  const { request, clock, log } = run;
+  const name = `esop/restore/${node}`;
+  const { cacheDir, dryRun } = request;
+  if (dryRun) return { [Symbol.asyncDispose]: async () => undefined };
+  const files = await dataLockFiles(dataDirectories, "restore");
+  return acquireLock({ name, subject: "this node", verb: "restore", cacheDir, files, clock, log });
 }
 
 /** The strategy asked for, if the node's state allows it; else the one that fits the state, said aloud. */

@@ -90,7 +90,19 @@ export interface Capabilities {
   readonly metadata: boolean;
   /** Several ranges of one object are read faster side by side than one after the other. */
   readonly parallelRanges: boolean;
+  /** How long keys may be where {@link defaultKeyLimits} do not hold. */
+  readonly keyLimits?: KeyLimits;
 }
+
+/** In bytes of UTF-8. */
+export interface KeyLimits {
+  readonly keyBytes: number;
+  /** Of a part between slashes. */
+  readonly segmentBytes: number;
+}
+
+/** S3, Azure and Google limit the whole key alone. */
+export const defaultKeyLimits: KeyLimits = { keyBytes: 1024, segmentBytes: 1024 };
 
 /** Keys that could not be deleted, each with its error; every other key is gone. */
 export interface DeleteResult {

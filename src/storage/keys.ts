@@ -1,5 +1,5 @@
 import { AppError } from "../errors.ts";
-import type { ByteRange, CallOptions, Storage } from "./contract.ts";
+import { type ByteRange, type CallOptions, defaultKeyLimits, type Storage } from "./contract.ts";
 
 /** Whether the text can name an object in every store. */
 export function isKey(text: string): boolean {
@@ -28,6 +28,20 @@ export function checkKey(key: string): void {
       hint: "a key has no leading or trailing slash and no empty, '.' or '..' part",
     });
   }
+}
+
+/** Throws `usage` for a key that is too long for the store; `hint` says how it becomes shorter. */
+export function checkKeyLength({ capabilities, description }: Storage, key: string, hint: string): void {
+  const { keyBytes, segmentBytes } = capabilities.keyLimits ?? defaultKeyLimits;
+  const length = Buffer.byteLength(key);
+  if (length > keyBytes) {
+    const message = `the object key '${key}' has ${length} bytes, and ${description} takes ${keyBytes} at most`;
+    throw new AppError("usage", message, { hint });
+  }
+  const long = key.split("/").find((segment) => Buffer.byteLength(segment) > segmentBytes);
+  if (long === undefined) return;
+  const bytes = Buffer.byteLength(long);
+  throw new AppError("usage", `the file name '${long}' has ${bytes} bytes, and ${segmentBytes} is the limit`, { hint });
 }
 
 /** Throws `usage` for a prefix that `children` cannot look below. */

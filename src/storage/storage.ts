@@ -13,7 +13,7 @@ export type {
   RewindableSource,
   Storage,
 } from "./contract.ts";
-export { checkBucketName, checkKey } from "./keys.ts";
+export { checkBucketName, checkKey, checkKeyLength } from "./keys.ts";
 export { objectStream } from "./object-stream.ts";
 export { type BucketLocation, type OpenOptions, openStorage, type StoreProtocol } from "./open.ts";
 export { endpointUrl, type StoreOptions } from "./remote/store-options.ts";

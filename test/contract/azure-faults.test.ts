@@ -14,6 +14,7 @@ casesOn("faults: Azure", await startAzurite(), (server) => {
   describeFaults(proxiedAzure(server));
 
   describe("an answer of another form", () => {
+    const ofStore = { "x-ms-request-id": "1" };
     const listing = (inside: string) =>
       `\ufeff<?xml version="1.0" encoding="utf-8"?><EnumerationResults>${inside}</EnumerationResults>`;
     const blob = (name: string) =>
@@ -30,7 +31,7 @@ casesOn("faults: Azure", await startAzurite(), (server) => {
       ["names that cannot be decoded", listing(`<Blobs>${blob('<Name Encoded="true">%FF</Name>')}</Blobs>`)],
     ])("with %s is no listing, and worth asking for again", async (_, body) => {
       await using azure = await openAzure(server, { container: "ccc" });
-      azure.proxy.spoil(() => ({ kind: "answer", status: 200, body }));
+      azure.proxy.spoil(() => ({ kind: "answer", status: 200, body, headers: ofStore }));
       await expect(toArray(azure.storage.list(""))).rejects.toMatchObject({ code: "protocol", retryable: true });
     });
 
@@ -38,7 +39,7 @@ casesOn("faults: Azure", await startAzurite(), (server) => {
       await using azure = await openAzure(server, { blockBytes });
       const isList = ({ url }: { readonly url: string }) => url.includes("blocklisttype");
       azure.proxy.spoil((request) =>
-        isList(request) ? { kind: "answer", status: 200, body: "<BlockList>" } : undefined,
+        isList(request) ? { kind: "answer", status: 200, body: "<BlockList>", headers: ofStore } : undefined,
       );
       const put = azure.storage.put("k", bytesSource(sampleBytes(2 * mebibyte)));
       await expect(put).rejects.toMatchObject({ code: "protocol", retryable: false });
@@ -47,7 +48,9 @@ casesOn("faults: Azure", await startAzurite(), (server) => {
 
     test("about an object without a length, or about a batch, is a protocol error", async () => {
       await using azure = await openAzure(server, { container: "ccc" });
-      azure.proxy.spoil(({ method }) => ({ kind: "answer", status: method === "HEAD" ? 200 : 202, body: "" }));
+      azure.proxy.spoil(({ method }) => {
+        return { kind: "answer", status: method === "HEAD" ? 200 : 202, body: "", headers: ofStore };
+      });
       const failure = { code: "protocol", retryable: true };
       await expect(azure.storage.stat("k")).rejects.toMatchObject(failure);
       await expect(azure.storage.delete(["a", "b"])).rejects.toMatchObject(failure);
@@ -63,7 +66,7 @@ casesOn("faults: Azure", await startAzurite(), (server) => {
       };
       azure.proxy.spoil(({ url }) => {
         const marker = new URL(url, "http://h").searchParams.get("marker") ?? "";
-        return { kind: "answer", status: 200, body: pages[marker] ?? "" };
+        return { kind: "answer", status: 200, body: pages[marker] ?? "", headers: ofStore };
       });
       const modifiedMs = Date.UTC(2009, 8, 9, 9, 20, 2);
       expect(await toArray(azure.storage.list(""))).toEqual([

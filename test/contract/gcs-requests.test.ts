@@ -19,7 +19,7 @@ casesOn("requests: Google Cloud Storage", await startFakeGcs(), (server) => {
     proxy.forget();
     expect(await keysOf(storage)).toEqual(["k"]);
     const asked = proxy.seen.map(({ url }) => new URL(url, "http://h").searchParams.get("fields"));
-    expect(asked).toEqual(["items(name,size,timeCreated),nextPageToken"]);
+    expect(asked).toEqual(["kind,items(name,size,timeCreated),nextPageToken"]);
   });
 
   test("each chunk of a session says where it belongs, and the last one what all of them come to", async () => {

@@ -74,7 +74,7 @@ const refusals: Refusals = {
       row(2, "404 Gone", "BlobNotFound"),
       row(3, "202 Accepted", ""),
     ];
-    const headers = { "content-type": "multipart/mixed; boundary=b" };
+    const headers = { "content-type": "multipart/mixed; boundary=b", "x-ms-request-id": "1" };
     return { kind: "answer", status: 202, body: `${rows.join("")}--b--`, headers };
   },
 };

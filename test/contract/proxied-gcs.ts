@@ -1,4 +1,4 @@
-import { fieldsOf } from "../../src/storage/gcs/errors.ts";
+import { fieldsOf } from "../../src/http/http.ts";
 import { openGcs } from "../harness/opened-gcs.ts";
 import type { SeenRequest } from "../harness/spoiling-proxy.ts";
 import { mebibyte, type ProxiedOptions, type ProxiedStore, type Refusals, type RequestKind } from "./proxied-store.ts";

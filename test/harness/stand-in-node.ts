@@ -1,208 +1,191 @@
-/** A stand-in for a running Cassandra node of one data directory, on real files: everything but Cassandra's own process. */
-import { copyFile, link, mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
-import { basename, join } from "node:path";
-import { CassandraNode } from "../../src/cassandra/cassandra.ts";
-import { parseComponentName, withGeneration } from "../../src/cassandra/sstable/sstable.ts";
-import { AppError } from "../../src/errors.ts";
-import type { JmxArgument, JmxConnection, JmxValue, MBeanInfo } from "../../src/jmx/jmx.ts";
+import { randomBytes, randomUUID } from "node:crypto";
+import { link, mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { crc32 } from "node:zlib";
+import { CassandraNode } from "../../src/cassandra/node.ts";
+import type { JmxArgument, JmxConnection, JmxValue } from "../../src/jmx/jmx.ts";
 
-export interface StandInTable {
+const components = ["CompressionInfo.db", "Filter.db", "Index.db", "Statistics.db", "Summary.db"];
+
+interface StandInTable {
+  readonly keyspace: string;
+  readonly table: string;
   readonly id: string;
-  readonly cql?: string;
 }
 
-function simpleTable(name: string): string {
-  return `CREATE TABLE IF NOT EXISTS ${name} (k int PRIMARY KEY, v text);`;
+export interface SSTableName {
+  readonly keyspace: string;
+  readonly table: string;
+  readonly generation: number;
+  /** ".b_idx" for an SSTable of a legacy index. */
+  readonly index?: string;
+  /** The position of the data directory. */
+  readonly directory?: number;
 }
 
-const importSignature = ["java.util.Set", ...Array<string>(7).fill("boolean")];
-
+/**
+ * A node that answers the calls of a backup over real directories: its SSTables have all components and a TOC, its
+ * snapshots are hard links with Cassandra's manifest.json, which stands in the last data directory.
+ */
 export class StandInNode {
-  readonly dataDirectory: string;
-  /** By "keyspace.table". */
-  readonly tables = new Map<string, StandInTable>();
-  /** The operations that changed something, in order: "truncate ks.t". */
+  readonly hostId: string = randomUUID();
+  readonly dataDirectories: readonly string[];
+  readonly tables: StandInTable[] = [];
   readonly calls: string[] = [];
-  releaseVersion = "5.0.9";
-  autoSnapshot = true;
-  /** The Data.db files that the node recognizes as SSTables. */
-  recognizes: (file: string) => boolean = () => true;
-  /** The directories that the node's process sees. */
-  sees: (directory: string) => boolean = () => true;
-  /** Called before each operation; may throw. */
-  before: (call: string) => void = () => undefined;
-  readonly node: CassandraNode;
-  readonly hostId: string;
-  #generation = 100;
+  schemaVersion: string = randomUUID();
+  tokens = ["1", "2"];
+  /** The paths of the data directories as the node names them: others in a container. */
+  seenAs: readonly string[] | undefined;
+  /** Runs right before a snapshot is made, and right after. */
+  beforeSnapshot: (name: string) => Promise<void> = async () => undefined;
+  afterSnapshot: (name: string) => Promise<void> = async () => undefined;
 
-  constructor(dataDirectory: string, hostId: string) {
-    this.dataDirectory = dataDirectory;
-    this.hostId = hostId;
-    this.node = new CassandraNode(this.#connection(), 60_000);
+  private constructor(dataDirectories: readonly string[]) {
+    this.dataDirectories = dataDirectories;
   }
 
-  async createTable(name: string, table: StandInTable): Promise<void> {
-    this.tables.set(name, table);
-    await mkdir(this.path(name), { recursive: true });
+  /** With `count` data directories below `root`, and the table system.local. */
+  static async in(root: string, count = 1): Promise<StandInNode> {
+    const node = new StandInNode(Array.from({ length: count }, (_, number) => join(root, `data${number}`)));
+    await node.createTable("system", "local");
+    return node;
   }
 
-  path(name: string): string {
-    const [keyspace = "", table = ""] = name.split(".");
-    return join(this.dataDirectory, keyspace, `${table}-${this.tables.get(name)?.id}`);
+  get cassandra(): CassandraNode {
+    return new CassandraNode(this.#connection(), 60_000);
   }
 
-  /** The names of the snapshots of a table. */
-  async snapshots(name: string): Promise<string[]> {
-    return (await readdir(join(this.path(name), "snapshots")).catch(() => [])).sort();
+  async createTable(keyspace: string, table: string): Promise<string> {
+    const id = randomBytes(16).toString("hex");
+    this.tables.push({ keyspace, table, id });
+    for (const directory of this.dataDirectories) {
+      await mkdir(join(directory, keyspace, `${table}-${id}`), { recursive: true });
+    }
+    this.schemaVersion = randomUUID();
+    return id;
+  }
+
+  dropTable(keyspace: string, table: string): void {
+    this.tables.splice(this.tables.indexOf(this.#table(keyspace, table)), 1);
+    this.schemaVersion = randomUUID();
+  }
+
+  /** The table's directory in one data directory. */
+  directoryOf(keyspace: string, table: string, directory = 0): string {
+    const { id } = this.#table(keyspace, table);
+    return join(this.dataDirectories[directory] ?? "", keyspace, `${table}-${id}`);
+  }
+
+  /** Writes an SSTable whose rows are the text. */
+  async write({ keyspace, table, generation, index = "", directory = 0 }: SSTableName, rows: string): Promise<void> {
+    const path = join(this.directoryOf(keyspace, table, directory), index);
+    await mkdir(path, { recursive: true });
+    const all = [...components, "Data.db", "Digest.crc32", "TOC.txt"];
+    for (const component of all) {
+      const content =
+        component === "Data.db"
+          ? rows
+          : component === "Digest.crc32"
+            ? String(crc32(rows))
+            : component === "TOC.txt"
+              ? `${all.join("\n")}\n`
+              : `${component} of ${rows}`;
+      await writeFile(join(path, `nb-${generation}-big-${component}`), content);
+    }
+  }
+
+  async #takeSnapshot(name: string, entities: readonly string[]): Promise<void> {
+    await this.beforeSnapshot(name);
+    for (const { keyspace, table } of this.tables) {
+      if (entities.length > 0 && !entities.includes(keyspace) && !entities.includes(`${keyspace}.${table}`)) continue;
+      const files: string[] = [];
+      let last = "";
+      for (const directory of this.dataDirectories.keys()) {
+        const live = this.directoryOf(keyspace, table, directory);
+        const snapshot = join(live, "snapshots", name);
+        last = snapshot;
+        for (const entry of await readdir(live, { withFileTypes: true, recursive: true })) {
+          const folder = entry.parentPath.slice(live.length + 1);
+          if (!entry.isFile() || folder.startsWith("snapshots") || folder.startsWith("backups")) continue;
+          await mkdir(join(snapshot, folder), { recursive: true });
+          await link(join(entry.parentPath, entry.name), join(snapshot, folder, entry.name));
+          if (entry.name.endsWith("-Data.db")) files.push(folder === "" ? entry.name : `${folder}/${entry.name}`);
+        }
+      }
+      await mkdir(last, { recursive: true });
+      await writeFile(join(last, "manifest.json"), JSON.stringify({ files, created_at: null, expires_at: null }));
+      await writeFile(join(last, "schema.cql"), `CREATE TABLE ${keyspace}.${table} (a int PRIMARY KEY)`);
+    }
+    await this.afterSnapshot(name);
+  }
+
+  async #clearSnapshot(name: string): Promise<void> {
+    for (const directory of this.dataDirectories) {
+      for (const keyspace of await readdir(directory)) {
+        for (const table of await readdir(join(directory, keyspace))) {
+          await rm(join(directory, keyspace, table, "snapshots", name), { recursive: true, force: true });
+        }
+      }
+    }
+  }
+
+  #table(keyspace: string, table: string): StandInTable {
+    const found = this.tables.findLast((each) => each.keyspace === keyspace && each.table === table);
+    if (found === undefined) throw new Error(`no table ${keyspace}.${table}`);
+    return found;
+  }
+
+  #attributes(): ReadonlyMap<string, JmxValue> {
+    return new Map<string, JmxValue>([
+      ["ClusterName", "c"],
+      ["LocalHostId", this.hostId],
+      ["Tokens", [...this.tokens]],
+      ["SchemaVersion", this.schemaVersion],
+      ["ReleaseVersion", "5.0.9"],
+      ["OperationMode", "NORMAL"],
+      ["AllDataFileLocations", [...(this.seenAs ?? this.dataDirectories)]],
+      ["CommitLogLocation", "/nowhere/commitlog"],
+      ["Keyspaces", [...new Set(this.tables.map(({ keyspace }) => keyspace))]],
+      ["Datacenter", "dc1"],
+      ["Rack", "rack1"],
+    ]);
   }
 
   #connection(): JmxConnection {
-    const unsupported = async (): Promise<never> => {
-      throw new AppError("internal", "the stand-in has no such call");
+    const unexpected = async (): Promise<never> => {
+      throw new Error("the stand-in does not answer this call");
     };
     return {
-      getAttribute: async (bean, attribute) => this.#attribute(bean, attribute),
-      getAttributes: async (bean, names) => new Map(names.map((name) => [name, this.#attribute(bean, name)])),
-      invoke: (bean, operation, args) => this.#invoke(bean, operation, args),
-      queryNames: async (pattern = "") => {
-        const keyspace = /keyspace=(\w+)/.exec(pattern)?.[1];
-        const names = [...this.tables.keys()].filter((name) => name.startsWith(`${keyspace}.`));
-        return names.map((name) => `x:type=Tables,keyspace=${keyspace},table=${name.split(".")[1]}`);
+      getAttribute: async (_bean, name) => this.#attributes().get(name) ?? null,
+      getAttributes: async (_bean, names) => new Map([...this.#attributes()].filter(([name]) => names.includes(name))),
+      invoke: async (_bean, operation, args) => {
+        this.calls.push(operation);
+        const [name = "", entities = []] = [textOf(args[0]), textsOf(args.at(-1))];
+        if (operation === "takeSnapshot") await this.#takeSnapshot(name, entities);
+        else if (operation === "clearSnapshot") await this.#clearSnapshot(name);
+        else return unexpected();
+        return null;
       },
-      getMBeanInfo: async (): Promise<MBeanInfo> => ({
-        className: "x",
-        attributes: [],
-        operations: [{ name: "importNewSSTables", returnType: "java.util.List", signature: importSignature }],
-      }),
-      setAttribute: unsupported,
-      isRegistered: unsupported,
-      isInstanceOf: unsupported,
+      queryNames: async (pattern) => {
+        const keyspace = /keyspace=([^,]+)/.exec(pattern ?? "")?.[1];
+        const tables = this.tables.filter((each) => each.keyspace === keyspace);
+        return tables.map(({ table }) => `org.apache.cassandra.db:type=Tables,keyspace=${keyspace},table=${table}`);
+      },
+      setAttribute: unexpected,
+      isRegistered: unexpected,
+      isInstanceOf: unexpected,
+      getMBeanInfo: unexpected,
       close: async () => undefined,
       [Symbol.asyncDispose]: async () => undefined,
     };
   }
-
-  #attribute(bean: string, name: string): JmxValue {
-    if (name === "DataPaths") return [this.path(tableOf(bean))];
-    const values: Readonly<Record<string, JmxValue>> = {
-      ClusterName: "c",
-      LocalHostId: this.hostId,
-      Tokens: ["-5", "5"],
-      SchemaVersion: "2473304f-e202-3575-b392-28ef6378e7aa",
-      SchemaVersions: new Map([["2473304f-e202-3575-b392-28ef6378e7aa", ["127.0.0.1"]]]),
-      ReleaseVersion: this.releaseVersion,
-      OperationMode: "NORMAL",
-      AllDataFileLocations: [this.dataDirectory],
-      CommitLogLocation: "/nowhere",
-      Keyspaces: [...new Set([...this.tables.keys()].map((table) => table.split(".")[0] ?? ""))],
-      Datacenter: "dc1",
-      Rack: "r1",
-      UnreachableNodes: [],
-      JoiningNodes: [],
-      LeavingNodes: [],
-      MovingNodes: [],
-      EndpointToHostId: new Map([["127.0.0.1", this.hostId]]),
-    };
-    return values[name] ?? null;
-  }
-
-  async #invoke(bean: string, operation: string, args: readonly JmxArgument[]): Promise<JmxValue> {
-    const texts = args.flatMap(textsOf);
-    const isProbe = texts[0]?.startsWith("esop-schema-") === true;
-    if (operation === "getDatacenter") return "dc1";
-    if (operation === "getRack") return "r1";
-    const call = operation === "importNewSSTables" ? `${operation} ${tableOf(bean)}` : [operation, ...texts].join(" ");
-    this.before(call);
-    if (!isProbe) this.calls.push(call);
-    const [first = "", second = ""] = texts;
-    switch (operation) {
-      case "takeSnapshot":
-        for (const table of this.#tablesOf(texts.slice(1))) await this.#snapshot(table, first);
-        return null;
-      case "clearSnapshot":
-        for (const table of this.tables.keys()) {
-          if (second !== "" && !table.startsWith(`${second}.`)) continue;
-          await rm(join(this.path(table), "snapshots", first), { recursive: true, force: true });
-        }
-        return null;
-      case "truncate":
-        return this.#truncate(`${first}.${second}`);
-      case "loadNewSSTables":
-        return this.#load(`${first}.${second}`);
-      case "importNewSSTables":
-        return this.#import(tableOf(bean), first, args.at(-1) === true);
-    }
-    throw new AppError("node-refused", `the stand-in has no ${operation}`);
-  }
-
-  /** `entities` are tables or keyspaces. */
-  #tablesOf(entities: readonly string[]): string[] {
-    return [...this.tables.keys()].filter((table) =>
-      entities.some((entity) => entity === table || table.startsWith(`${entity}.`)),
-    );
-  }
-
-  async #files(directory: string): Promise<string[]> {
-    return (await readdir(directory)).filter((name) => parseComponentName(name) !== undefined);
-  }
-
-  async #snapshot(table: string, name: string): Promise<void> {
-    const from = this.path(table);
-    const to = join(from, "snapshots", name);
-    await mkdir(to, { recursive: true });
-    for (const file of await this.#files(from)) await link(join(from, file), join(to, file));
-    await writeFile(join(to, "schema.cql"), this.tables.get(table)?.cql ?? simpleTable(table));
-  }
-
-  async #truncate(table: string): Promise<JmxValue> {
-    const name = table.split(".")[1];
-    if (this.autoSnapshot) await this.#snapshot(table, `truncated-17000000${this.#generation++}-${name}`);
-    for (const file of await this.#files(this.path(table))) await rm(join(this.path(table), file));
-    return null;
-  }
-
-  async #load(table: string): Promise<JmxValue> {
-    const directory = this.path(table);
-    const files = await this.#files(directory);
-    const fresh = files.filter((file) => Number(parseComponentName(file)?.generation) >= 1_500_000_000);
-    await this.#take(directory, fresh, directory, rename);
-    return null;
-  }
-
-  async #import(table: string, directory: string, copy: boolean): Promise<JmxValue> {
-    const found = await stat(directory).catch(() => undefined);
-    if (found === undefined || !this.sees(directory)) {
-      throw new AppError("node-refused", `Directory ${directory} does not exist`);
-    }
-    await this.#take(directory, await this.#files(directory), this.path(table), copy ? copyFile : rename);
-    return [];
-  }
-
-  async #take(
-    from: string,
-    files: readonly string[],
-    to: string,
-    take: (from: string, to: string) => Promise<void>,
-  ): Promise<void> {
-    const recognized = files.filter((file) => file.endsWith("-Data.db") && this.recognizes(basename(file)));
-    for (const data of recognized) {
-      const baseName = parseComponentName(data)?.baseName;
-      const generation = String(this.#generation++);
-      for (const file of files.filter((name) => parseComponentName(name)?.baseName === baseName)) {
-        await take(join(from, file), join(to, withGeneration(file, generation)));
-      }
-    }
-  }
 }
 
-function tableOf(bean: string): string {
-  const [, keyspace = "", table = ""] = /keyspace=(\w+),table=(\w+)/.exec(bean) ?? [];
-  return `${keyspace}.${table}`;
+function textOf(argument: JmxArgument | undefined): string {
+  return typeof argument === "string" ? argument : "";
 }
 
-function textsOf(argument: JmxArgument): string[] {
-  if (typeof argument === "string") return [argument];
-  if (typeof argument !== "object" || argument === null) return [];
-  if (argument.type === "stringArray") return [...argument.values];
-  return argument.type === "set" ? argument.items.flatMap(textsOf) : [];
+function textsOf(argument: JmxArgument | undefined): readonly string[] {
+  const isList = typeof argument === "object" && argument !== null && argument.type === "stringArray";
+  return isList ? argument.values : [];
 }

@@ -4,6 +4,7 @@ import type { RemoveRequest } from "../../request/request.ts";
 import { formatBytes, formatCount, formatDuration, formatFiles } from "../../units.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { preferLittleMemory } from "../memory.ts";
+import { printableLine } from "../printable.ts";
 
 export const removeBackupCommand: Command<RemoveRequest> = {
   async run(request, context) {
@@ -19,7 +20,7 @@ async function once(request: RemoveRequest, context: CommandContext): Promise<vo
   context.output.result({ type: "remove-backup", dry, ...report }, () => describe(report, dry));
 }
 
-/** Until it is stopped: a store that fails once must not end a daemon that will be needed tomorrow. */
+/** Runs until it is stopped: neither a store that fails once nor a backup that is running ends it. */
 async function repeatedly(request: RemoveRequest, rateMs: number, context: CommandContext): Promise<void> {
   const { clock, log, signal } = context;
   for (;;) {
@@ -27,7 +28,7 @@ async function repeatedly(request: RemoveRequest, rateMs: number, context: Comma
       await once(request, context);
     } catch (thrown) {
       const error = toAppError(thrown);
-      if (!error.retryable) throw error;
+      if (!error.retryable && error.code !== "busy") throw error;
       log.warn(`${error.message}; retrying in ${formatDuration(rateMs)}`);
     }
     await clock.sleep(rateMs, signal);
@@ -41,10 +42,10 @@ function describe({ removed, keptNewest, finished }: Reports["remove-backup"], d
       `${verb} ${name} of ${path.node}, freeing ${formatFiles({ files: objects, bytes })}`,
   );
   for (const { path, name } of keptNewest) {
-    lines.push(`kept ${name} of ${path.node}: the newest backup of the node is removed only by --name`);
+    lines.push(`kept ${name} of ${path.node}: no newer backup has all its tables, so it is removed only by --name`);
   }
   if (finished > 0) lines.push(`completed ${formatCount(finished, "interrupted removal")}`);
   const bytes = removed.reduce((sum, one) => sum + one.bytes, 0);
   lines.push(`${verb} ${formatCount(removed.length, "backup")}, freeing ${formatBytes(bytes)}`);
-  return lines.join("\n");
+  return lines.map(printableLine).join("\n");
 }

@@ -2,6 +2,7 @@ import { type Reports, run } from "../../app/app.ts";
 import type { RestoreRequest } from "../../request/request.ts";
 import { formatCount, formatDuration, formatFiles } from "../../units.ts";
 import type { Command } from "../command.ts";
+import { printableLine } from "../printable.ts";
 
 export const restoreCommand: Command<RestoreRequest> = {
   async run(request, context) {
@@ -25,5 +26,5 @@ function describe(report: Reports["restore"], dryRun: boolean): string {
     `from backup ${report.backup}`,
     ...report.next.map((step, index) => `${index === 0 ? "next: " : "then: "}${step}`),
   ];
-  return lines.join("\n");
+  return lines.map(printableLine).join("\n");
 }

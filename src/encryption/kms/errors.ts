@@ -1,7 +1,15 @@
 /** Errors of the KMS, as ours. */
 import { credentialsHint, type ErrorTable, kindOfCode } from "../../aws/aws.ts";
 import type { AppError, ErrorCode } from "../../errors.ts";
-import { answeredError, type Operation, type ResponseHeaders, type ServiceError } from "../../http/http.ts";
+import {
+  answeredError,
+  fieldsOf,
+  type Operation,
+  type ResponseHeaders,
+  type ServiceError,
+  textOf,
+  tryParseJson,
+} from "../../http/http.ts";
 
 /** One call, which names the key where it is known: an object knows its key, we may not. */
 export interface KmsOperation extends Operation {
@@ -81,23 +89,9 @@ export function parseKmsError(
   { "x-amzn-errortype": type }: ResponseHeaders,
   body: string,
 ): ServiceError {
-  const fields = jsonFields(body);
-  const text = (name: string) => (typeof fields[name] === "string" ? fields[name] : "");
+  const fields = fieldsOf(tryParseJson(body));
+  const text = (name: string) => textOf(fields, name);
   const told = type ?? (text("__type") === "" ? text("code") : text("__type"));
   const code = /([^#]*)$/.exec(told.split(/[:,]/, 1).join(""))?.[1] ?? "";
   return { status, code, message: text("message") === "" ? text("Message") : text("message") };
-}
-
-function jsonFields(body: string): Readonly<Record<string, unknown>> {
-  try {
-    return fieldsOf(JSON.parse(body));
-  } catch {
-    // Proxies on the way answer in their own words, and the status is left.
-    return {};
-  }
-}
-
-/** The fields of a JSON object; none where the value is no object. */
-export function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null ? Object.fromEntries(Object.entries(value)) : {};
 }

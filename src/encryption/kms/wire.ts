@@ -1,9 +1,9 @@
 /** Requests to the KMS: JSON 1.1, one POST a call. Loaded only where a key of it is used. */
 import { type AwsRegion, AwsWire, awsCredentials, awsRegion, serviceUrl, textBody } from "../../aws/aws.ts";
 import { AppError } from "../../errors.ts";
-import { type HttpAgents, makeAgents, usualTimeouts } from "../../http/http.ts";
+import { fieldsOf, type HttpAgents, makeAgents, usualTimeouts } from "../../http/http.ts";
 import { endpointUrl } from "../../storage/storage.ts";
-import { fieldsOf, type KmsOperation, kmsServiceError, parseKmsError } from "./errors.ts";
+import { type KmsOperation, kmsServiceError, parseKmsError } from "./errors.ts";
 import type { KmsClient, KmsClientOptions } from "./kms.ts";
 
 const callMs = 60_000;

@@ -176,13 +176,17 @@ describe("ObjectStreamReader", () => {
     expect(() => readPieces([nested(500)])).toThrow(/nest deeper/);
   });
 
-  it("bounds how many values one answer holds", () => {
+  it("bounds the memory that an endless answer claims", () => {
     const head = Buffer.from("aced000575720002 5b4c 0000000000000000 020000 7870 7fffffff".replaceAll(" ", ""), "hex");
     function* nulls(): Generator<Buffer> {
       yield head;
       for (;;) yield Buffer.alloc(65_536, 0x70);
     }
-    expect(() => readPieces(nulls())).toThrow(/more than 2000000 values/);
+    expect(() => readPieces(nulls())).toThrow(/more than 64 MiB of memory/);
+  });
+
+  it.each(Object.entries(amplified))("bounds the memory that %s claim by few bytes on the wire", (_, hex) => {
+    expect(() => readPieces(hex())).toThrow(/more than 64 MiB of memory/);
   });
 
   it("ends in a value or an AppError for every mutation of real answers", () => {
@@ -212,6 +216,40 @@ describe("ObjectStreamReader", () => {
     expect(refused).toBeGreaterThan(100);
   });
 });
+
+const bytesFrom = (hex: string) => Buffer.from(hex.replaceAll(" ", ""), "hex");
+
+/** An endless list; its elements refer to what stands before the list by the handles from 7e0000 on. */
+function* endless(head: string, element: string): Generator<Buffer> {
+  yield bytesFrom(head);
+  const elements = bytesFrom(element.repeat(Math.ceil(16_384 / element.length)));
+  for (let sent = 0; sent < 5 * 1024 * 1024; sent += elements.length) yield elements;
+}
+
+const objectArray = "aced0005 75 720002 5b4c 0000000000000000 020000 7870 7fffffff";
+/** Streams of a few MiB that would otherwise become hundreds. */
+const amplified: Readonly<Record<string, () => Generator<Buffer>>> = {
+  "the fields of a class": () =>
+    endless(objectArray, `72 000158 0000000000000000 02 ffff ${"42 0000".repeat(65_535)} 7870`),
+  "objects of a class with many fields": () =>
+    endless(
+      `${objectArray} 73 72 000158 0000000000000000 02 4000 ${many(0x4000, (n) => `42 0004 ${ascii(n)}`)} 7870 ${"00".repeat(0x4000)}`,
+      `73 71007e0002 ${"00".repeat(0x4000)}`,
+    ),
+  "objects of a class with many superclasses": () =>
+    endless(`${objectArray} 73 ${"72 000158 0000000000000000 02 0000 78".repeat(60)} 70`, "73 71007e0002"),
+  "blocks in an annotation": () => endless("aced0005 73 72 000158 0000000000000000 03 0000 7870", "7700"),
+  "the interfaces of a proxy": () => endless("aced0005 73 7d 7fffffff", "0000"),
+};
+
+function many(count: number, item: (index: number) => string): string {
+  return Array.from({ length: count }, (_, index) => item(index)).join("");
+}
+
+/** The number as four characters, in hex. */
+function ascii(index: number): string {
+  return Buffer.from(index.toString(16).padStart(4, "0")).toString("hex");
+}
 
 /** A stream with an ArrayList whose elements are given as hex. */
 function listOf(elements: string): string {

@@ -19,8 +19,21 @@ import { classFlag, firstHandle, streamMagic, streamVersion, tag } from "./wire.
 
 /** Objects within objects; Java itself overflows its stack not far above. */
 const maxDepth = 500;
-/** Values in one answer: what a few bytes each could claim of memory is bounded by this, not by the bytes alone. */
-const maxValues = 2_000_000;
+/** Of memory for one answer, by the estimates below: a few bytes on the wire can claim many, so bytes alone are no bound. */
+const maxMemoryBytes = 64 * 1024 * 1024;
+/**
+ * What each part of a graph takes at most, the plain data that it is converted to included, beside its bytes on the wire,
+ * which are bounded by themselves.
+ */
+const memoryBytes = {
+  value: 32,
+  object: 64,
+  classData: 160,
+  field: 96,
+  descriptor: 160,
+  text: 32,
+  block: 128,
+} as const;
 /** Classes above one another; real chains have fewer than ten. */
 const maxChainLength = 64;
 
@@ -47,7 +60,7 @@ export class ObjectStreamReader {
   #handles: RawValue[] = [];
   #blockLeft = 0;
   #depth = 0;
-  #values = 0;
+  #memoryBytes = 0;
 
   constructor(input: ByteQueue) {
     this.#input = input;
@@ -89,7 +102,7 @@ export class ObjectStreamReader {
   *#content(code: number): Parse<RawValue> {
     this.#depth += 1;
     if (this.#depth > maxDepth) throw malformed(`objects nest deeper than ${maxDepth}`);
-    this.#count(1);
+    this.#claim("value");
     const value = yield* this.#element(code);
     this.#depth -= 1;
     return value;
@@ -129,9 +142,12 @@ export class ObjectStreamReader {
     }
   }
 
-  #count(values: number): void {
-    this.#values += values;
-    if (this.#values > maxValues) throw malformed(`it holds more than ${maxValues} values`);
+  /** Called before the memory is used. */
+  #claim(part: keyof typeof memoryBytes, count = 1): void {
+    this.#memoryBytes += count * memoryBytes[part];
+    if (this.#memoryBytes > maxMemoryBytes) {
+      throw malformed(`it takes more than ${maxMemoryBytes / 1024 ** 2} MiB of memory`);
+    }
   }
 
   #remember<T extends RawValue>(value: T): T {
@@ -181,6 +197,7 @@ export class ObjectStreamReader {
   *#newDescriptor(code: number): Parse<ClassDescriptor> {
     this.#depth += 1;
     if (this.#depth > maxDepth) throw malformed(`objects nest deeper than ${maxDepth}`);
+    this.#claim("descriptor");
     const descriptor = code === tag.proxyDescriptor ? yield* this.#proxyHead() : yield* this.#classHead();
     yield* this.#annotation();
     descriptor.superclass = yield* this.#descriptorOrNull();
@@ -198,6 +215,7 @@ export class ObjectStreamReader {
     const count = yield* u2(this.#input);
     const fields: FieldDescriptor[] = [];
     for (let i = 0; i < count; i++) {
+      this.#claim("field");
       const type = String.fromCharCode(yield* u1(this.#input));
       const fieldName = yield* utf(this.#input);
       if (type === "L" || type === "[") yield* this.value();
@@ -214,7 +232,10 @@ export class ObjectStreamReader {
     descriptor.flags = classFlag.serializable;
     const count = yield* int(this.#input);
     if (count < 0) throw malformed("a proxy with a negative number of interfaces");
-    for (let i = 0; i < count; i++) interfaces.push(yield* utf(this.#input));
+    for (let i = 0; i < count; i++) {
+      this.#claim("text");
+      interfaces.push(yield* utf(this.#input));
+    }
     return descriptor;
   }
 
@@ -222,6 +243,7 @@ export class ObjectStreamReader {
 
   *#object(): Parse<RawObject> {
     const descriptor = yield* this.#descriptor();
+    this.#claim("object");
     const object: RawObject = this.#remember({ kind: "object", descriptor, data: [] });
     const chain: ClassDescriptor[] = [];
     for (let at: ClassDescriptor | null = descriptor; at !== null; at = at.superclass) chain.push(at);
@@ -233,6 +255,8 @@ export class ObjectStreamReader {
   }
 
   *#classData(part: ClassDescriptor): Parse<ClassData> {
+    this.#claim("classData");
+    this.#claim("field", part.fields.length);
     const fields = new Map<string, RawValue>();
     for (const { type, name } of part.fields) {
       fields.set(name, isPrimitive(type) ? yield* primitiveValue(this.#input, type) : yield* this.value());
@@ -245,6 +269,7 @@ export class ObjectStreamReader {
     if ((part.flags & classFlag.blockData) === 0) {
       throw new AppError("unsupported", `jmx answered with a ${part.name}, which cannot be read without Java`);
     }
+    this.#claim("classData");
     return { className: part.name, fields: new Map(), annotation: yield* this.#annotation() };
   }
 
@@ -260,6 +285,7 @@ export class ObjectStreamReader {
       const code = yield* u1(this.#input);
       if (code === tag.block || code === tag.longBlock) {
         const length = yield* this.#blockLength(code);
+        this.#claim("block");
         yield* need(this.#input, length);
         blocks.push(this.#input.take(length));
         continue;
@@ -275,10 +301,11 @@ export class ObjectStreamReader {
     const componentType = name.slice(1);
     if (!name.startsWith("[") || componentType === "") throw malformed(`an array of class ${name}`);
     if (componentType === "B") return yield* this.#byteArray();
+    this.#claim("object");
     const array: RawArray = this.#remember({ kind: "array", componentType, values: [] });
     const length = yield* this.#arrayLength();
     if (isPrimitive(componentType)) {
-      this.#count(length);
+      this.#claim("value", length);
       yield* primitiveValues(this.#input, componentType, length, array.values);
     } else {
       for (let i = 0; i < length; i++) array.values.push(yield* this.value());
@@ -287,6 +314,7 @@ export class ObjectStreamReader {
   }
 
   *#byteArray(): Parse<RawBytes> {
+    this.#claim("block");
     const array: RawBytes = this.#remember({ kind: "bytes", bytes: Buffer.alloc(0) });
     const length = yield* this.#arrayLength();
     yield* need(this.#input, length);
@@ -302,6 +330,7 @@ export class ObjectStreamReader {
 
   *#enum(): Parse<RawEnum> {
     const { name } = yield* this.#descriptor();
+    this.#claim("object");
     const value: RawEnum = this.#remember({ kind: "enum", className: name, constant: "" });
     const constant = yield* this.value();
     if (typeof constant !== "string") throw malformed(`a constant of ${name} without a name`);

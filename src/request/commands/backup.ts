@@ -64,7 +64,7 @@ const options = {
     aliases: ["b"],
     json: "bandwidth",
     group: "transfer",
-    help: "maximum upload rate of all connections together, such as 10MB/s",
+    help: "maximum upload rate of all connections together: 10MB/s or 80Mbit/s",
   }),
   skipRefreshing: toggle("skip-refreshing", {
     group: "transfer",

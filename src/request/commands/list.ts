@@ -1,5 +1,5 @@
 import { AppError } from "../../errors.ts";
-import { optional, toggle, type Values, type WithDerived } from "../options/option.ts";
+import { maybe, optional, toggle, type Values, type WithDerived } from "../options/option.ts";
 import { type Entities, entitiesKind, parseEntities } from "../values/entities.ts";
 import { snapshotTagKind } from "../values/snapshot-tag.ts";
 import { file, instant, integer } from "../values/values.ts";
@@ -42,7 +42,11 @@ const options = {
     help: "accepted for compatibility with Esop for Java; no effect",
   }),
   simpleFormat: toggle("simple-format", { group: "what", help: "print only the names of the backups" }),
-  humanUnits: toggle("human-units", { group: "what", help: "print sizes with units: 1.50 GiB" }),
+  humanUnits: maybe("human-units", {
+    group: "what",
+    defaultText: "on a terminal; --human-units=false prints bytes",
+    help: "print sizes with units: 1.50 GiB",
+  }),
   toFile: optional("to-file", file, { group: "what", help: "write the output to this file" }),
   ...shared.storageOptions,
   ...shared.cacheOptions,

@@ -23,12 +23,12 @@ const options = {
   oldest: toggle("oldest", {
     aliases: ["o"],
     group: "what",
-    help: "remove the oldest backup, unless it is the only one",
+    help: "remove the oldest backup, unless no newer one has all its tables",
   }),
   olderThanMs: optional("older-than", duration, {
     json: "olderThan",
     group: "what",
-    help: "remove all backups older than this, except the newest: 14day, 36h",
+    help: "remove all backups older than this, except those without a newer one of all their tables: 14day, 36h",
   }),
   dry: toggle("dry", {
     aliases: ["d", "dry-run"],

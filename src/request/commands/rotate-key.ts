@@ -9,6 +9,7 @@ interface Derived extends shared.DerivedStorage {
   readonly node: LocationNode;
   readonly encryptionKey: EncryptionKey;
   readonly newKey: EncryptionKey | undefined;
+  readonly cacheDir: string;
 }
 
 /** At least one of `newKey` and `newDataKey` is set. */
@@ -23,9 +24,10 @@ const options = {
     help: "encrypt later backups with a new data key; the next backup uploads all files again",
   }),
   ...shared.storageOptions,
+  ...shared.cacheOptions,
 };
 
-function derive(values: Values<typeof options>): Derived {
+function derive(values: Values<typeof options>, context: shared.RequestContext): Derived {
   const { keepOld, newDataKey } = values;
   const storage = shared.deriveStorage(values);
   const encryptionKey = onlyKey(values.encryptionKey);
@@ -51,7 +53,7 @@ function derive(values: Values<typeof options>): Derived {
       hint: "add --new-key-file or --new-passphrase-file",
     });
   }
-  return { ...storage, node, encryptionKey, newKey };
+  return { ...storage, node, encryptionKey, newKey, cacheDir: shared.cacheDirectory(values.cacheDir, context) };
 }
 
 export const rotateVerb = defineVerb({

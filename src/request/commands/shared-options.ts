@@ -12,6 +12,8 @@ export interface OutputSettings {
   readonly json: boolean;
   readonly debug: boolean;
   readonly quiet: boolean;
+  /** Of standard error. */
+  readonly logFormat: "text" | "json";
 }
 
 const secondMs = 1000;
@@ -21,7 +23,15 @@ export const generalOptions = {
   json: toggle("json", { group: "general", help: "print JSON, one object per line" }),
   quiet: toggle("quiet", { group: "general", help: "print only results, warnings and errors" }),
   debug: toggle("debug", { group: "general", help: "print debug messages and stack traces" }),
-  configFile: optional("config-file", file, { group: "general", help: "read options from this YAML file" }),
+  logFormat: defaulted("log-format", choice(["text", "json"]), "text", {
+    group: "general",
+    help: "format of the messages on standard error",
+  }),
+  configFile: optional("config-file", file, {
+    group: "general",
+    defaultText: "/etc/esop/esop.yaml if it exists",
+    help: "read options from this YAML file",
+  }),
 };
 
 const retryOptions = {
@@ -172,12 +182,12 @@ export const jmxOptions = { jmx: jmxTable };
 /** How the node's JMX port is reached; files are read and the service is parsed only when a connection is made. */
 export type JmxSettings = Values<typeof jmxTable>;
 
-/** For verbs that remember what they have read. */
+/** For commands that lock a node or its repository, or remember what they have read. */
 export const cacheOptions = {
   cacheDir: optional("cache-dir", directory, {
     group: "behaviour",
     defaultText: "~/.esop",
-    help: "directory of the local hash record that speeds up backups",
+    help: "directory of the lock files and of the hash record that speeds up backups",
   }),
 };
 
@@ -187,11 +197,15 @@ export const clusterOptions = {
     group: "cluster",
     help: "run on every node of the cluster (not supported yet)",
   }),
-  datacenters: optional("datacenter", named(text, "NAMES"), {
-    json: "dc",
-    group: "cluster",
-    help: "with --global-request: only nodes in these datacenters, separated by commas (not supported yet)",
-  }),
+  datacenters: optional(
+    "datacenter",
+    { ...named(text, "NAMES"), commas: true },
+    {
+      json: "dc",
+      group: "cluster",
+      help: "with --global-request: only nodes in these datacenters, separated by commas (not supported yet)",
+    },
+  ),
 };
 
 export const timeoutOption = {
@@ -287,7 +301,7 @@ export function datacentersOf(values: Values<typeof clusterOptions>): readonly s
   if (names.includes("")) throw new AppError("usage", "--datacenter has an empty part between its commas");
   if (names.length > 0 && !values.globalRequest) {
     throw new AppError("usage", "--datacenter confines a request to the cluster, and this one is for one node", {
-      hint: "add --global-request, or leave --datacenter out",
+      hint: "leave --datacenter out, and run the command on every node of the datacenter",
     });
   }
   return names;

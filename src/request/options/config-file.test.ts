@@ -38,6 +38,22 @@ list:
     expect(section?.has("timeoutMs")).toBe(false);
   });
 
+  it("reads a list for an option that takes commas", async () => {
+    const sources = await read("storage-location: s3://b\nentities: [shop.orders, shop.items]\ndata-dir: [/a, /b]");
+    expect(verbs.backup.parse(sources, context)).toMatchObject({
+      entities: { kind: "tables", tables: [{ table: "orders" }, { table: "items" }] },
+      dataDirs: ["/a", "/b"],
+    });
+    const [, none] = await read("entities: []");
+    expect(none?.has("entities")).toBe(false);
+    await expect(read("entities: {a: b}")).rejects.toThrow("has a wrong shape");
+  });
+
+  it("refuses a rate without a unit", async () => {
+    const sources = await read("storage-location: s3://b\nbandwidth: 50");
+    expect(() => verbs.backup.parse(sources, context)).toThrow("'bandwidth' in esop.yaml: '50' has no unit");
+  });
+
   it.each([
     ["storage-locatoin: x", "unknown option 'storage-locatoin' in esop.yaml", "did you mean storage-location"],
     ["bakup: {}", "unknown option 'bakup' in esop.yaml", "did you mean backup"],

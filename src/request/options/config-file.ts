@@ -5,7 +5,7 @@
 import { AppError } from "../../errors.ts";
 import { isRecord, textsOf } from "./json.ts";
 import { nearest } from "./nearest.ts";
-import type { OptionTable } from "./option.ts";
+import type { Option, OptionTable } from "./option.ts";
 import type { Given, Source } from "./resolve.ts";
 
 export type VerbTables = Readonly<Record<string, { readonly options: OptionTable }>>;
@@ -84,14 +84,21 @@ function readKeys(
       continue;
     }
     if (value === null) continue;
-    const texts = textsOf(value);
-    const listed = typeof value === "object";
-    if (texts === undefined || (listed && options[key]?.arity !== "many")) {
+    const texts = textsOfOption(value, options[key]);
+    if (texts === undefined) {
       throw new AppError("usage", `'${flag}' ${where} has a wrong shape`, { hint: "write one value, no list or map" });
     }
     if (texts.length > 0) source.set(key, { texts, origin: `'${flag}' ${where}` });
   }
   return source;
+}
+
+/** A list for an option whose text is a list separated by commas is that text. Undefined: another shape. */
+function textsOfOption(value: unknown, option: Option<unknown> | undefined): readonly string[] | undefined {
+  const texts = textsOf(value);
+  if (typeof value !== "object" || option?.arity === "many") return texts;
+  if (option?.commas !== true || !Array.isArray(value)) return undefined;
+  return texts === undefined || texts.length === 0 ? texts : [texts.join(",")];
 }
 
 function refuseKey(key: string, where: string, known: Iterable<string>): never {

@@ -64,7 +64,7 @@ function refuseField(name: string, known: Iterable<string>): never {
 
 function takeField(source: Map<string, Given>, table: OptionTable, key: string, name: string, value: unknown): void {
   const option = table[key];
-  const texts = textsOf(value);
+  const texts = textsOf(typeof value === "number" ? `${value}${option?.numberUnit ?? ""}` : value);
   const listed = Array.isArray(value) || isRecord(value);
   if (texts === undefined || (listed && option?.arity !== "many")) {
     throw new AppError("usage", `field '${name}' has a wrong shape`);

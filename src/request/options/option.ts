@@ -14,6 +14,10 @@ export interface ValueKind<T> {
   readonly schema: JsonSchema;
   /** Of a list of values that may be written as an object in JSON: {"a": "b"} for "a=b". */
   readonly mapSchema?: JsonSchema | undefined;
+  /** Of a bare number in JSON, where a text must name its unit. */
+  readonly numberUnit?: string | undefined;
+  /** Whether the text is itself a list, separated by commas; in a configuration file it may be a list as well. */
+  readonly commas?: boolean | undefined;
   parse(text: string): T;
 }
 
@@ -48,6 +52,10 @@ export interface Option<T> {
   /** As help shows it. */
   readonly defaultText?: string | undefined;
   readonly required: boolean;
+  /** As {@link ValueKind} has it. */
+  readonly numberUnit?: string | undefined;
+  /** As {@link ValueKind} has it. */
+  readonly commas?: boolean | undefined;
   /** The value is never printed. */
   readonly secret: boolean;
   /** Whether it may be given as a flag; else only in the environment or a file. */
@@ -167,14 +175,22 @@ export function toggle(flag: string, about: About & { readonly on?: boolean }): 
 
 /** On, off, or left open. */
 export function maybe(flag: string, about: About): Option<boolean | undefined> {
-  const { defaultText: _, ...on } = toggle(flag, about);
-  return { ...on, schema: { type: "boolean" }, fallback: () => undefined };
+  return {
+    ...toggle(flag, about),
+    defaultText: about.defaultText,
+    schema: { type: "boolean" },
+    fallback: () => undefined,
+  };
+}
+
+function formOf({ placeholder, numberUnit, commas }: ValueKind<unknown>) {
+  return { placeholder, numberUnit, commas };
 }
 
 export function optional<T>(flag: string, kind: ValueKind<T>, about: About): Option<T | undefined> {
   return {
     ...describe(flag, about),
-    placeholder: kind.placeholder,
+    ...formOf(kind),
     schema: kind.schema,
     arity: "one",
     required: false,
@@ -193,7 +209,7 @@ function jsonDefault({ type = [] }: JsonSchema, fallback: string): string | numb
 export function defaulted<T>(flag: string, kind: ValueKind<T>, fallback: string, about: About): Option<T> {
   return {
     ...describe(flag, { defaultText: fallback, ...about }),
-    placeholder: kind.placeholder,
+    ...formOf(kind),
     schema: { ...kind.schema, default: jsonDefault(kind.schema, fallback) },
     arity: "one",
     required: false,
@@ -205,7 +221,7 @@ export function defaulted<T>(flag: string, kind: ValueKind<T>, fallback: string,
 export function required<T>(flag: string, kind: ValueKind<T>, about: About): Option<T> {
   return {
     ...describe(flag, about),
-    placeholder: kind.placeholder,
+    ...formOf(kind),
     schema: kind.schema,
     arity: "one",
     required: true,
@@ -222,7 +238,7 @@ function listSchema({ schema, mapSchema }: ValueKind<unknown>): JsonSchema {
 export function repeatable<T>(flag: string, kind: ValueKind<T>, about: About): Option<readonly T[]> {
   return {
     ...describe(flag, about),
-    placeholder: kind.placeholder,
+    ...formOf(kind),
     schema: listSchema(kind),
     arity: "many",
     required: false,

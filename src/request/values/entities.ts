@@ -77,6 +77,7 @@ export const entitiesKind: ValueKind<Entities> = {
     type: "string",
     pattern: String.raw`^(?:\w+(?:,\w+)*|${tableNameForm}(?:,${tableNameForm})*)?$`,
   },
+  commas: true,
   parse: parseEntities,
 };
 

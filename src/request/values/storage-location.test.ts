@@ -16,6 +16,10 @@ describe("parseStorageLocation", () => {
     ["s3://b/c/d/n", { protocol: "s3", bucket: "b", node }],
     ["s3://b/c/d/n/", { protocol: "s3", bucket: "b", node }],
     ["azure://b", { protocol: "azure", bucket: "b" }],
+    ["S3://b", { protocol: "s3", bucket: "b" }],
+    ["gs://b/c/d/n", { protocol: "gcp", bucket: "b", node }],
+    ["az://b", { protocol: "azure", bucket: "b" }],
+    ["s3a://b", { protocol: "s3", bucket: "b" }],
     ["gcp://b/", { protocol: "gcp", bucket: "b" }],
     ["file:///tmp/some/path/b/c/d/n", { protocol: "file", root: "/tmp/some/path", bucket: "b", node }],
     ["file:///b/c/d/n", { protocol: "file", root: "/", bucket: "b", node }],
@@ -31,7 +35,6 @@ describe("parseStorageLocation", () => {
     ["s3:/b/c/d/n", "there is no :// after the protocol"],
     ["b/c/d/n", "there is no :// after the protocol"],
     ["ftp://b/c/d/n", "'ftp' is not a protocol"],
-    ["S3://b/c/d/n", "'S3' is not a protocol"],
     ["://b/c/d/n", "'' is not a protocol"],
     ["s3://", "the bucket is missing"],
     ["s3:///c/d/n", "the bucket is missing"],
@@ -62,6 +65,22 @@ describe("parseStorageLocation", () => {
     expect(() => parseStorageLocation(text)).toThrow(complaint);
     expect(() => parseStorageLocation(text)).toThrow(
       expect.objectContaining({ code: "usage", hint: expect.any(String) }),
+    );
+  });
+
+  it.each([
+    ["/mnt/backups", "a directory is written as file:///mnt/backups"],
+    ["file:/mnt/backups", "a directory is written as file:///mnt/backups"],
+    ["./backups", "file:///"],
+    ["s3:/b/c/d/n", "did you mean s3://b/c/d/n"],
+    ["gs:b", "did you mean gcp://b"],
+    ["abfs://c@acc.dfs.core.windows.net/x", "write azure://CONTAINER/"],
+    ["wasbs://c@acc.blob.core.windows.net/x", "write azure://CONTAINER/"],
+    ["https://s3.example/b", "--endpoint"],
+    ["miniio://b", "did you mean minio://"],
+  ])("hints at what %s means", (text, hint) => {
+    expect(() => parseStorageLocation(text)).toThrow(
+      expect.objectContaining({ code: "usage", hint: expect.stringContaining(hint) }),
     );
   });
 

@@ -4,6 +4,7 @@
  * cluster, datacenter and node; a path of one to three segments names a bucket alone.
  */
 import { AppError } from "../../errors.ts";
+import { nearest } from "../options/nearest.ts";
 import type { ValueKind } from "../options/option.ts";
 
 export const protocols = ["s3", "minio", "ceph", "oracle", "azure", "gcp", "file"] as const;
@@ -53,14 +54,45 @@ export function parseStorageLocation(text: string): StorageLocation {
     refuse(text, "it holds blanks or control characters", "write - in place of the blanks of a cluster's name");
   }
   const separator = text.indexOf("://");
-  if (separator === -1) refuse(text, "there is no :// after the protocol", example);
-  const protocol = protocols.find((known) => known === text.slice(0, separator));
-  if (protocol === undefined) refuse(text, `'${text.slice(0, separator)}' is not a protocol`, example);
+  if (separator === -1) refuse(text, "there is no :// after the protocol", missingProtocolHint(text) ?? example);
+  const word = text.slice(0, separator);
+  const protocol = protocolOf(word);
+  if (protocol === undefined) {
+    refuse(text, `'${word}' is not a protocol`, foreignProtocolHint(word.toLowerCase()) ?? example);
+  }
   const path = text.slice(separator + 3).replace(/\/$/, "");
   if (/[?#\\]/.test(path)) {
     refuse(text, "it holds '?', '#' or a backslash", "settings of a store come from flags and environment variables");
   }
   return protocol === "file" ? parseFilePath(text, path) : parseBucketPath(text, protocol, path);
+}
+
+/** What other tools call the protocols, where the rest of the location has the same form. */
+const otherNames: Readonly<Record<string, Protocol>> = { gs: "gcp", gcs: "gcp", az: "azure", s3a: "s3", s3n: "s3" };
+
+function protocolOf(word: string): Protocol | undefined {
+  const lower = word.toLowerCase();
+  return (
+    protocols.find((known) => known === lower) ?? (Object.hasOwn(otherNames, lower) ? otherNames[lower] : undefined)
+  );
+}
+
+function missingProtocolHint(text: string): string | undefined {
+  const path = text.replace(/^file:/i, "");
+  if (path.startsWith("/")) return `a directory is written as file://${path.replace(/^\/+/, "/")}`;
+  if (/^\.{1,2}(?:\/|$)/.test(path)) return "a directory is written with its absolute path: file:///mnt/backups";
+  const [, word = "", rest = ""] = /^([a-z0-9]+):\/*(.+)$/i.exec(text) ?? [];
+  const protocol = protocolOf(word);
+  return protocol === undefined || protocol === "file" ? undefined : `did you mean ${protocol}://${rest}`;
+}
+
+function foreignProtocolHint(word: string): string | undefined {
+  if (/^(?:abfs|wasb)s?$/.test(word)) {
+    return "write azure://CONTAINER/cluster/datacenter/node, and name the account by AZURE_STORAGE_ACCOUNT";
+  }
+  if (/^https?$/.test(word)) return "write s3://, gcp:// or azure://, and name the server by --endpoint";
+  const near = nearest(word, protocols);
+  return near === undefined ? undefined : `did you mean ${near}://`;
 }
 
 function refuseDots(text: string, segments: readonly string[]): void {

@@ -50,8 +50,15 @@ describe("values", () => {
     const kind = choice(["SHA-256", "CRC"], { sha256: "SHA-256" });
     expect(kind.parse("sha-256")).toBe("SHA-256");
     expect(kind.parse("SHA256")).toBe("SHA-256");
+    expect(kind.parse("sha_256")).toBe("SHA-256");
     expect(() => kind.parse("md5")).toThrow("'md5' is not one of SHA-256, CRC");
     expect(() => kind.parse("constructor")).toThrow("is not one of");
+  });
+
+  it("reads choices with or without hyphens and underscores, and names the nearest", () => {
+    const kind = choice(["IN_PLACE", "HARDLINKS", "IMPORT"]);
+    for (const given of ["in-place", "inplace", "In Place", "IN_PLACE"]) expect(kind.parse(given)).toBe("IN_PLACE");
+    expect(() => kind.parse("hardlnk")).toThrow(expect.objectContaining({ hint: "did you mean HARDLINKS" }));
   });
 
   it("refuses empty texts, paths with null characters and what is no uuid", () => {

@@ -1,5 +1,6 @@
 import { AppError } from "../../errors.ts";
 import { parseDuration, parseRate } from "../../units.ts";
+import { nearest } from "../options/nearest.ts";
 import type { ValueKind } from "../options/option.ts";
 
 /** A text that is not empty. */
@@ -47,7 +48,15 @@ export function integer(range: { readonly min: number; readonly max: number }): 
 
 export const port = named(integer({ min: 1, max: 65535 }), "PORT");
 
-/** One of a closed list, in any case; `also` maps further spellings, in lower case, to members of the list. */
+/** "In-Place", "IN_PLACE" and "inplace" are one word. */
+function normalized(word: string): string {
+  return word.toLowerCase().replace(/[\s_-]/g, "");
+}
+
+/**
+ * One of a closed list, in any case, with or without hyphens and underscores; `also` maps further spellings, in lower
+ * case, to members of the list.
+ */
 export function choice<const T extends string>(
   choices: readonly T[],
   also: Readonly<Record<string, T>> = {},
@@ -58,10 +67,13 @@ export function choice<const T extends string>(
     parse: (given) => {
       const wanted = given.trim().toLowerCase();
       const found =
-        choices.find((value) => value.toLowerCase() === wanted) ??
+        choices.find((value) => normalized(value) === normalized(wanted)) ??
         (Object.hasOwn(also, wanted) ? also[wanted] : undefined);
       if (found === undefined) {
-        throw new AppError("usage", `'${given}' is not one of ${choices.join(", ")}`);
+        const near = nearest(normalized(wanted), choices);
+        throw new AppError("usage", `'${given}' is not one of ${choices.join(", ")}`, {
+          hint: near === undefined ? undefined : `did you mean ${near}`,
+        });
       }
       return found;
     },
@@ -70,7 +82,8 @@ export function choice<const T extends string>(
 
 /** More than none, and few enough to be counted in milliseconds. */
 const someDigits = String.raw`[1-9]\d{0,7}`;
-const durationPattern = `${someDigits} ?(?:ms|milliseconds?|s|sec|seconds?|m|min|minutes?|h|hours?|d|days?)`;
+const upToDays = `${someDigits} ?(?:ms|milliseconds?|s|sec|seconds?|m|min|minutes?|h|hours?|d|days?)`;
+const durationPattern = String.raw`(?:${upToDays}|[1-9]\d{0,6} ?(?:w|weeks?))`;
 
 /** Milliseconds, more than none. */
 export const duration: ValueKind<number> = {
@@ -78,7 +91,7 @@ export const duration: ValueKind<number> = {
   schema: {
     type: "string",
     pattern: `^${durationPattern}$`,
-    description: "a whole number and a unit: 14d, 36hours, 5min",
+    description: "a whole number and a unit: 14d, 2w, 36hours, 5min",
   },
   parse: (given) => {
     const ms = parseDuration(given);
@@ -115,9 +128,10 @@ export const rate: ValueKind<number> = {
     type: ["string", "integer"],
     minimum: 1,
     maximum: Number.MAX_SAFE_INTEGER,
-    pattern: String.raw`^(?:[1-9]\d{0,5}(?:\.\d+)? ?[KkMmGg]?|0\.[1-9]\d* ?[KkMmGg])(?:i?[Bb]|bps)?(?:/s)?$`,
-    description: "bytes a second, or a number and a unit: 10MB/s, 512k",
+    pattern: String.raw`^(?:[1-9]\d{0,5} ?B|(?:[1-9]\d{0,5}(?:\.\d+)?|0\.[1-9]\d*) ?[KkMmGg](?:i?B|bit|bps)?)(?:/s)?$`,
+    description: "a number of bytes a second, or a text with a unit: 10MB/s, 512k, 50Mbit/s",
   },
+  numberUnit: "B/s",
   parse: parseRate,
 };
 

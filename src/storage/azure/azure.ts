@@ -26,11 +26,11 @@ import { checkBucketName, checkFolderPrefix, mayHold } from "../keys.ts";
 import { dateMs } from "../remote/date-ms.ts";
 import { httpGet } from "../remote/http-get.ts";
 import { listFolders, listObjects } from "../remote/listing.ts";
-import { malformedAnswer } from "../remote/malformed-answer.ts";
+import { objectSize } from "../remote/object-size.ts";
 import { defaultMaxUploads, type StoreOptions } from "../remote/store-options.ts";
 import { UploadSlots } from "../remote/upload-slots.ts";
 import { blockBytesOf, hashedBody, putInBlocks } from "./blocks.ts";
-import { containerExists, createContainer, listerOf } from "./container.ts";
+import { containerExists, createContainer, isDirectory, listerOf } from "./container.ts";
 import type { AzureContext } from "./context.ts";
 import { authorizeBy } from "./credentials.ts";
 import { Deleter } from "./delete.ts";
@@ -114,9 +114,9 @@ class AzureStorage implements Storage {
     const operation = this.#operation("look for", key, reading);
     const found = await unlessMissing(wire.ask({ method: "HEAD", key, signal: options.signal, operation }));
     if (found === undefined) return undefined;
-    const { "content-length": length = "", "last-modified": date } = found.headers;
-    if (!/^\d{1,15}$/.test(length)) throw malformedAnswer(operation, "without a length");
-    return { key, sizeBytes: Number(length), modifiedMs: dateMs(date) ?? 0 };
+    const { "content-length": length, "last-modified": date } = found.headers;
+    if (isDirectory(found.headers["x-ms-resource-type"])) return undefined;
+    return { key, sizeBytes: objectSize(length, operation), modifiedMs: dateMs(date) ?? 0 };
   }
 
   async *list(prefix: string, options?: CallOptions): AsyncGenerator<ObjectInfo, void> {

@@ -5,6 +5,7 @@ import type { CallOptions, ObjectInfo } from "../contract.ts";
 import { dateMs } from "../remote/date-ms.ts";
 import type { Lister } from "../remote/listing.ts";
 import { malformedAnswer } from "../remote/malformed-answer.ts";
+import { objectSize } from "../remote/object-size.ts";
 import type { AzureContext } from "./context.ts";
 import { reading, writing } from "./errors.ts";
 
@@ -56,7 +57,10 @@ export function listerOf({ wire, description }: AzureContext): Lister {
       const entries = page.first("Blobs");
       if (entries === undefined) throw malformedAnswer(operation, "no listing of blobs");
       return {
-        objects: entries.all("Blob").map((blob) => infoOf(blob, operation)),
+        objects: entries
+          .all("Blob")
+          .filter((blob) => !isDirectory(blob.first("Properties")?.textOf("ResourceType")))
+          .map((blob) => infoOf(blob, operation)),
         folders: entries.all("BlobPrefix").map((folder) => nameOf(folder, operation)),
         next: page.textOf("NextMarker"),
       };
@@ -64,11 +68,16 @@ export function listerOf({ wire, description }: AzureContext): Lister {
   };
 }
 
+/** Accounts with a hierarchical namespace show their directories as blobs of no bytes. */
+export function isDirectory(resourceType: string | undefined): boolean {
+  return resourceType?.toLowerCase() === "directory";
+}
+
 function infoOf(blob: XmlElement, operation: Operation): ObjectInfo {
   const properties = blob.first("Properties");
   return {
     key: nameOf(blob, operation),
-    sizeBytes: Number(properties?.textOf("Content-Length") ?? 0),
+    sizeBytes: objectSize(properties?.textOf("Content-Length"), operation),
     modifiedMs: dateMs(properties?.textOf("Last-Modified")) ?? 0,
   };
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { AppError } from "../../errors.ts";
-import { azureError, azureServiceError, parseAzureError, tokenError, writing } from "./errors.ts";
+import { callError } from "../../http/http.ts";
+import { azureServiceError, parseAzureError, tokenError, writing } from "./errors.ts";
 
 const operation = { what: "write 'k'", permission: writing };
 const failure = (properties: object, name = "Error") => Object.assign(new Error("it says so"), { name }, properties);
@@ -13,7 +14,7 @@ describe("what fails without an answer", () => {
     ["anything else", new TypeError("x"), "storage", false],
   ])("%s is ours, of a request as well as of a token", (_, error, code, retryable) => {
     const ours = { code, retryable, message: expect.stringMatching(/^cannot write 'k'/), cause: error };
-    expect(azureError(error, operation)).toMatchObject(ours);
+    expect(callError(error, operation.what)).toMatchObject(ours);
     expect(tokenError(error, operation)).toMatchObject(ours);
   });
 
@@ -31,10 +32,10 @@ describe("what fails without an answer", () => {
   test("an abort is its reason, and an error of ours stays", () => {
     const reason = new AppError("timeout", "too late");
     const aborted = AbortSignal.abort(reason);
-    for (const convert of [azureError, tokenError]) {
-      expect(convert(failure({}, "AbortError"), operation, aborted)).toBe(reason);
-      expect(convert(reason, operation)).toBe(reason);
-    }
+    expect(tokenError(failure({}, "AbortError"), operation, aborted)).toBe(reason);
+    expect(tokenError(reason, operation)).toBe(reason);
+    expect(callError(failure({}, "AbortError"), operation.what, aborted)).toBe(reason);
+    expect(callError(reason, operation.what)).toBe(reason);
   });
 });
 
@@ -45,8 +46,10 @@ describe("an answer", () => {
     ["has its code in a header, where it has no body", { "x-ms-error-code": "BlobNotFound" }, "", "BlobNotFound", ""],
     ["that is cut has the header's", { "x-ms-error-code": "ServerBusy" }, xml.slice(0, -20), "ServerBusy", ""],
     ["that is not the store's has none", {}, "<html><br>", "", ""],
+    ["of the store may have none", { "x-ms-request-id": "1" }, "", "", ""],
   ])("%s", (_, headers, body, code, message) => {
-    expect(parseAzureError(503, headers, body)).toEqual({ status: 503, code, message });
+    const isForeign = body === "<html><br>";
+    expect(parseAzureError(503, headers, body)).toEqual({ status: 503, code, message, isForeign });
   });
 });
 

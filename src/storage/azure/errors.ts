@@ -1,8 +1,8 @@
 /** Errors of Azure's Blob Storage, of its identity library and of the network, as ours. Decided by codes and statuses, never by their texts. */
 import { AppError, abortError, isAppError } from "../../errors.ts";
 import {
-  kindOfStatus,
-  networkError,
+  callError,
+  kindOfAnswer,
   type Operation,
   type ResponseHeaders,
   type ServiceError,
@@ -53,7 +53,7 @@ const kinds: Readonly<Record<string, ServiceErrorKind>> = {
 
 export function azureServiceError(answer: ServiceError, operation: Operation): AppError {
   const known = Object.hasOwn(kinds, answer.code) ? kinds[answer.code] : undefined;
-  const kind = known ?? kindOfStatus(answer.status);
+  const kind = known ?? kindOfAnswer(answer);
   // The lines after the first identify the request; the cause keeps them.
   const [message = ""] = answer.message.split("\n");
   return serviceError({ ...answer, message }, kind, operation, hintOf(kind, answer, operation.permission));
@@ -86,6 +86,11 @@ function hintOf(kind: ServiceErrorKind, { code }: ServiceError, role: string): s
   }
 }
 
+/** Every answer of the store has a name, which servers in between do not give theirs. */
+export function isOfStore(headers: ResponseHeaders): boolean {
+  return headers["x-ms-request-id"] !== undefined;
+}
+
 /**
  * The error in an answer; its code is in a header as well, for answers without a body:
  *
@@ -95,15 +100,7 @@ export function parseAzureError(status: number, headers: ResponseHeaders, body: 
   // Proxies on the way answer in HTML or in plain text: the status says all that is known then.
   const error = tryParseXml(body);
   const code = headers["x-ms-error-code"] ?? error?.textOf("Code") ?? "";
-  return { status, code, message: error?.textOf("Message") ?? "" };
-}
-
-/** Converts any error of a call to the store. */
-export function azureError(error: unknown, { what }: Operation, signal?: AbortSignal): AppError {
-  if (isAppError(error)) return error;
-  if (signal?.aborted === true) return abortError(signal);
-  const message = `cannot ${what}: ${error instanceof Error ? error.message : String(error)}`;
-  return networkError(error, what) ?? new AppError("storage", message, { cause: error, retryable: false });
+  return { status, code, message: error?.textOf("Message") ?? "", isForeign: code === "" && !isOfStore(headers) };
 }
 
 /** The names of the identity library's errors that mean there is no usable identity. */
@@ -125,5 +122,5 @@ export function tokenError(error: unknown, operation: Operation, signal?: AbortS
     const message = `cannot ${operation.what}: no token was got: ${error.message}`;
     return new AppError(isBusy ? "unreachable" : "unauthorized", message, { cause: error });
   }
-  return azureError(error, operation, signal);
+  return callError(error, operation.what, signal);
 }

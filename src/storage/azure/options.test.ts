@@ -63,6 +63,34 @@ describe("the account", () => {
     for (const secret of [key, sas, "not base64!"]) expect(() => find(environment)).not.toThrow(secret);
   });
 
+  const signed = { AZURE_STORAGE_ACCOUNT: "acc", AZURE_STORAGE_SAS_TOKEN: sas };
+  const inText = (endpoint: string) => ({
+    AZURE_STORAGE_CONNECTION_STRING: `BlobEndpoint=${endpoint};SharedAccessSignature=${sas}`,
+  });
+
+  test.each([
+    [signed, { insecureHttp: true }],
+    [signed, { endpoint: "http://store.example/acc" }],
+    [signed, { endpoint: "http://127.0.0.1.example/acc" }],
+    [inText("http://store.example/"), {}],
+    [
+      { AZURE_STORAGE_CONNECTION_STRING: `DefaultEndpointsProtocol=http;AccountName=a;SharedAccessSignature=${sas}` },
+      {},
+    ],
+  ])("with a signature is not reached over HTTP: %j, %j", (environment, more) => {
+    const hint = expect.stringContaining("HTTPS");
+    expect(() => find(environment, more)).toThrow(expect.objectContaining({ code: "usage", hint }));
+    expect(() => find(environment, more)).not.toThrow(sas);
+  });
+
+  test.each(["http://127.0.0.1:1/acc", "http://[::1]:1/acc", "http://localhost:1/acc"])(
+    "with a signature is reached at %s, which never leaves the machine",
+    (endpoint) => {
+      expect(find(signed, { endpoint }).url.href).toBe(endpoint);
+      expect(find(inText(endpoint)).url.href).toBe(endpoint);
+    },
+  );
+
   test.each([{}, { AZURE_STORAGE_KEY: key }])("that nobody names is unauthorized: %j", (environment) => {
     const hint = expect.stringContaining("AZURE_STORAGE_CONNECTION_STRING");
     expect(() => find(environment)).toThrow(expect.objectContaining({ code: "unauthorized", hint }));

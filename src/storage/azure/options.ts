@@ -1,7 +1,7 @@
 /** Options of the Azure driver: the endpoint of the account, the credentials, and the settings of new blobs. */
 import { AppError } from "../../errors.ts";
 import { checkKey } from "../keys.ts";
-import { endpointUrl, type StoreOptions } from "../remote/store-options.ts";
+import { endpointUrl, isPrivate, type StoreOptions } from "../remote/store-options.ts";
 
 export interface AzureAccount {
   /** The account's own: a container and a key are appended to its path. */
@@ -41,7 +41,7 @@ export function findAccount(options: StoreOptions): AzureAccount {
   }
   const url = serviceUrl(options, { account });
   if (proof === variables.key) return { url, credential: keyCredential(account, given(proof), proof) };
-  if (proof === variables.sas) return { url, credential: sasCredential(given(proof)) };
+  if (proof === variables.sas) return { url, credential: sasCredential(given(proof), url) };
   if (url.protocol === "http:") {
     throw new AppError("usage", "an identity's token would go over HTTP", {
       hint: `reach the store over HTTPS, or set ${variables.key}`,
@@ -73,7 +73,7 @@ function ofConnectionString(text: string, options: StoreOptions): AzureAccount {
   }
   const http = part("DefaultEndpointsProtocol").toLowerCase() === "http";
   const url = serviceUrl(options, { account, blobEndpoint, http, suffix: part("EndpointSuffix") });
-  return { url, credential: key === "" ? sasCredential(sas) : keyCredential(account, key, "AccountKey") };
+  return { url, credential: key === "" ? sasCredential(sas, url) : keyCredential(account, key, "AccountKey") };
 }
 
 interface Place {
@@ -101,7 +101,13 @@ function keyCredential(account: string, key: string, name: string): AzureCredent
   throw new AppError("usage", `${name} is not a key`, { hint: "a key is base64, as the portal shows it" });
 }
 
-function sasCredential(token: string): AzureCredential {
+/** The signature is in every URL: who reads one on the way can do all that it permits. */
+function sasCredential(token: string, url: URL): AzureCredential {
+  if (!isPrivate(url)) {
+    throw new AppError("usage", "the shared access signature would be sent over plain HTTP", {
+      hint: `use HTTPS: leave out --insecure-http and http:// in the endpoint, or use ${variables.key}`,
+    });
+  }
   const text = token.replace(/^\?/, "");
   if (new URLSearchParams(text).has("sig")) return { kind: "sas", token: text };
   throw new AppError("usage", "the shared access signature has no signature", {

@@ -3,6 +3,7 @@ import type { Clock } from "../../clock.ts";
 import { throwIfAborted } from "../../errors.ts";
 import {
   answerWithin,
+  callError,
   encodePath,
   exchange,
   type HttpAgents,
@@ -23,7 +24,7 @@ import {
 } from "../../http/http.ts";
 import { malformedAnswer } from "../remote/malformed-answer.ts";
 import type { Authorize } from "./credentials.ts";
-import { azureError, azureServiceError, parseAzureError } from "./errors.ts";
+import { azureServiceError, isOfStore, parseAzureError } from "./errors.ts";
 
 export interface AzureWireOptions {
   readonly agents: HttpAgents;
@@ -113,16 +114,20 @@ export class AzureWire {
       "x-ms-version": version,
     });
     const expectContinue = body !== undefined && body.sizeBytes >= expectContinueBytes;
-    return exchange(
+    const response = await exchange(
       { method, url, path: target, headers, frames: body?.frames, expectContinue, transient, signal },
       {
         what: operation.what,
         agents,
         ...patience,
-        serviceError: (status, told, text) => azureServiceError(parseAzureError(status, told, text), operation),
-        failure: (error) => azureError(error, operation, signal),
+        serviceError: (status, told, text) =>
+          azureServiceError({ ...parseAzureError(status, told, text), location: told["location"] }, operation),
+        failure: (error) => callError(error, operation.what, signal),
       },
     );
+    if (isOfStore(response.headers)) return response;
+    response.discard();
+    throw malformedAnswer(operation, "not the store's: it has no x-ms-request-id");
   }
 
   #date(): string {

@@ -7,6 +7,7 @@ import { chunkBytes, openRegularFile, readHandle, writeFully } from "../../files
 import type {
   ByteStream,
   CallOptions,
+  Capabilities,
   DeleteResult,
   GetOptions,
   ObjectInfo,
@@ -18,6 +19,9 @@ import { checkBucketName, checkFolderPrefix, checkKey, checkRange, isKey } from 
 import { BucketDirectories, isAbsence, makeDurably } from "./directories.ts";
 import { listChildren, listFiles, statFile } from "./list.ts";
 import { type TemporaryFile, TemporaryFiles, temporaryName } from "./temporary.ts";
+
+/** NAME_MAX and PATH_MAX of Linux, without the closing zero. */
+const [longestNameBytes, longestPathBytes] = [255, 4095] as const;
 
 /** Files removed at a time. */
 const deleteLimit = 8;
@@ -43,7 +47,7 @@ export function fileStorage(options: FileStorageOptions): Storage {
 
 class FileStorage implements Storage {
   readonly description: string;
-  readonly capabilities = { putIfAbsent: true, metadata: false, parallelRanges: false };
+  readonly capabilities: Capabilities;
   readonly #bucket: string;
   readonly #clock: Clock;
   readonly #directories: BucketDirectories;
@@ -51,6 +55,8 @@ class FileStorage implements Storage {
 
   constructor(bucket: string, clock: Clock) {
     this.description = `directory ${bucket}`;
+    const keyLimits = { keyBytes: longestPathBytes - Buffer.byteLength(bucket) - 1, segmentBytes: longestNameBytes };
+    this.capabilities = { putIfAbsent: true, metadata: false, parallelRanges: false, keyLimits };
     this.#bucket = bucket;
     this.#clock = clock;
     this.#directories = new BucketDirectories(bucket);

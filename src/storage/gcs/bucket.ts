@@ -1,13 +1,13 @@
 /** Requests about a bucket as a whole: whether it is there, creating it, listing it, and deleting from it. */
 import { isAppError } from "../../errors.ts";
-import { serviceErrorOf, unlessMissing } from "../../http/http.ts";
+import { fieldsOf, type Operation, serviceErrorOf, textOf, unlessMissing } from "../../http/http.ts";
 import type { CallOptions, DeleteResult } from "../contract.ts";
 import { deleteEach } from "../remote/delete-each.ts";
 import type { Lister } from "../remote/listing.ts";
+import { malformedAnswer } from "../remote/malformed-answer.ts";
 import type { GcsContext } from "./context.ts";
-import { fieldsOf, textOf } from "./errors.ts";
 import { bucketPath, infoOf, objectFields, objectPath } from "./object.ts";
-import { jsonBody } from "./wire.ts";
+import { type Fields, jsonBody } from "./wire.ts";
 
 const deletedAtOnce = 10;
 
@@ -17,7 +17,9 @@ export async function bucketExists(context: GcsContext, options: CallOptions = {
   const path = `${bucketPath(context.bucket)}/o`;
   const query = { maxResults: "1", fields: "kind" };
   const asked = context.wire.ask({ method: "GET", path, query, signal: options.signal, operation });
-  return (await unlessMissing(asked)) !== undefined;
+  const listing = await unlessMissing(asked);
+  if (listing !== undefined) checkListing(listing, operation);
+  return listing !== undefined;
 }
 
 /** Without a location it is in Google's default, which is many regions of the US. */
@@ -46,15 +48,27 @@ export function listerOf({ bucket, wire, description }: GcsContext): Lister {
     operation: { what: `list ${description}`, permission: "storage.objects.list" },
     page: async ({ prefix, delimiter, marker, signal }, operation) => {
       const fields = delimiter === undefined ? `items(${objectFields})` : "prefixes";
-      const query = { prefix, delimiter, pageToken: marker, maxResults: "1000", fields: `${fields},nextPageToken` };
+      const query = {
+        prefix,
+        delimiter,
+        pageToken: marker,
+        maxResults: "1000",
+        fields: `kind,${fields},nextPageToken`,
+      };
       const page = await wire.ask({ method: "GET", path, query, signal, operation });
+      checkListing(page, operation);
       return {
-        objects: arrayOf(page["items"]).map((item) => infoOf(fieldsOf(item))),
+        objects: arrayOf(page["items"]).map((item) => infoOf(fieldsOf(item), operation)),
         folders: arrayOf(page["prefixes"]).map(String),
         next: textOf(page, "nextPageToken"),
       };
     },
   };
+}
+
+/** One without objects has no other field. */
+function checkListing(page: Fields, operation: Operation): void {
+  if (page["kind"] !== "storage#objects") throw malformedAnswer(operation, "no listing of objects");
 }
 
 function arrayOf(value: unknown): readonly unknown[] {

@@ -4,8 +4,9 @@ import type { Clock } from "../../clock.ts";
 import { orAborted, withDeadline } from "../../concurrency/concurrency.ts";
 import { AppError, isAppError } from "../../errors.ts";
 import type { HttpAgents, Operation } from "../../http/http.ts";
+import { isPrivate } from "../remote/store-options.ts";
 import { noCredentials, tokenError } from "./errors.ts";
-import { type GcsOptions, isPrivate } from "./options.ts";
+import type { GcsOptions } from "./options.ts";
 
 const scopes = ["https://www.googleapis.com/auth/devstorage.read_write"];
 const tokenMs = 60_000;

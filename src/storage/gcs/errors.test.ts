@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { gcsError, gcsServiceError, noCredentials, parseGcsError, tokenError } from "./errors.ts";
+import { callError } from "../../http/http.ts";
+import { gcsServiceError, noCredentials, parseGcsError, tokenError } from "./errors.ts";
 
 const operation = { what: "read 'k'", permission: "storage.objects.get" };
 
@@ -7,17 +8,17 @@ describe("refusals", () => {
   test.each([
     [
       '{"error":{"code":403,"message":"No access.","errors":[{"reason":"forbidden","domain":"global"}]}}',
-      { code: "forbidden", message: "No access." },
+      { code: "forbidden", message: "No access.", isForeign: false },
     ],
-    ['{"error":{"code":412,"message":"conditionNotMet"}}', { code: "", message: "conditionNotMet" }],
+    ['{"error":{"code":412,"message":"conditionNotMet"}}', { code: "", message: "conditionNotMet", isForeign: false }],
     [
       "<?xml version='1.0' encoding='UTF-8'?><Error><Code>NoSuchKey</Code><Message>Gone.</Message></Error>",
-      { code: "NoSuchKey", message: "Gone." },
+      { code: "NoSuchKey", message: "Gone.", isForeign: false },
     ],
-    ["<html>bad gateway</html>", { code: "", message: "" }],
-    ["[1]", { code: "", message: "" }],
-    ["null", { code: "", message: "" }],
-    ["", { code: "", message: "" }],
+    ["<html>bad gateway</html>", { code: "", message: "", isForeign: true }],
+    ["[1]", { code: "", message: "", isForeign: true }],
+    ["null", { code: "", message: "", isForeign: true }],
+    ["", { code: "", message: "", isForeign: false }],
   ])("are read from %s", (body, expected) => {
     expect(parseGcsError(403, body)).toEqual({ status: 403, ...expected });
   });
@@ -54,7 +55,7 @@ describe("failures", () => {
     [withCode("EPROTO"), "protocol", false],
     [new Error("odd"), "storage", false],
   ])("of a connection: %s is %s, worth trying again: %s", (error, code, retryable) => {
-    expect(gcsError(error, operation)).toMatchObject({ code, retryable, cause: error });
+    expect(callError(error, operation.what)).toMatchObject({ code, retryable, cause: error });
   });
 
   test.each([

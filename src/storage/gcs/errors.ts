@@ -1,13 +1,16 @@
 /** Errors of Google Cloud Storage, of its auth library and of the network, as ours. */
 import { AppError, abortError, isAppError } from "../../errors.ts";
 import {
-  kindOfStatus,
+  fieldsOf,
+  kindOfAnswer,
   lowerFirst,
   networkError,
   type Operation,
   type ServiceError,
   type ServiceErrorKind,
   serviceError,
+  textOf,
+  tryParseJson,
   tryParseXml,
 } from "../../http/http.ts";
 
@@ -25,7 +28,7 @@ const kinds: Readonly<Record<string, ServiceErrorKind>> = {
 
 export function gcsServiceError(answer: ServiceError, operation: Operation): AppError {
   const known = Object.hasOwn(kinds, answer.code) ? kinds[answer.code] : undefined;
-  const kind = known ?? kindOfStatus(answer.status);
+  const kind = known ?? kindOfAnswer(answer);
   return serviceError(answer, kind, operation, hintFor(answer, kind, operation));
 }
 
@@ -40,6 +43,9 @@ function hintFor({ code }: ServiceError, kind: ServiceErrorKind, { permission }:
     : undefined;
 }
 
+/** Uploads answer in plain text, too. */
+const ownText = /^\s*(Not Found)?\s*$/;
+
 /**
  * The parts of an error response:
  *
@@ -47,42 +53,18 @@ function hintFor({ code }: ServiceError, kind: ServiceErrorKind, { permission }:
  *   XML interface   <Error><Code>AccessDenied</Code><Message>…</Message></Error>
  */
 export function parseGcsError(status: number, body: string): ServiceError {
-  const xml = tryParseXml(body);
-  const error = fieldsOf(fieldsOf(parsed(body))["error"]);
+  const root = tryParseXml(body);
+  const xml = root?.name === "Error" ? root : undefined;
+  const json = fieldsOf(tryParseJson(body))["error"];
+  const error = fieldsOf(json);
   const [first] = Array.isArray(error["errors"]) ? error["errors"] : [];
   const [code, message] = [textOf(fieldsOf(first), "reason"), textOf(error, "message")];
   return {
     status,
     code: code === "" ? (xml?.textOf("Code") ?? "") : code,
     message: message === "" ? (xml?.textOf("Message") ?? "") : message,
+    isForeign: json === undefined && xml === undefined && !ownText.test(body),
   };
-}
-
-function parsed(body: string): unknown {
-  try {
-    return JSON.parse(body);
-  } catch {
-    // No JSON: proxies on the way answer in their own words, and the status is left.
-    return undefined;
-  }
-}
-
-/** The fields of what should be an object of JSON; none where it is not. */
-export function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null ? Object.fromEntries(Object.entries(value)) : {};
-}
-
-export function textOf(fields: Readonly<Record<string, unknown>>, name: string): string {
-  const value = fields[name];
-  return typeof value === "string" ? value : "";
-}
-
-/** Converts any error of a call to the store. */
-export function gcsError(error: unknown, { what }: Operation, signal?: AbortSignal): AppError {
-  if (isAppError(error)) return error;
-  if (signal?.aborted === true) return abortError(signal);
-  const message = `cannot ${what}: ${error instanceof Error ? error.message : String(error)}`;
-  return networkError(error, what) ?? new AppError("storage", message, { cause: error, retryable: false });
 }
 
 /** The auth library has looked everywhere. */

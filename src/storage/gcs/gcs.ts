@@ -113,7 +113,7 @@ class GcsStorage implements Storage {
       operation,
     } as const;
     const found = await unlessMissing(wire.ask(request));
-    return found === undefined ? undefined : { ...infoOf(found), key };
+    return found === undefined ? undefined : { ...infoOf(found, operation), key };
   }
 
   async *list(prefix: string, options?: CallOptions): AsyncGenerator<ObjectInfo, void> {

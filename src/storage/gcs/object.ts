@@ -1,9 +1,10 @@
 /** One object, as the JSON interface shows it and as it is asked for. */
-import { encodePath, type ResponseHeaders } from "../../http/http.ts";
+import { encodePath, type Operation, type ResponseHeaders, textOf } from "../../http/http.ts";
 import type { ObjectInfo, PutOptions } from "../contract.ts";
 import { dateMs } from "../remote/date-ms.ts";
+import { malformedAnswer } from "../remote/malformed-answer.ts";
 import { prefixedHeaders } from "../remote/metadata-headers.ts";
-import { textOf } from "./errors.ts";
+import { objectSize } from "../remote/object-size.ts";
 import type { GcsOptions } from "./options.ts";
 import type { Fields } from "./wire.ts";
 
@@ -14,10 +15,12 @@ export const objectFields = "name,size,timeCreated";
  * The date of an object is that of its creation: a rewrite makes it anew, and lifecycle rules count its age from there,
  * while `updated` moves with every change of what is beside the bytes.
  */
-export function infoOf(fields: Fields): ObjectInfo {
+export function infoOf(fields: Fields, operation: Operation): ObjectInfo {
+  const key = textOf(fields, "name");
+  if (key === "") throw malformedAnswer(operation, "without the name of an object");
   return {
-    key: textOf(fields, "name"),
-    sizeBytes: Number(textOf(fields, "size")),
+    key,
+    sizeBytes: objectSize(textOf(fields, "size"), operation),
     modifiedMs: dateMs(textOf(fields, "timeCreated")) ?? 0,
   };
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { gcsPlace, isPrivate } from "./options.ts";
+import { isPrivate } from "../remote/store-options.ts";
+import { gcsPlace } from "./options.ts";
 
 describe("the place of a bucket", () => {
   test.each([

@@ -30,8 +30,3 @@ export function gcsPlace(options: GcsOptions): GcsPlace {
   if (url === undefined) throw new AppError("internal", "there is no endpoint");
   return { url, location: options.region };
 }
-
-/** Whether what is sent there can be heard by others. */
-export function isPrivate({ protocol, hostname }: URL): boolean {
-  return protocol === "https:" || /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
-}

@@ -1,9 +1,8 @@
 /** Renewing an object's date: the store rewrites it onto itself, with everything it has beside its bytes. */
 import { AppError } from "../../errors.ts";
-import type { Operation } from "../../http/http.ts";
+import { type Operation, textOf } from "../../http/http.ts";
 import type { CallOptions } from "../contract.ts";
 import type { GcsContext } from "./context.ts";
-import { textOf } from "./errors.ts";
 import { objectPath } from "./object.ts";
 import { jsonBody, slowMs } from "./wire.ts";
 

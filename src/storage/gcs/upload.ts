@@ -13,14 +13,16 @@ import {
   type Operation,
   type OptionalFields,
   serviceErrorOf,
+  textOf,
 } from "../../http/http.ts";
 import { Attempts, final } from "../../retry/retry.ts";
 import { formatBytes } from "../../units.ts";
 import type { ObjectInfo, PutOptions, RewindableSource } from "../contract.ts";
 import { BufferedParts } from "../remote/buffered-parts.ts";
+import { checksumText } from "../remote/checksum-text.ts";
 import type { ChunkBuffers } from "../remote/chunk-buffers.ts";
+import { malformedAnswer } from "../remote/malformed-answer.ts";
 import type { GcsContext } from "./context.ts";
-import { textOf } from "./errors.ts";
 import { bucketPath, createdWith, infoOf, objectFields, objectPath } from "./object.ts";
 import { type Fields, type GcsRequest, jsonBody } from "./wire.ts";
 
@@ -102,21 +104,18 @@ function asSpoiled(error: unknown): unknown {
   return new AppError("corrupt", error.message, { retryable: true, cause: error.cause });
 }
 
-function checksumText(checksum: number): string {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(checksum);
-  return bytes.toString("base64");
-}
-
 /**
  * The checksum that the store reports must be that of the bytes sent. Google refuses anything else before it makes an object; where a
  * server does not, the object that it has made is taken away again.
  */
 async function proved(context: GcsContext, put: GcsPut, made: Fields, checksum: string): Promise<ObjectInfo> {
   const { key, source, operation } = put;
-  const info = infoOf(made);
+  const info = infoOf(made, operation);
   if (info.sizeBytes === source.sizeBytes && textOf(made, "crc32c") === checksum) return { ...info, key };
-  const query = { ifGenerationMatch: textOf(made, "generation") };
+  const generation = textOf(made, "generation");
+  // Without it, the object that was there before would be taken away.
+  if (generation === "") throw malformedAnswer(operation, "without the generation of the new object");
+  const query = { ifGenerationMatch: generation };
   const path = objectPath(context.bucket, key);
   // Also after an abort of the run, and so without its signal.
   await context.wire.ask({ method: "DELETE", path, query, operation }, takeAwayMs);

@@ -7,13 +7,16 @@ import { isAppError, throwIfAborted } from "../../errors.ts";
 import {
   answerWithin,
   bufferedBody,
+  callError,
   exchange,
+  fieldsOf,
   type HttpAgents,
   type HttpAnswer,
   type HttpBody,
   type HttpRequest,
   type HttpResponse,
   type HttpTimeouts,
+  type JsonFields,
   type Operation,
   type OptionalFields,
   presentFields,
@@ -24,7 +27,7 @@ import {
 } from "../../http/http.ts";
 import { malformedAnswer } from "../remote/malformed-answer.ts";
 import type { AuthorizationHeaders, GcsCredentials } from "./credentials.ts";
-import { fieldsOf, gcsError, gcsServiceError, parseGcsError } from "./errors.ts";
+import { gcsServiceError, parseGcsError } from "./errors.ts";
 
 export interface GcsWireOptions {
   readonly url: URL;
@@ -50,7 +53,7 @@ export interface GcsRequest {
   readonly operation: Operation;
 }
 
-export type Fields = ReturnType<typeof fieldsOf>;
+export type Fields = JsonFields;
 
 /** For calls that make the store move bytes. */
 export const slowMs = 15 * 60_000;
@@ -112,8 +115,9 @@ export class GcsWire {
         agents,
         timeouts,
         accepts,
-        serviceError: (status, _, text) => gcsServiceError(parseGcsError(status, text), operation),
-        failure: (error) => gcsError(error, operation, signal),
+        serviceError: (status, { location }, text) =>
+          gcsServiceError({ ...parseGcsError(status, text), location }, operation),
+        failure: (error) => callError(error, operation.what, signal),
       },
     );
   }

@@ -2,7 +2,7 @@
 import { AppError } from "../../errors.ts";
 import type { HttpResponse, ResponseHeaders } from "../../http/http.ts";
 import { isRangeNotSatisfiable } from "../../http/http.ts";
-import type { GetOptions, ObjectInfo, ObjectStream } from "../contract.ts";
+import type { ByteRange, GetOptions, ObjectInfo, ObjectStream } from "../contract.ts";
 import { checkRange, rangeHeader } from "../keys.ts";
 import { nothing, objectStream } from "../object-stream.ts";
 
@@ -33,13 +33,26 @@ export async function httpGet(
   try {
     const headers = range === undefined ? {} : { range: rangeHeader(range) };
     const response = await send({ headers, transient, signal });
-    if (range === undefined || response.status === 206) {
-      return objectStream(response.stream, metadataOf(response.headers));
-    }
+    const refusal = range === undefined ? notWhole(response) : notRange(range, response);
+    if (refusal === undefined) return objectStream(response.stream, metadataOf(response.headers));
     response.discard();
-    throw new AppError("protocol", `cannot ${what}: the store does not know ranges`);
+    throw new AppError("protocol", `cannot ${what}: ${refusal}`);
   } catch (error) {
     if (range !== undefined && isRangeNotSatisfiable(error)) return nothing();
     throw error;
   }
+}
+
+function notWhole({ status }: HttpResponse): string | undefined {
+  return status === 200 ? undefined : `the store answered ${status} instead of the whole object`;
+}
+
+/** `Content-Range: bytes 4-6/9`, or `/*` where the length of the object is not known. */
+function notRange({ start, end }: ByteRange, { status, headers }: HttpResponse): string | undefined {
+  if (status !== 206) return "the store does not know ranges";
+  const told = headers["content-range"] ?? "";
+  const [, first, last, total = ""] = /^bytes (\d+)-(\d+)\/(\d+|\*)$/i.exec(told) ?? [];
+  const wanted = total === "*" ? end : Math.min(end, Number(total));
+  const isWanted = Number(first) === start && (Number(last) === wanted - 1 || (total === "*" && Number(last) < end));
+  return isWanted ? undefined : `the store answered the range '${told}' instead of '${rangeHeader({ start, end })}'`;
 }

@@ -57,14 +57,18 @@ async function* pages(
   { operation, page }: Lister,
   request: Omit<PageRequest, "marker">,
 ): AsyncGenerator<ListingPage, void> {
+  const former = new Set<string>();
   let marker: string | undefined;
   do {
     const found = await page({ ...request, marker }, operation);
     yield found;
-    const next = found.next === "" ? undefined : found.next;
-    if (next !== undefined && next === marker) {
-      throw new AppError("protocol", `cannot ${operation.what}: the store does not say how the listing goes on`);
-    }
-    marker = next;
+    marker = found.next === "" ? undefined : found.next;
+    if (marker !== undefined && former.has(marker)) throw endlessListing(operation);
+    if (marker !== undefined) former.add(marker);
   } while (marker !== undefined);
+}
+
+/** There are more objects, and no marker, or one that leads back. */
+export function endlessListing({ what }: Operation): AppError {
+  return new AppError("protocol", `cannot ${what}: the store does not say how the listing goes on`);
 }

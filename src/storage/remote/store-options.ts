@@ -42,3 +42,8 @@ export function endpointUrl({ endpoint, insecureHttp }: StoreOptions): URL | und
   }
   return url;
 }
+
+/** Whether nobody else can read what is sent there: HTTPS, or the loopback interface. */
+export function isPrivate({ protocol, hostname }: URL): boolean {
+  return protocol === "https:" || /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
+}

@@ -2,13 +2,23 @@
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { type SignedBody, textBody } from "../../aws/aws.ts";
-import { AppError, isAppError, throwIfAborted } from "../../errors.ts";
-import { escapeXml, type Operation, serviceErrorOf, unlessMissing, type XmlElement } from "../../http/http.ts";
-import type { CallOptions, DeleteResult, ObjectInfo } from "../contract.ts";
-import { isKey } from "../keys.ts";
+import { isAppError } from "../../errors.ts";
+import {
+  escapeXml,
+  type Operation,
+  presentFields,
+  serviceErrorOf,
+  unlessMissing,
+  type XmlElement,
+} from "../../http/http.ts";
+import type { CallOptions, DeleteResult } from "../contract.ts";
+import { checksumText } from "../remote/checksum-text.ts";
+import { endlessListing, type Lister } from "../remote/listing.ts";
+import { malformedAnswer } from "../remote/malformed-answer.ts";
+import { objectSize } from "../remote/object-size.ts";
 import type { S3Context } from "./context.ts";
 import { s3ErrorIn, s3ServiceError } from "./errors.ts";
-import { checksumHeader, checksumText } from "./payload.ts";
+import { checksumHeader } from "./payload.ts";
 
 const xmlType = "application/xml";
 
@@ -47,62 +57,35 @@ function locationBody({ region }: S3Context): SignedBody | undefined {
   return xmlBody("CreateBucketConfiguration", constraint);
 }
 
-/** One request for each thousand objects. Names that no key of ours can have are passed over. */
-export async function* listObjects(
-  context: S3Context,
-  prefix: string,
-  options: CallOptions = {},
-): AsyncGenerator<ObjectInfo, void> {
-  for await (const page of pages(context, { prefix }, options)) {
-    for (const object of page.all("Contents")) {
-      const key = decoded(page, object.textOf("Key"));
-      if (!isKey(key) || !key.startsWith(prefix)) continue;
-      throwIfAborted(options.signal);
-      yield {
-        key,
-        sizeBytes: Number(object.textOf("Size") ?? 0),
-        modifiedMs: wholeSeconds(object.textOf("LastModified")),
-      };
-    }
-  }
-}
-
-export async function listFolders(context: S3Context, prefix: string, options: CallOptions = {}): Promise<string[]> {
-  const names = new Set<string>();
-  for await (const page of pages(context, { prefix, delimiter: "/" }, options)) {
-    for (const folder of page.all("CommonPrefixes")) {
-      const name = decoded(page, folder.textOf("Prefix")).slice(prefix.length, -1);
-      if (isKey(name)) names.add(name);
-    }
-  }
-  return [...names];
-}
-
 /** A date of a header or of XML in milliseconds: stat shows it in whole seconds, and the listing must show the same. */
 export function wholeSeconds(date: string | undefined): number {
   const ms = Date.parse(date ?? "");
   return Number.isNaN(ms) ? 0 : Math.floor(ms / 1000) * 1000;
 }
 
-async function* pages(
-  { wire, description }: S3Context,
-  selection: { readonly prefix: string; readonly delimiter?: string },
-  { signal }: CallOptions,
-): AsyncGenerator<XmlElement, void> {
-  const operation = { what: `list ${description}`, permission: "s3:ListBucket" };
-  // XML cannot carry every character of a key.
-  const first = { "list-type": "2", "encoding-type": "url", ...selection };
-  let token: string | undefined;
-  do {
-    const query = token === undefined ? first : { ...first, "continuation-token": token };
-    const page = await wire.xml({ method: "GET", query, signal, operation });
-    yield page;
-    const next = isTruncated(page) ? page.textOf("NextContinuationToken") : undefined;
-    if (isTruncated(page) && (next === undefined || next === token)) {
-      throw new AppError("protocol", `cannot ${operation.what}: the store does not say how the listing goes on`);
-    }
-    token = next;
-  } while (token !== undefined);
+/** One request for each thousand objects. */
+export function listerOf({ wire, description }: S3Context): Lister {
+  return {
+    operation: { what: `list ${description}`, permission: "s3:ListBucket" },
+    page: async ({ prefix, delimiter, marker, signal }, operation) => {
+      // XML cannot carry every character of a key.
+      const fields = { "list-type": "2", "encoding-type": "url", prefix, delimiter, "continuation-token": marker };
+      const query = presentFields(fields);
+      const page = await wire.xml({ method: "GET", query, signal, operation }, "ListBucketResult");
+      const nameIn = (entry: XmlElement, element: string) => decoded(page, entry.textOf(element), operation);
+      const next = isTruncated(page) ? (page.textOf("NextContinuationToken") ?? "") : undefined;
+      if (next === "") throw endlessListing(operation);
+      return {
+        objects: page.all("Contents").map((object) => ({
+          key: nameIn(object, "Key"),
+          sizeBytes: objectSize(object.textOf("Size"), operation),
+          modifiedMs: wholeSeconds(object.textOf("LastModified")),
+        })),
+        folders: page.all("CommonPrefixes").map((folder) => nameIn(folder, "Prefix")),
+        next,
+      };
+    },
+  };
 }
 
 /** There is more than this page. */
@@ -110,8 +93,14 @@ export function isTruncated(page: XmlElement): boolean {
   return page.textOf("IsTruncated")?.trim().toLowerCase() === "true";
 }
 
-function decoded(page: XmlElement, text = ""): string {
-  return page.textOf("EncodingType") === "url" ? decodeURIComponent(text.replaceAll("+", " ")) : text;
+function decoded(page: XmlElement, text: string | undefined, operation: Operation): string {
+  if (text === undefined) throw malformedAnswer(operation, "a listing without names");
+  if (page.textOf("EncodingType") !== "url") return text;
+  try {
+    return decodeURIComponent(text.replaceAll("+", " "));
+  } catch (cause) {
+    throw malformedAnswer(operation, "a listing of names that cannot be decoded", cause);
+  }
 }
 
 /** The most keys that a store takes in one call. */
@@ -140,8 +129,12 @@ async function deleteBatch(
   const text = xmlText("Delete", `${rows.join("")}<Quiet>true</Quiet>`);
   const body = textBody(text, xmlType);
   const headers = dialect.md5OnDelete ? md5Headers(text) : checksumHeaders(text);
-  const asked = wire.xml({ method: "POST", query: { delete: "" }, headers, body, signal, operation });
-  const answer = await unlessMissing(asked);
+  const request = { method: "POST", query: { delete: "" }, headers, body, signal, operation } as const;
+  const answer = await wire.xml(request, "DeleteResult").catch((error: unknown) => {
+    // Where the bucket is missing, so is every object; but only the store itself tells so.
+    if (isAppError(error) && serviceErrorOf(error)?.code === "NoSuchBucket") return undefined;
+    throw error;
+  });
   return (answer?.all("Error") ?? [])
     .map((row) => failureOf(row, operation, description))
     .filter(({ error }) => error.code !== "not-found");

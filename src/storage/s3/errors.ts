@@ -2,7 +2,7 @@
 import { credentialsHint, type ErrorTable, kindOfCode } from "../../aws/aws.ts";
 import type { AppError } from "../../errors.ts";
 import {
-  kindOfStatus,
+  kindOfAnswer,
   type Operation,
   type ServiceError,
   type ServiceErrorKind,
@@ -47,7 +47,7 @@ function hasNoBody({ status, code }: ServiceError): boolean {
 
 export function s3ServiceError(answer: ServiceError, operation: Operation): AppError {
   const known = kindOfCode(answer.code, kinds);
-  const kind = known ?? (hasNoBody(answer) ? "unauthenticated" : kindOfStatus(answer.status));
+  const kind = known ?? (hasNoBody(answer) ? "unauthenticated" : kindOfAnswer(answer));
   return serviceError(answer, kind, operation, hintFor(answer, kind, operation));
 }
 
@@ -73,7 +73,8 @@ function hintFor(answer: ServiceError, kind: ServiceErrorKind, { permission }: O
 /** `<Error><Code>…</Code><Message>…</Message><Region>…</Region></Error>`; nothing of it where the body is another's. */
 export function parseS3Error(status: number, body: string, region?: string): ServiceError {
   const root = tryParseXml(body);
-  return s3ErrorIn(root?.name === "Error" ? root : undefined, status, region);
+  const error = root?.name === "Error" ? root : undefined;
+  return { ...s3ErrorIn(error, status, region), isForeign: error === undefined && body.trim() !== "" };
 }
 
 export function s3ErrorIn(element: XmlElement | undefined, status: number, region?: string): ServiceError {

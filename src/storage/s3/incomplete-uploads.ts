@@ -4,9 +4,9 @@ import { crc32 } from "node:zlib";
 import { isAppError, throwIfAborted, toAppError } from "../../errors.ts";
 import type { Operation } from "../../http/http.ts";
 import type { ByteStream } from "../contract.ts";
+import { checksumText } from "../remote/checksum-text.ts";
 import { isTruncated } from "./bucket.ts";
 import type { S3Context } from "./context.ts";
-import { checksumText } from "./payload.ts";
 
 const abandonRounds = 3;
 const abandonedAfterMs = 24 * 3600 * 1000;
@@ -66,7 +66,7 @@ async function* listUploads({ wire, description }: S3Context, prefix: string, si
       ...(marker.key === undefined ? {} : { "key-marker": marker.key }),
       ...(marker.id === undefined ? {} : { "upload-id-marker": marker.id }),
     };
-    const page = await wire.xml({ method: "GET", query, signal, operation });
+    const page = await wire.xml({ method: "GET", query, signal, operation }, "ListMultipartUploadsResult");
     for (const upload of page.all("Upload")) {
       throwIfAborted(signal);
       const [key, id] = [upload.textOf("Key"), upload.textOf("UploadId")];
@@ -94,7 +94,9 @@ export async function listParts(
   try {
     do {
       const query = { uploadId, ...(marker === undefined ? {} : { "part-number-marker": marker }) };
-      const page = await context.wire.xml({ method: "GET", key, query, signal, operation });
+      // The key of the customer that the upload began with.
+      const headers = context.settings.customerKey;
+      const page = await context.wire.xml({ method: "GET", key, query, headers, signal, operation }, "ListPartsResult");
       for (const part of page.all("Part")) {
         const [number, size, etag] = [part.textOf("PartNumber"), part.textOf("Size"), part.textOf("ETag")];
         if (number === undefined || size === undefined || etag === undefined) continue;

@@ -134,7 +134,10 @@ export async function beginUpload(
   wire: S3Wire,
   request: Pick<S3Request, "key" | "headers" | "operation" | "signal">,
 ): Promise<string> {
-  const answer = await wire.xml({ ...request, method: "POST", query: { uploads: "" } });
+  const answer = await wire.xml(
+    { ...request, method: "POST", query: { uploads: "" } },
+    "InitiateMultipartUploadResult",
+  );
   const id = answer.textOf("UploadId") ?? "";
   if (id !== "") return id;
   throw new AppError("protocol", `cannot ${request.operation.what}: the store gave the upload no name`);
@@ -204,12 +207,9 @@ async function sendPart(context: S3Context, put: MultipartPut, part: Part): Prom
   const body = await makePayload(part, context.dialect.integrity);
   const query = { partNumber: String(number), uploadId };
   const headers = context.settings.customerKey;
-  const response = await context.wire.send({ method: "PUT", key, query, headers, body, signal, operation });
-  response.discard();
-  const { etag, [checksumHeader]: checksum } = response.headers;
-  if (etag === undefined)
-    throw new AppError("protocol", `cannot ${operation.what}: the store gave part ${number} no ETag`);
-  return { number, etag, crc32: checksum };
+  const request = { method: "PUT", key, query, headers, body, signal, operation } as const;
+  const { etag, headers: told } = await context.wire.store(request);
+  return { number, etag, crc32: told[checksumHeader] };
 }
 
 /** Where an answer is lost, the object itself tells whether the upload was completed. */
@@ -250,7 +250,8 @@ export async function completeUpload(
   });
   const headers = { ...settings.customerKey, ...(ifAbsent === true ? { "if-none-match": "*" } : {}) };
   const body = xmlBody("CompleteMultipartUpload", rows.join(""));
-  await wire.xml({ method: "POST", key, query: { uploadId: id }, headers, body, operation, signal }, slowMs);
+  const request = { method: "POST", key, query: { uploadId: id }, headers, body, operation, signal } as const;
+  await wire.xml(request, "CompleteMultipartUploadResult", slowMs);
 }
 
 /** Whether the object of the key came of this upload: by our mark, or where another run has set it, by its parts. */

@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { type SignedBody, sha256 } from "../../aws/aws.ts";
 import type { ByteStream } from "../contract.ts";
+import { checksumText } from "../remote/checksum-text.ts";
 import { exactly, held, type SourcePart } from "../remote/source-part.ts";
 import type { S3Integrity } from "./options.ts";
 
@@ -95,12 +96,6 @@ function frameLengths(sizeBytes: number, frameBytes: number): number[] {
   const whole = Math.floor(sizeBytes / frameBytes);
   const rest = sizeBytes - whole * frameBytes;
   return [...Array<number>(whole).fill(frameBytes), ...(rest === 0 ? [] : [rest])];
-}
-
-export function checksumText(checksum: number): string {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(checksum);
-  return bytes.toString("base64");
 }
 
 export const signedChunksHash = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD";

@@ -3,6 +3,7 @@ import { AppError, isAppError } from "../../errors.ts";
 import { encodePath, type Operation, type ResponseHeaders, serviceErrorOf, type XmlElement } from "../../http/http.ts";
 import type { CallOptions } from "../contract.ts";
 import { bufferedSource } from "../remote/buffered-parts.ts";
+import { objectSize } from "../remote/object-size.ts";
 import { wholeSeconds } from "./bucket.ts";
 import type { S3Context } from "./context.ts";
 import { type Headers, keptHeaders, tagHeaders } from "./headers.ts";
@@ -51,7 +52,7 @@ export class Refresher {
     const { wire, description, settings } = this.#context;
     const operation = { what: `renew '${key}' in ${description}`, permission: "s3:GetObject and s3:PutObject" };
     const old = await wire.headers({ method: "HEAD", key, headers: settings.customerKey, signal, operation });
-    const sizeBytes = Number(old["content-length"] ?? 0);
+    const sizeBytes = objectSize(old["content-length"], operation);
     const copy = { key, sizeBytes, old, operation, signal };
     if (sizeBytes <= this.#sizes.maxBytes && this.#copyRenews) {
       if (await this.#copyWhole(copy)) return;
@@ -64,7 +65,8 @@ export class Refresher {
   async #copyWhole({ key, old, operation, signal }: Copy): Promise<boolean> {
     const headers = { ...keptHeaders(old), "x-amz-metadata-directive": "REPLACE", ...copyHeaders(this.#context, key) };
     try {
-      const result = await this.#context.wire.xml({ method: "PUT", key, headers, operation, signal }, slowMs);
+      const request = { method: "PUT", key, headers, operation, signal } as const;
+      const result = await this.#context.wire.xml(request, "CopyObjectResult", slowMs);
       return wholeSeconds(result.textOf("LastModified")) > wholeSeconds(old["last-modified"]);
     } catch (error) {
       const code = isAppError(error) ? serviceErrorOf(error)?.code : undefined;
@@ -85,7 +87,7 @@ async function writeEmpty(context: S3Context, copy: Copy): Promise<void> {
   const { key, operation, signal } = copy;
   const headers = await recreatedHeaders(context, copy);
   const body = await makePayload({ source: bufferedSource(Buffer.alloc(0)), sizeBytes: 0 }, context.dialect.integrity);
-  await context.wire.headers({ method: "PUT", key, headers, body, operation, signal });
+  await context.wire.store({ method: "PUT", key, headers, body, operation, signal });
 }
 
 async function copyInParts(context: S3Context, copy: Copy, sizes: CopySizes): Promise<void> {
@@ -114,7 +116,8 @@ async function copyParts(
     const range = `bytes=${start}-${Math.min(sizeBytes, start + partBytes) - 1}`;
     const headers = { ...copyHeaders(context, key), "x-amz-copy-source-range": range };
     const query = { partNumber: String(number), uploadId: id };
-    const result = await context.wire.xml({ method: "PUT", key, query, headers, operation, signal }, slowMs);
+    const request = { method: "PUT", key, query, headers, operation, signal } as const;
+    const result = await context.wire.xml(request, "CopyPartResult", slowMs);
     const etag = result.textOf("ETag");
     if (etag === undefined) throw new AppError("protocol", `cannot ${operation.what}: a part has no ETag`);
     parts.push({ number, etag, crc32: undefined });
@@ -126,7 +129,7 @@ async function copyParts(
 async function recreatedHeaders(context: S3Context, { key, old, operation, signal }: Copy): Promise<Headers> {
   const own = { ...keptHeaders(old), ...context.settings.customerKey };
   if (Number(old["x-amz-tagging-count"] ?? 0) === 0) return own;
-  const answer = await context.wire.xml({ method: "GET", key, query: { tagging: "" }, operation, signal });
+  const answer = await context.wire.xml({ method: "GET", key, query: { tagging: "" }, operation, signal }, "Tagging");
   return { ...own, ...tagHeaders(Object.fromEntries((answer.first("TagSet")?.all("Tag") ?? []).map(pairOf))) };
 }
 

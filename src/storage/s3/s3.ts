@@ -16,9 +16,11 @@ import type {
 } from "../contract.ts";
 import { checkBucketName, checkFolderPrefix, checkKey, mayHold } from "../keys.ts";
 import { httpGet } from "../remote/http-get.ts";
+import { listFolders, listObjects } from "../remote/listing.ts";
+import { objectSize } from "../remote/object-size.ts";
 import { defaultMaxUploads } from "../remote/store-options.ts";
 import { UploadSlots } from "../remote/upload-slots.ts";
-import { bucketExists, createBucket, deleteObjects, listFolders, listObjects, wholeSeconds } from "./bucket.ts";
+import { bucketExists, createBucket, deleteObjects, listerOf, wholeSeconds } from "./bucket.ts";
 import { connectS3 } from "./connect.ts";
 import type { S3Context } from "./context.ts";
 import { metadataHeaders, metadataOf, objectSettings } from "./headers.ts";
@@ -111,17 +113,17 @@ class S3Storage implements Storage {
     const request = { method: "HEAD", key, headers: settings.customerKey, signal: options.signal, operation } as const;
     const found = await unlessMissing(wire.headers(request));
     if (found === undefined) return undefined;
-    const sizeBytes = Number(found["content-length"] ?? 0);
+    const sizeBytes = objectSize(found["content-length"], operation);
     return { key, sizeBytes, modifiedMs: wholeSeconds(found["last-modified"]) };
   }
 
   async *list(prefix: string, options?: CallOptions): AsyncGenerator<ObjectInfo, void> {
-    if (await mayHold(this, prefix, options)) yield* listObjects(this.#context, prefix, options);
+    if (await mayHold(this, prefix, options)) yield* listObjects(listerOf(this.#context), prefix, options);
   }
 
   async children(prefix: string, options?: CallOptions): Promise<readonly string[]> {
     checkFolderPrefix(prefix);
-    return listFolders(this.#context, prefix, options);
+    return listFolders(listerOf(this.#context), prefix, options);
   }
 
   async get(key: string, options: GetOptions = {}): Promise<ObjectStream> {
@@ -166,9 +168,8 @@ class S3Storage implements Storage {
       ...metadataHeaders(options.metadata),
       ...condition,
     };
-    const response = await wire.send({ method: "PUT", key, headers: asked, body, signal, operation });
-    response.discard();
-    const date = Date.parse(response.headers["date"] ?? "");
+    const { headers } = await wire.store({ method: "PUT", key, headers: asked, body, signal, operation });
+    const date = Date.parse(headers["date"] ?? "");
     return Number.isNaN(date) ? clock.now() : date;
   }
 

@@ -18,7 +18,7 @@ async function answered(answer: (response: ServerResponse) => void) {
   const options = { region: "us-east-1", credentials, agents, clock: systemClock, timeouts: usualTimeouts };
   const wire = new S3Wire({ url, ...options, transientAccessDenied: false });
   return {
-    ask: () => wire.xml({ method: "GET", operation }),
+    ask: () => wire.xml({ method: "GET", operation }, "ListBucketResult"),
     [Symbol.asyncDispose]: async () => {
       agents.close();
       await server[Symbol.asyncDispose]();

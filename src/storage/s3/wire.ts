@@ -16,6 +16,7 @@ import {
   serviceErrorOf,
   type XmlElement,
 } from "../../http/http.ts";
+import { malformedAnswer } from "../remote/malformed-answer.ts";
 import { parseS3Error, s3ErrorIn, s3ServiceError } from "./errors.ts";
 import { signedChunksHash } from "./payload.ts";
 
@@ -57,8 +58,8 @@ export class S3Wire {
     this.#wire = new AwsWire({
       ...options,
       service: "s3",
-      serviceError: (status, { "x-amz-bucket-region": region }, body, operation) =>
-        s3ServiceError(parseS3Error(status, body, region), operation),
+      serviceError: (status, { "x-amz-bucket-region": region, location }, body, operation) =>
+        s3ServiceError({ ...parseS3Error(status, body, region), location }, operation),
       reconsider: (error, { method, body }) =>
         body === undefined ? error : reconsidered(error, method === "PUT" && transientAccessDenied, body),
     });
@@ -74,15 +75,27 @@ export class S3Wire {
     return (await this.#call(request, ms)).headers;
   }
 
+  /** A request that stores bytes. Throws `protocol`, which may be tried again, for an answer without an ETag. */
+  async store(request: S3Request): Promise<{ readonly etag: string; readonly headers: ResponseHeaders }> {
+    const response = await this.send(request);
+    response.discard();
+    const { headers } = response;
+    const { etag } = headers;
+    // A server in between answers with 200 as well, and has stored nothing.
+    if (etag === undefined) throw malformedAnswer(request.operation, "without an ETag");
+    return { etag, headers };
+  }
+
   /**
-   * A call whose answer is XML. Servers that have begun with 200 may still answer with an error. Throws `protocol`,
-   * which may be tried again, for an answer that is cut short or not XML: every call of ours can be repeated.
+   * A call whose answer is XML with this root. Servers that have begun with 200 may still answer with an error. Throws
+   * `protocol`, which may be tried again, for anything else: every call of ours can be repeated.
    */
-  async xml(request: S3Request, ms = quickMs): Promise<XmlElement> {
+  async xml(request: S3Request, root: string, ms = quickMs): Promise<XmlElement> {
     const { operation } = request;
-    const root = parsed((await this.#call(request, ms)).text, operation);
-    if (root.name === "Error") throw s3ServiceError(s3ErrorIn(root, 500), operation);
-    return root;
+    const element = parsed((await this.#call(request, ms)).text, operation);
+    if (element.name === "Error") throw s3ServiceError(s3ErrorIn(element, 500), operation);
+    if (element.name !== root) throw notS3(operation, new Error(`its root is <${element.name}>, not <${root}>`));
+    return element;
   }
 
   #call({ key, ...request }: S3Request, ms: number): Promise<HttpAnswer> {
@@ -94,18 +107,17 @@ export class S3Wire {
   }
 }
 
-function parsed(text: string, { what }: Operation): XmlElement {
-  const noXml = (cause?: unknown) =>
-    new AppError("protocol", `cannot ${what}: the answer is not the XML of S3`, { cause, retryable: true });
+function parsed(text: string, operation: Operation): XmlElement {
   try {
     // Blanks that kept the connection alive may stand before the XML declaration, too.
-    const root = parseXml(text.trim());
-    // A page of whoever stands in between may be well-formed, too.
-    if (root.name.toLowerCase() !== "html") return root;
+    return parseXml(text.trim());
   } catch (cause) {
-    throw noXml(cause);
+    throw notS3(operation, cause);
   }
-  throw noXml();
+}
+
+function notS3(operation: Operation, cause: unknown): AppError {
+  return malformedAnswer(operation, "not the XML of S3", cause);
 }
 
 /** Reclassifies an error of a request with a body: the store has accepted a signature of the same key before. */

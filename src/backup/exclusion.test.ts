@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { StandInNode } from "../../test/harness/exclusion-node.ts";
+import { StandInNode } from "../../test/harness/stand-in-node.ts";
 import { openTestKeys } from "../../test/harness/keys.ts";
 import { ManualClock } from "../../test/harness/manual-clock.ts";
 import { requestOf } from "../../test/harness/request-of.ts";

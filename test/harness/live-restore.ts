@@ -11,7 +11,7 @@ import { memoryStorage } from "../../src/storage/testing/testing.ts";
 import { openTestKeys } from "./keys.ts";
 import { ManualClock } from "./manual-clock.ts";
 import { requestOf } from "./request-of.ts";
-import { StandInNode } from "./restored-node.ts";
+import { RestoringNode } from "./restoring-node.ts";
 import { sampleSchemaVersion } from "./sample-manifest.ts";
 import { quietLog, SampleNode } from "./sample-node.ts";
 import { type TemporaryDirectory, temporaryDirectory } from "./temporary-directory.ts";
@@ -34,7 +34,7 @@ export function tableId(table: string): string {
 }
 
 export class LiveRestoreFixture implements AsyncDisposable {
-  readonly node: StandInNode;
+  readonly node: RestoringNode;
   readonly directory: TemporaryDirectory;
   readonly clock = new ManualClock();
   readonly warnings: string[] = [];
@@ -46,7 +46,7 @@ export class LiveRestoreFixture implements AsyncDisposable {
     this.#storage = memoryStorage({ clock: this.clock });
     const hostId = randomUUID();
     this.#sample = new SampleNode(this.#storage, "dc1", hostId);
-    this.node = new StandInNode(join(directory.path, "data"), hostId);
+    this.node = new RestoringNode(join(directory.path, "data"), hostId);
   }
 
   /** A node with the empty tables ks.t and ks.u. */

@@ -23,6 +23,12 @@ export async function drain(node: CassandraNode): Promise<void> {
   await invoke(node, "drain", [], []);
 }
 
+/** What `nodetool rebuild_index` does. */
+export async function rebuildIndex(node: CassandraNode, keyspace: string, table: string, index: string): Promise<void> {
+  const signature = ["java.lang.String", "java.lang.String", "[Ljava.lang.String;"];
+  await invoke(node, "rebuildSecondaryIndex", [keyspace, table, jmx.stringArray([index])], signature);
+}
+
 async function invoke(
   { sandbox }: CassandraNode,
   operation: string,

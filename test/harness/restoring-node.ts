@@ -6,7 +6,7 @@ import { parseComponentName, withGeneration } from "../../src/cassandra/sstable/
 import { AppError } from "../../src/errors.ts";
 import type { JmxArgument, JmxConnection, JmxValue, MBeanInfo } from "../../src/jmx/jmx.ts";
 
-export interface StandInTable {
+export interface RestoringTable {
   readonly id: string;
   readonly cql?: string;
 }
@@ -17,10 +17,10 @@ function simpleTable(name: string): string {
 
 const importSignature = ["java.util.Set", ...Array<string>(7).fill("boolean")];
 
-export class StandInNode {
+export class RestoringNode {
   readonly dataDirectory: string;
   /** By "keyspace.table". */
-  readonly tables = new Map<string, StandInTable>();
+  readonly tables = new Map<string, RestoringTable>();
   /** The operations that changed something, in order: "truncate ks.t". */
   readonly calls: string[] = [];
   releaseVersion = "5.0.9";
@@ -41,7 +41,7 @@ export class StandInNode {
     this.node = new CassandraNode(this.#connection(), 60_000);
   }
 
-  async createTable(name: string, table: StandInTable): Promise<void> {
+  async createTable(name: string, table: RestoringTable): Promise<void> {
     this.tables.set(name, table);
     await mkdir(this.path(name), { recursive: true });
   }

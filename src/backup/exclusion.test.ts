@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { StandInNode } from "../../test/harness/stand-in-node.ts";
 import { openTestKeys } from "../../test/harness/keys.ts";
 import { ManualClock } from "../../test/harness/manual-clock.ts";
 import { requestOf } from "../../test/harness/request-of.ts";
 import { toArray } from "../../test/harness/sample-bytes.ts";
 import { quietLog } from "../../test/harness/sample-node.ts";
+import { StandInNode } from "../../test/harness/stand-in-node.ts";
 import { type TemporaryDirectory, temporaryDirectory } from "../../test/harness/temporary-directory.ts";
 import { removeBackups } from "../catalog/catalog.ts";
 import { silentProgress } from "../progress.ts";

@@ -28,7 +28,7 @@ export class Resources implements AsyncDisposable {
   async storage(request: StorageOptions, { readOnly, tidy = true }: StorageAccess): Promise<Storage> {
     const { clock, log, random } = this.#context;
     const { protocol, root, bucket } = request.storageLocation;
-    const location = { protocol, bucket, ...(root === undefined ? {} : { root }) };
+    const location = { protocol, bucket, root };
     const storage = await openStorage(location, {
       clock,
       log,
@@ -36,7 +36,7 @@ export class Resources implements AsyncDisposable {
       readOnly,
       retry: retryPolicy(request),
       settings: this.#storeSettings(request),
-      ...(tidy ? { ownDepth: nodeDepth } : {}),
+      ownDepth: tidy ? nodeDepth : undefined,
     });
     return this.#open.adopt(storage, (opened) => opened.close());
   }

@@ -48,7 +48,7 @@ export async function findMisplacedNode(
 /** A hint for a location whose repository was found at another level. */
 export function describeMisplaced(location: StorageLocation, prefix: string): string {
   const { protocol, root, bucket } = location;
-  const bucketLocation = formatStorageLocation({ protocol, bucket, ...(root === undefined ? {} : { root }) });
+  const bucketLocation = formatStorageLocation({ protocol, bucket, root });
   return protocol === "file"
     ? `a node with backups is ${bucketLocation}/${prefix}`
     : `a node with backups is in '${prefix}', and a location is ${protocol}://bucket/cluster/datacenter/node`;

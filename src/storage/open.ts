@@ -16,7 +16,7 @@ export type StoreProtocol = "file" | "s3" | "azure" | "gcp" | "ceph" | "minio" |
 export interface BucketLocation {
   readonly protocol: StoreProtocol;
   /** Of `file` only: absolute path of the directory that holds the bucket. */
-  readonly root?: string;
+  readonly root?: string | undefined;
   readonly bucket: string;
 }
 
@@ -31,7 +31,7 @@ export interface OpenOptions {
   /** Of remote stores; each takes what it knows. */
   readonly settings?: S3Options;
   /** Leading segments of a key that name what one machine alone writes, and may tidy up. */
-  readonly ownDepth?: number;
+  readonly ownDepth?: number | undefined;
 }
 
 /** The driver for the location, loaded only now, with all that is wrapped around it. Close it when done. */

@@ -25,7 +25,7 @@ export interface LocationNode {
 export interface StorageLocation {
   readonly protocol: Protocol;
   /** Only for `file`: absolute directory that holds the bucket, without trailing slash unless it is "/". */
-  readonly root?: string;
+  readonly root?: string | undefined;
   readonly bucket: string;
   /** Absent until the location has been completed. */
   readonly node?: LocationNode;

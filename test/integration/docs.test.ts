@@ -215,4 +215,4 @@ describe("what the documents list", () => {
 });
 
 /** Options of other programs. */
-const foreign = new Set(["project", "help"]);
+const foreign = new Set(["all", "full", "help", "project"]);

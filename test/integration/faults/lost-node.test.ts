@@ -68,7 +68,8 @@ function entriesOf(directory: string): readonly string[] {
 const downloading = () => staging() !== undefined;
 /** The journal is written right before the truncate. */
 const truncating = () => entriesOf(staging() ?? "").some((name) => name.endsWith("journal.json"));
-const importing = () => entriesOf(staging() ?? "").includes("import");
+/** Before the download an empty directory of that name is imported, to see whether the node finds it. */
+const importing = () => truncating() && entriesOf(staging() ?? "").includes("import");
 
 const importCommand = () =>
   operator.restoreCommand("base", "--entities", tables.keyspace, "--restoration-strategy-type", "IMPORT");

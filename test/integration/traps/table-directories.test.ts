@@ -187,8 +187,9 @@ describe("files of another owner than the operator", () => {
     const expected = await rowsOf(node.cql, table);
     await operator.backup("base", "--entities", keyspace);
     const nobody = 65534;
-    const { dataDirectories } = node.sandbox;
-    for (const directory of dataDirectories) await chownAll(directory, nobody);
+    const { dataDirectories, commitLogDirectory, hintsDirectory, savedCachesDirectory } = node.sandbox;
+    const all = [...dataDirectories, commitLogDirectory, hintsDirectory, savedCachesDirectory];
+    for (const directory of all) await chownAll(directory, nobody);
     try {
       const owners = async (pattern: RegExp) => {
         const found = new Set<number>();
@@ -215,7 +216,7 @@ describe("files of another owner than the operator", () => {
       expect(await rowsOf(node.cql, table)).toEqual(expected);
       await operator.restore("base", "--entities", keyspace, ...inPlace, ...cleanup);
     } finally {
-      for (const directory of dataDirectories) await chownAll(directory, process.getuid?.() ?? 0);
+      for (const directory of all) await chownAll(directory, process.getuid?.() ?? 0);
     }
   });
 });

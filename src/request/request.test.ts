@@ -159,7 +159,7 @@ describe("backup requests", () => {
     [{ "global-request": "true", datacenter: "dc1,,dc2" }, "--datacenter has an empty part"],
     [{ "data-dir": ["/a", "/a"] }, "the same --data-dir is given twice"],
     [{ bandwidth: "0" }, "--bandwidth: '0' is not a data rate"],
-    [{ duration: "0s" }, "--duration: '0s' is no time at all"],
+    [{ duration: "0s" }, "--duration: '0s' is not greater than zero"],
     [{ "concurrent-connections": "0" }, "--concurrent-connections: 0 is out of range"],
     [{ "hash-algorithm": "md5" }, "--hash-algorithm: 'md5' is not one of SHA-256, CRC, NONE"],
     [{ "dry-run": "maybe" }, "--dry-run: 'maybe' is neither true nor false"],

@@ -95,7 +95,7 @@ export const duration: ValueKind<number> = {
   },
   parse: (given) => {
     const ms = parseDuration(given);
-    if (ms === 0) throw new AppError("usage", `'${given}' is no time at all`);
+    if (ms === 0) throw new AppError("usage", `'${given}' is not greater than zero`);
     return ms;
   },
 };
@@ -115,7 +115,7 @@ export function durationIn(unitMs: number, placeholder: string): ValueKind<numbe
       const bare = /^\s*\d+(?:\.\d+)?\s*$/.test(given);
       const ms = bare ? Math.round(Number(given) * unitMs) : parseDuration(given);
       if (!Number.isSafeInteger(ms)) throw new AppError("usage", `'${given}' is too long a time`);
-      if (ms === 0) throw new AppError("usage", `'${given}' is no time at all`);
+      if (ms === 0) throw new AppError("usage", `'${given}' is not greater than zero`);
       return ms;
     },
   };

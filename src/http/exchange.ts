@@ -68,7 +68,7 @@ export interface HttpResponse {
 /** Servers that do not know the expectation send no 100, and are not asked for it again. */
 const continueDeadlineMs = 1000;
 const maxErrorBytes = 64 * 1024;
-/** Of an answer that nobody reads: up to here it is less than a new connection costs. */
+/** The rest of an unread response up to this size is cheaper to receive than a new connection. */
 const maxDrainedBytes = 64 * 1024;
 
 /** Throws what the terms make of service errors and of failures on the way, `timeout` and `protocol`. */
@@ -82,9 +82,7 @@ export async function exchange(request: HttpRequest, terms: HttpTerms): Promise<
 }
 
 /** The server wants no expectation, and nothing of the body has been read: the request can be sent again without it. */
-class ExpectationFailed extends Error {
-  override readonly name = "ExpectationFailed";
-}
+class ExpectationFailed extends Error {}
 
 /** One request under way, and its response until its last byte has come. */
 class Exchange implements ConnectionUser, ResponseHandler {
@@ -114,8 +112,7 @@ class Exchange implements ConnectionUser, ResponseHandler {
     this.#terms = terms;
     this.#parser = new ResponseParser(this, request.method);
     request.signal?.addEventListener("abort", this.#onAbort, { once: true });
-    // It may fail before anybody waits for it.
-    this.#answered.promise.catch(() => undefined);
+    this.#answered.promise.catch(() => undefined); // It may fail before response() waits for it.
   }
 
   readonly #onAbort = () => {
